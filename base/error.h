@@ -1,0 +1,84 @@
+// What went wrong, whose fault it was, and what follows from it. Every code has one row in the table
+// of error.cc: its name in logs, the HTTP status a client gets, and whether the request may be sent again.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace usher {
+
+enum class Errc : uint8_t {
+  none,
+  // the client's side
+  bad_request,
+  head_too_large,
+  head_timeout,
+  body_too_large,
+  body_timeout,
+  version_not_supported,
+  not_implemented,
+  client_gone,
+  client_stalled,
+  tls_handshake_failed,
+  handshake_timeout,
+  too_many_connections,
+  idle,
+  // routing
+  no_route,
+  denied,
+  no_replica,
+  // the replica's side
+  connect_refused,
+  connect_timeout,
+  connect_failed,
+  replica_closed_idle,
+  replica_closed,
+  replica_bad_response,
+  replica_bad_upgrade,
+  first_byte_timeout,
+  between_bytes_timeout,
+  tunnel_idle,
+  // the store
+  store_down,
+  store_timeout,
+  store_error,
+  // the process
+  draining,
+  out_of_descriptors,
+  system,
+  bad_config,
+  not_found,
+};
+
+enum class Side : uint8_t { usher, client, replica, store };
+
+// May a request that met this error be sent to a replica again?
+enum class Retry : uint8_t {
+  never,
+  nothing_sent,   // no byte of the request left usher: any replica may get it
+  if_reused,      // an idle connection that died before the response: once more, on a fresh connection
+  if_idempotent,  // only a bodiless request with an idempotent method (RFC 9110 section 9.2.2)
+};
+
+struct Error {
+  Errc code = Errc::none;
+  Side side = Side::usher;
+  std::string detail;  // for the log, in plain words; never shown to a client
+};
+
+struct ErrorRow {
+  std::string_view name;
+  uint16_t status;  // 0: the connection is simply closed
+  Retry retry;
+  std::string_view client_text;  // what a client is told
+};
+
+const ErrorRow& row_of(Errc code);
+inline std::string_view name_of(Errc code) { return row_of(code).name; }
+std::string_view name_of(Side side);
+
+// "connect_refused: 10.0.0.3:8080: Connection refused"
+std::string to_string(const Error& error);
+
+}  // namespace usher

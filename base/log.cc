@@ -1,0 +1,64 @@
+#include "base/log.h"
+
+#include <unistd.h>
+
+#include <charconv>
+
+#include "base/clock.h"
+#include "base/json.h"
+
+namespace usher {
+namespace {
+
+std::string_view name_of(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug: return "debug";
+    case LogLevel::info: return "info";
+    case LogLevel::warning: return "warning";
+    case LogLevel::error: return "error";
+  }
+  return "info";
+}
+
+struct AppendValue {
+  std::string& line;
+  void operator()(std::string_view text) const { append_json_string(line, text); }
+  void operator()(bool value) const { line += value ? "true" : "false"; }
+  template <typename Number>
+  void operator()(Number value) const {
+    char digits[32];
+    const auto result = std::to_chars(digits, digits + sizeof digits, value);
+    line.append(digits, result.ptr);
+  }
+};
+
+}  // namespace
+
+void Log::write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) const {
+  if (!enabled(level)) return;
+  std::string line = R"({"time":")" + to_rfc3339(std::chrono::system_clock::now());
+  line.append(R"(","level":")").append(name_of(level)).append(R"(","event":)");
+  append_json_string(line, event);
+  for (const LogField& field : fields) {
+    line.append(",\"").append(field.key).append("\":");
+    std::visit(AppendValue{line}, field.value);
+  }
+  line += "}\n";
+  // A log that cannot be written is no reason to stop serving.
+  [[maybe_unused]] const ssize_t written = ::write(fd_, line.data(), line.size());
+}
+
+void Log::debug(std::string_view event, std::initializer_list<LogField> fields) const {
+  write(LogLevel::debug, event, fields);
+}
+void Log::info(std::string_view event, std::initializer_list<LogField> fields) const {
+  write(LogLevel::info, event, fields);
+}
+void Log::warning(std::string_view event, std::initializer_list<LogField> fields) const {
+  write(LogLevel::warning, event, fields);
+}
+void Log::error(std::string_view event, std::initializer_list<LogField> fields) const {
+  write(LogLevel::error, event, fields);
+}
+
+}  // namespace usher

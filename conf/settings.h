@@ -1,0 +1,181 @@
+// What the files, the environment and the flags said: plain data with the built-in defaults. Every
+// field's key, bounds and help text is one row in conf/keys.cc.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace usher::conf {
+
+using Millis = std::chrono::milliseconds;
+using namespace std::chrono_literals;
+
+// Bytes. 0 means "no limit" where the key's help says so.
+struct Size {
+  uint64_t bytes = 0;
+  friend bool operator==(Size, Size) = default;
+};
+
+// "host:port", ":port" (every address, IPv4 and IPv6) or "unix:/path", already taken apart.
+struct Endpoint {
+  std::string host;  // empty: every address
+  uint16_t port = 0;
+  std::string unix_path;  // not empty: host and port have no meaning
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+std::string to_string(const Endpoint& endpoint);
+
+// An address and how many leading bits count; 4 or 16 bytes.
+struct Cidr {
+  std::vector<uint8_t> address;
+  uint8_t bits = 0;
+  friend bool operator==(const Cidr&, const Cidr&) = default;
+};
+
+struct ListenSettings {
+  Endpoint address;
+  bool tls = false;
+  std::vector<std::string> protocols{"http/1.1"};  // ALPN, best first
+  bool redirect_to_https = false;
+};
+
+struct CertificateSettings {
+  std::string chain;
+  std::string key;
+};
+
+struct TlsSettings {
+  std::string min_version = "1.2";  // "1.2" or "1.3"
+  bool session_tickets = true;
+  std::vector<CertificateSettings> certificates;
+};
+
+enum class StoreKind : uint8_t { memory, redis };
+
+// store.url, taken apart. Schemes beyond memory: and redis:// are refused until they are served.
+struct StoreUrl {
+  StoreKind kind = StoreKind::memory;
+  Endpoint server;
+  std::string user;
+  std::string password;
+  uint32_t database = 0;
+  friend bool operator==(const StoreUrl&, const StoreUrl&) = default;
+};
+// Without the password.
+std::string to_string(const StoreUrl& url);
+
+struct StoreSettings {
+  StoreUrl url;
+  std::string prefix = "usher";
+  Millis timeout = 250ms;
+};
+
+struct AffinitySettings {
+  std::string cookie = "usher";
+  std::string secret;  // empty: made once and shared through the store
+  Millis idle = 24h;
+};
+
+enum class Balance : uint8_t { least_connections, round_robin, random_two, rendezvous };
+
+struct HealthSettings {
+  std::string path = "/ready";
+  Millis interval = 2s;
+  Millis timeout = 5s;
+  uint32_t fall = 3;
+  uint32_t rise = 2;
+};
+
+struct UpstreamTimeouts {
+  Millis connect = 3s;
+  Millis first_byte = 30min;
+  Millis between_bytes = 30min;
+  Millis keep_alive = 4s;
+  Millis tunnel_idle = 1h;
+};
+
+struct UpstreamSettings {
+  std::string name = "open-webui";
+  std::vector<Endpoint> replicas{{.host = "127.0.0.1", .port = 8080, .unix_path = {}}};
+  Millis resolve = 5s;
+  Balance balance = Balance::least_connections;
+  std::vector<std::string> socketio{"/ws/socket.io/", "/socket.io/"};
+  HealthSettings health;
+  UpstreamTimeouts timeouts;
+};
+
+// What a route does with a request. Exactly one of upstream, redirect and status is set.
+struct RouteSettings {
+  std::string host = "*";  // "*", "chat.example.org" or "*.example.org"
+  std::string path = "/";
+  std::string upstream;
+  std::string redirect;
+  uint16_t status = 0;
+  Size max_body;  // 0: no limit
+};
+
+struct ForwardedSettings {
+  std::vector<Cidr> trusted;
+  // Identity headers that no client may set (open-webui: WEBUI_AUTH_TRUSTED_*_HEADER).
+  std::vector<std::string> strip{
+      "X-Forwarded-Email",   "X-Forwarded-User",
+      "X-Forwarded-Groups",  "X-Forwarded-Preferred-Username",
+      "X-User-Email",        "X-User-Name",
+      "X-User-Role",         "X-User-Groups",
+      "X-Auth-Request-Email", "X-Auth-Request-User",
+      "X-Auth-Request-Groups", "X-Auth-Request-Preferred-Username",
+      "X-Authentik-Email",   "X-Authentik-Name",
+      "X-Authentik-Username", "X-Authentik-Groups",
+      "Remote-User",         "Remote-Email",
+      "Remote-Name",         "Remote-Groups",
+      "Tailscale-User-Login", "Tailscale-User-Name",
+      "Cf-Access-Authenticated-User-Email"};
+};
+
+struct LimitSettings {
+  Size head{64 * 1024};
+  Size response_head{128 * 1024};
+  uint32_t connections = 0;  // per client address; 0: no limit
+};
+
+struct ClientTimeouts {
+  Millis handshake = 10s;
+  Millis head = 15s;
+  Millis keep_alive = 75s;
+  Millis stall = 60s;
+  Millis drain = 30s;
+};
+
+struct AdminSettings {
+  bool enabled = true;
+  Endpoint address{.host = "127.0.0.1", .port = 9180, .unix_path = {}};
+};
+
+enum class AccessFormat : uint8_t { json, combined };
+enum class LogLevelName : uint8_t { debug, info, warning, error };
+
+struct LogSettings {
+  std::string access = "stdout";  // "stdout", "off" or a path
+  AccessFormat format = AccessFormat::json;
+  LogLevelName level = LogLevelName::info;
+};
+
+struct Settings {
+  uint32_t workers = 0;  // 0: one per CPU
+  std::string state;     // directory; empty: found at start (docs/operations.md)
+  std::vector<ListenSettings> listen;
+  TlsSettings tls;
+  StoreSettings store;
+  AffinitySettings affinity;
+  std::vector<UpstreamSettings> upstreams;
+  std::vector<RouteSettings> routes;
+  ForwardedSettings forwarded;
+  LimitSettings limits;
+  ClientTimeouts timeouts;
+  AdminSettings admin;
+  LogSettings log;
+};
+
+}  // namespace usher::conf
