@@ -1,0 +1,48 @@
+// An accepting socket. Every worker has its own on the same address (SO_REUSEPORT). When descriptors
+// run out it rests for a moment instead of spinning or dying.
+#pragma once
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include <functional>
+
+#include "base/address.h"
+#include "base/fd.h"
+#include "base/result.h"
+#include "net/loop.h"
+#include "net/timer.h"
+
+namespace usher::net {
+
+class Listener final {
+ public:
+  // Gets each accepted socket: non-blocking, close-on-exec, TCP_NODELAY.
+  using Accepted = std::function<void(Fd, const SocketAddress& peer)>;
+  // Called when accepting stops for a while, with the reason.
+  using Resting = std::function<void(const Error&)>;
+
+  // Binds and listens, on whatever thread makes it; several with one address share it.
+  static Result<Fd> bind(const SocketAddress& address);
+  static SocketAddress bound_address(const Fd& fd);
+
+  Listener(Loop& loop, Fd fd, Accepted accepted, Resting resting);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+ private:
+  static void on_event(evutil_socket_t, short, void* self) noexcept;
+  void accept_some();
+  void on_rested();
+  void rest(Errc code, int error);
+
+  Loop& loop_;
+  Fd fd_;
+  Accepted accepted_;
+  Resting resting_;
+  event event_;
+  Timer<&Listener::on_rested> rest_;
+};
+
+}  // namespace usher::net

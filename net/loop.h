@@ -1,0 +1,83 @@
+// One thread's event loop, and the end of its turn: what was written leaves, what was closed is freed.
+// Everything but post() and stop() belongs to the thread that runs it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/fd.h"
+
+struct event_base;
+
+namespace usher::net {
+
+class Stream;
+
+// What can be buried: freed when the stack is empty, never under its own feet.
+class Mortal {
+ public:
+  virtual ~Mortal() = default;
+
+ protected:
+  Mortal() = default;
+  Mortal(const Mortal&) = delete;
+  Mortal& operator=(const Mortal&) = delete;
+};
+
+class Loop final : public Executor {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Returns after stop().
+  void run();
+  // From any thread.
+  void stop();
+
+  // Runs work in this turn's tail or the next turn; never inside the caller.
+  void later(std::function<void()> work) override;
+  // The mailbox: the only door from other threads. Work posted after run() returned is dropped.
+  void post(std::function<void()> work);
+  // Frees the object after everything that runs in this turn has returned.
+  void bury(std::unique_ptr<Mortal> dead);
+
+  // Monotonic time; read once a turn.
+  MonotonicTime now();
+
+  // A buffer that whoever reads may use until it returns to the loop. 64 KiB.
+  std::span<char> scratch() { return scratch_; }
+
+  event_base* base() { return base_; }
+
+ private:
+  friend class Stream;
+  // Streams ask for a call of Stream::on_turn_end() once this turn.
+  void at_turn_end(Stream& stream);
+  void forget(Stream& stream);
+
+  void on_turn_end();
+  void on_mail();
+
+  struct Events;
+
+  event_base* base_;
+  std::unique_ptr<Events> events_;
+  std::vector<char> scratch_;
+  std::vector<Stream*> turn_end_;
+  std::vector<Stream*> turn_end_running_;
+  std::vector<std::function<void()>> later_;
+  std::vector<std::unique_ptr<Mortal>> dead_;
+
+  Fd mail_fd_;
+  std::mutex mail_mutex_;
+  std::vector<std::function<void()>> mail_;
+};
+
+}  // namespace usher::net

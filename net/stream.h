@@ -1,0 +1,132 @@
+// Connected bytes, plain or TLS, in both directions, with a bounded out-queue.
+//
+// Reading: edge-triggered, one read a wake-up where possible, into the loop's scratch buffer; an idle
+// stream holds no read buffer. Writing: what one turn of the loop writes leaves in one call at its end;
+// large pieces go out at once. Nothing is called back from inside a call to a Stream, except
+// on_stream_data() inside of itself never: resume_reading() delivers in a later turn.
+//
+// An owner that is done calls close() and buries the stream: loop.bury(std::move(stream)).
+#pragma once
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/address.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "net/loop.h"
+#include "net/transport.h"
+
+namespace usher::net {
+
+class StreamHandler {
+ public:
+  // Connected and, with TLS, shaken hands. Called once, before any data.
+  virtual void on_stream_open() = 0;
+  // Returns how many bytes were taken. The rest is kept, reading pauses, and it is offered again after
+  // resume_reading().
+  virtual size_t on_stream_data(std::span<const char> data) = 0;
+  // The peer will send no more. Writing is still possible.
+  virtual void on_stream_end() = 0;
+  // The out-queue was above the high mark and is now below the low mark.
+  virtual void on_stream_writable() = 0;
+  // Everything written, finish() included, has been handed to the kernel. Only after finish().
+  virtual void on_stream_finished() {}
+  // The connection is broken (or was never made). Nothing follows.
+  virtual void on_stream_error(Error error) = 0;
+
+ protected:
+  ~StreamHandler() = default;
+};
+
+class Stream final : public Mortal {
+ public:
+  // Above high the writer should stop, below low it may go on. Bytes.
+  static constexpr size_t high_mark = 128 * 1024;
+  static constexpr size_t low_mark = 32 * 1024;
+
+  // An accepted, connected socket. start() begins with the handshake.
+  Stream(Loop& loop, Fd fd, std::unique_ptr<Transport> transport, StreamHandler& handler);
+  // A new socket that connects to address once started. `side` names the peer in errors.
+  Stream(Loop& loop, const SocketAddress& address, std::unique_ptr<Transport> transport,
+         StreamHandler& handler, Side side);
+  ~Stream() override;
+
+  void start();
+  void set_handler(StreamHandler& handler) { handler_ = &handler; }
+
+  void write(std::span<const char> bytes);
+  void write(std::string_view bytes) { write(std::span<const char>(bytes.data(), bytes.size())); }
+  // The queue's tail, to append to in place; call commit() afterwards.
+  std::string& tail() { return out_; }
+  void commit();
+  // Ends our side once the queue has gone out (close_notify, FIN).
+  void finish();
+  // Idempotent. No callback follows. Unsent bytes are dropped.
+  void close();
+  // close() with a RST, so that the peer cannot take what it got for the whole.
+  void abort();
+
+  void pause_reading() { reading_ = false; }
+  void resume_reading();
+  bool reading() const { return reading_; }
+  // Gives up bytes that were offered and not taken (for an upgrade: they belong to the next handler).
+  bool has_unread() const { return in_ != nullptr; }
+
+  bool open() const { return state_ == State::open; }
+  bool closed() const { return state_ == State::closed; }
+  bool above_high_mark() const { return queued() > high_mark; }
+  size_t queued() const { return out_.size() - out_sent_; }
+  uint64_t bytes_in() const { return bytes_in_; }
+  uint64_t bytes_out() const { return bytes_out_; }
+  Transport& transport() { return *transport_; }
+  Loop& loop() { return loop_; }
+
+ private:
+  friend class Loop;
+  enum class State : uint8_t { fresh, connecting, handshaking, open, closed };
+
+  static void on_event(evutil_socket_t, short what, void* self) noexcept;
+  void on_ready(short what);
+  void on_turn_end();
+  void ask_for_turn_end();
+  void advance_opening();
+  void read_some();
+  bool deliver(std::span<const char> data);
+  void flush();
+  void write_direct(std::span<const char>& bytes);
+  void send_end();
+  void break_with(Errc code, std::string detail);
+
+  Loop& loop_;
+  StreamHandler* handler_;
+  std::unique_ptr<Transport> transport_;
+  Fd fd_;
+  SocketAddress* connect_to() { return connect_to_.get(); }
+  std::unique_ptr<SocketAddress> connect_to_;
+  event event_;
+  std::string out_;
+  size_t out_sent_ = 0;
+  std::unique_ptr<std::string> in_;  // offered and not taken
+  uint64_t bytes_in_ = 0;
+  uint64_t bytes_out_ = 0;
+  State state_ = State::fresh;
+  Side side_;
+  bool reading_ = true;
+  bool readable_ = false;     // an edge was seen and the socket is not yet drained
+  bool writable_ = false;     // the last write did not meet a full socket
+  bool was_high_ = false;
+  bool ended_ = false;        // the peer's end was delivered
+  bool finishing_ = false;    // finish() was called
+  bool finished_ = false;     // and carried out
+  bool in_turn_end_ = false;  // already on the loop's list
+  bool peer_hung_up_ = false;
+};
+
+}  // namespace usher::net

@@ -1,0 +1,46 @@
+// How bytes cross a connected socket: as they are, or through TLS. A Transport holds no descriptor and
+// knows no loop; Stream calls it when the socket may be ready.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace usher::net {
+
+enum class IoStatus : uint8_t {
+  done,   // bytes moved; `drained` says whether the socket had no more
+  again,  // nothing now; an event will tell
+  end,    // the peer ended its side in an orderly way
+  error,  // the connection is broken; error_text() says how
+};
+
+struct IoResult {
+  IoStatus status;
+  size_t bytes = 0;
+  bool drained = false;  // reads: no more until the next event, so no further call is needed
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  // Goes on with the opening handshake: done, again, end or error. Plain: done at once.
+  virtual IoResult handshake(int fd) = 0;
+  virtual IoResult read(int fd, std::span<char> into) = 0;
+  virtual IoResult write(int fd, std::span<const char> from) = 0;
+  // Says that nothing more will be written; the socket's own FIN is Stream's to send.
+  virtual IoResult finish(int fd) = 0;
+  // True while read() could return bytes without an event on the socket.
+  virtual bool has_buffered() const = 0;
+  virtual std::string error_text() const = 0;
+
+  // What ALPN chose ("http/1.1"); empty without TLS or without ALPN.
+  virtual std::string_view protocol() const { return {}; }
+  virtual bool secure() const { return false; }
+};
+
+std::unique_ptr<Transport> make_plain_transport();
+
+}  // namespace usher::net
