@@ -1,0 +1,71 @@
+// Header fields of one message, in their order, with the memory that their text lives in.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace usher::protocol {
+
+// Text with one lifetime, in few allocations. Views stay valid until the Arena goes, moves included.
+class Arena final {
+ public:
+  Arena() = default;
+  Arena(Arena&&) noexcept = default;
+  Arena& operator=(Arena&&) noexcept = default;
+
+  std::string_view copy(std::string_view text);
+
+ private:
+  static constexpr size_t chunk_size = 2048;
+  std::vector<std::unique_ptr<char[]>> chunks_;
+  char* next_ = nullptr;
+  size_t left_ = 0;
+};
+
+struct Field {
+  std::string_view name;   // as it was spelled
+  std::string_view value;  // without surrounding white space
+};
+
+// Names compare without regard to case (RFC 9110 section 5.1). Every view given to a method that adds is
+// copied.
+class Headers final {
+ public:
+  // The first field of that name.
+  std::optional<std::string_view> get(std::string_view name) const;
+  bool has(std::string_view name) const { return get(name).has_value(); }
+  size_t count(std::string_view name) const;
+  // Is token an element of the comma-separated list that all fields of that name make together?
+  bool has_token(std::string_view name, std::string_view token) const;
+
+  void append(std::string_view name, std::string_view value);
+  // Replaces all fields of that name by this one, in the place of the first.
+  void set(std::string_view name, std::string_view value);
+  // Returns how many went.
+  size_t remove(std::string_view name);
+  template <typename Predicate>
+  size_t remove_if(Predicate predicate) {
+    return std::erase_if(fields_, predicate);
+  }
+
+  auto begin() const { return fields_.begin(); }
+  auto end() const { return fields_.end(); }
+  size_t size() const { return fields_.size(); }
+  bool empty() const { return fields_.empty(); }
+  void clear() { fields_.clear(); }
+
+  // For codecs: text that lives as long as these headers.
+  std::string_view keep(std::string_view text) { return arena_.copy(text); }
+  // For codecs: a field whose text already lives in keep().
+  void append_kept(std::string_view name, std::string_view value) { fields_.push_back({name, value}); }
+
+ private:
+  Arena arena_;
+  std::vector<Field> fields_;
+};
+
+}  // namespace usher::protocol

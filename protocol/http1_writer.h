@@ -1,0 +1,33 @@
+// HTTP/1.1 out: heads are rebuilt from what was understood, never copied, so that no one downstream can
+// read them another way. All functions append to `out`.
+//
+// Connection, Transfer-Encoding and Content-Length are written here from the framing given, whatever
+// the headers hold under these names; Upgrade only where `upgrade` says so.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "protocol/message.h"
+
+namespace usher::protocol {
+
+// To a replica: "Host: authority" first, then the fields. For a websocket handshake
+// (head.wants_websocket) with "Connection: Upgrade" and "Upgrade: websocket".
+void write_request_head(std::string& out, const RequestHead& head);
+
+struct ResponseOptions {
+  bool close = false;            // say "Connection: close"
+  bool http10_client = false;    // never chunked; close-delimited instead
+  bool upgrade = false;          // a 101: keep the replica's Upgrade, "Connection: Upgrade"
+};
+// To a client. `head.body` is the framing to use. Status line is always HTTP/1.1.
+void write_response_head(std::string& out, const ResponseHead& head, ResponseOptions options);
+
+// What stands before and after a piece of body of that size, for each framing. Empty but for chunked.
+void write_chunk_prefix(std::string& out, size_t size);
+inline constexpr std::string_view chunk_suffix = "\r\n";
+// The last chunk with trailers (hop-by-hop and framing names are left out).
+void write_last_chunk(std::string& out, const Headers& trailers);
+
+}  // namespace usher::protocol

@@ -1,0 +1,29 @@
+// AffinityStore on Redis. Keys "<prefix>:client:<id>", "<prefix>:sid:<sid>": values "<epoch> <replica>",
+// every key with a TTL. Docs: docs/store.md.
+#pragma once
+
+#include "routing/affinity_store.h"
+#include "routing/redis/redis_client.h"
+
+namespace usher::routing::redis {
+
+class RedisStore final : public AffinityStore {
+ public:
+  RedisStore(RedisClient& client, std::string prefix);
+
+  Pending find(std::string_view key, Found found) override;
+  Pending claim(std::string_view key, Binding proposal, std::chrono::milliseconds ttl,
+                Claimed claimed) override;
+  bool available() const override { return client_.available(); }
+
+  // The secret that all nodes share: stores `proposal` under "<prefix>:secret" unless there is one, and
+  // answers with the one that holds, its life prolonged.
+  Pending agree_on_secret(std::string_view proposal, std::chrono::milliseconds ttl,
+                          std::function<void(Result<std::string>)> agreed);
+
+ private:
+  RedisClient& client_;
+  std::string prefix_;
+};
+
+}  // namespace usher::routing::redis

@@ -1,0 +1,34 @@
+// One backend process: what it is called and where it listens. Immutable; its live numbers stand in its
+// ReplicaStatus.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+#include "conf/settings.h"
+#include "routing/replica_board.h"
+
+namespace usher::routing {
+
+struct Replica {
+  std::string id;  // "host:port" with a numeric address, or "unix:/path": the same on every node
+  SocketAddress address;
+  ReplicaStatus* status;  // in the ReplicaBoard, which outlives every Snapshot
+};
+
+// The replicas that serve one purpose, as known when the snapshot was made.
+struct Upstream {
+  std::string name;
+  conf::Balance balance = conf::Balance::least_connections;
+  std::vector<std::string> socketio;  // path prefixes
+  conf::UpstreamTimeouts timeouts;
+  std::string cookie;  // its affinity cookie's name
+  std::vector<Replica> replicas;
+
+  const Replica* find(std::string_view id) const;
+  bool is_socketio(std::string_view path) const;
+};
+
+}  // namespace usher::routing

@@ -1,0 +1,69 @@
+// What the process knows of each replica right now. The one thing that all threads share; atomics only.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace usher::routing {
+
+enum class ReplicaState : uint8_t {
+  unknown,   // not probed yet: serves, so that a start is not delayed
+  up,
+  down,
+  draining,  // serves those bound to it, takes no new clients
+};
+std::string_view name_of(ReplicaState state);  // "up", "down", "draining"; unknown counts as "up"
+
+// Written by the health checker (set_health), by the API (set_draining), and by workers (the counters and
+// connect failures). Readers may see any recent value.
+class ReplicaStatus final {
+ public:
+  ReplicaState state() const;
+  bool serves_bound() const { return state() != ReplicaState::down; }
+  bool takes_new() const;
+
+  void set_health(bool up);
+  void set_draining(bool draining);
+  // A replica that dropped out of the name's addresses: like draining, but for good until it is back.
+  void set_vanished(bool vanished);
+
+  // A connect was refused or found no host: nobody listens there. Down at once; health checks bring it
+  // back. Returns true for the first to notice.
+  bool connect_refused();
+  // Other connect failures count; `fall` in a row put it down. Returns true for the one that did.
+  bool connect_failed(uint32_t fall);
+  void connect_succeeded();
+
+  std::atomic<uint32_t> in_flight{0};
+  std::atomic<uint32_t> websockets{0};
+  std::atomic<uint64_t> sessions{0};  // bindings this node made to it
+  std::atomic<uint64_t> requests{0};
+
+ private:
+  enum class Health : uint8_t { unknown, up, down };
+  std::atomic<Health> health_{Health::unknown};
+  std::atomic<bool> draining_{false};
+  std::atomic<bool> vanished_{false};
+  std::atomic<uint32_t> failures_{0};
+};
+
+class ReplicaBoard final {
+ public:
+  // The status under that id; made if need be. It lives as long as the board.
+  ReplicaStatus& status_of(std::string_view id);
+
+ private:
+  struct Entry {
+    explicit Entry(std::string_view name) : id(name) {}
+    std::string id;
+    ReplicaStatus status;
+  };
+  std::mutex mutex_;
+  std::deque<Entry> entries_;
+};
+
+}  // namespace usher::routing

@@ -1,0 +1,83 @@
+// "Which replica is this session's home?", answered once for all its traffic. One a worker: a bounded
+// cache in front of the store, and the rules of contract.md on affinity:
+// - a sid goes to the replica that issued it, cookie or not;
+// - a cookie's client goes to its home; home down or gone: it is moved once, by compare-and-set, and
+//   everybody agrees;
+// - a client without either is placed and given a cookie, and leaves nothing in the store until it
+//   comes back with it;
+// - the store is asked at most once per session, worker and minute; when it fails or is late, the
+//   cookie, the cache and rendezvous hashing decide.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/strings.h"
+#include "conf/settings.h"
+#include "routing/affinity_cookie.h"
+#include "routing/affinity_store.h"
+#include "routing/placement.h"
+
+namespace usher::routing {
+
+// What the access log calls `affinity`.
+enum class AffinityOutcome : uint8_t { none, fresh, cookie, sid, rebound };
+std::string_view name_of(AffinityOutcome outcome);  // "none", "new", "cookie", "sid", "rebound"
+
+// What a request says of its session.
+struct SessionClaim {
+  std::string sid;                      // empty: none
+  std::optional<CookieContent> cookie;  // genuine
+};
+
+struct Home {
+  const Replica* replica = nullptr;  // nullptr: no replica is up. Lives in the Upstream given.
+  AffinityOutcome outcome = AffinityOutcome::none;
+  std::string client;                // the client's id, new or from the cookie
+  Binding binding;                   // what a new cookie must say, if set_cookie
+  bool set_cookie = false;           // the client's cookie is absent or says something else
+};
+
+class SessionDirectory final {
+ public:
+  using Answer = std::function<void(Home)>;
+
+  SessionDirectory(AffinityStore& store, const Clock& clock, const conf::AffinitySettings& settings,
+                   Placement& placement);
+
+  // Known here and fresh: answered at once, without the store. `avoid` is a replica that has just failed
+  // this request: a session whose home it is must move.
+  std::optional<Home> find_now(const SessionClaim& claim, const Upstream& upstream,
+                               const AffinityCookies& cookies, const Replica* avoid = nullptr);
+  // Else: asks the store. The answer comes in a later turn; upstream and cookies must live until then.
+  Pending find(SessionClaim claim, const Upstream& upstream, const AffinityCookies& cookies,
+               const Replica* avoid, Answer answer);
+
+  // A polling handshake was answered by replica with this sid. `kept` is called when the store has it
+  // (other nodes will route it) or cannot have it; the response's end waits for that.
+  Pending learn_sid(std::string_view sid, const Replica& replica, std::function<void()> kept);
+
+  struct Counters {
+    uint64_t store_calls = 0;
+    uint64_t store_failures = 0;
+    uint64_t cache_hits = 0;
+    uint64_t rebound = 0;
+  };
+  const Counters& counters() const { return counters_; }
+
+ private:
+  // The helper who writes this designs the private part.
+  AffinityStore& store_;
+  const Clock& clock_;
+  const conf::AffinitySettings& settings_;
+  Placement& placement_;
+  Counters counters_;
+};
+
+}  // namespace usher::routing
