@@ -33,23 +33,28 @@ struct Cidr {
   uint8_t bits = 0;
   friend bool operator==(const Cidr&, const Cidr&) = default;
 };
+// "10.0.0.0/8"
+std::string to_string(const Cidr& cidr);
 
 struct ListenSettings {
   Endpoint address;
   bool tls = false;
   std::vector<std::string> protocols{"http/1.1"};  // ALPN, best first
   bool redirect_to_https = false;
+  friend bool operator==(const ListenSettings&, const ListenSettings&) = default;
 };
 
 struct CertificateSettings {
   std::string chain;
   std::string key;
+  friend bool operator==(const CertificateSettings&, const CertificateSettings&) = default;
 };
 
 struct TlsSettings {
   std::string min_version = "1.2";  // "1.2" or "1.3"
   bool session_tickets = true;
   std::vector<CertificateSettings> certificates;
+  friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
 };
 
 enum class StoreKind : uint8_t { memory, redis };
@@ -70,12 +75,14 @@ struct StoreSettings {
   StoreUrl url;
   std::string prefix = "usher";
   Millis timeout = 250ms;
+  friend bool operator==(const StoreSettings&, const StoreSettings&) = default;
 };
 
 struct AffinitySettings {
   std::string cookie = "usher";
   std::string secret;  // empty: made once and shared through the store
   Millis idle = 24h;
+  friend bool operator==(const AffinitySettings&, const AffinitySettings&) = default;
 };
 
 enum class Balance : uint8_t { least_connections, round_robin, random_two, rendezvous };
@@ -86,6 +93,7 @@ struct HealthSettings {
   Millis timeout = 5s;
   uint32_t fall = 3;
   uint32_t rise = 2;
+  friend bool operator==(const HealthSettings&, const HealthSettings&) = default;
 };
 
 struct UpstreamTimeouts {
@@ -94,6 +102,7 @@ struct UpstreamTimeouts {
   Millis between_bytes = 30min;
   Millis keep_alive = 4s;
   Millis tunnel_idle = 1h;
+  friend bool operator==(const UpstreamTimeouts&, const UpstreamTimeouts&) = default;
 };
 
 struct UpstreamSettings {
@@ -104,6 +113,7 @@ struct UpstreamSettings {
   std::vector<std::string> socketio{"/ws/socket.io/", "/socket.io/"};
   HealthSettings health;
   UpstreamTimeouts timeouts;
+  friend bool operator==(const UpstreamSettings&, const UpstreamSettings&) = default;
 };
 
 // What a route does with a request. Exactly one of upstream, redirect and status is set.
@@ -114,30 +124,43 @@ struct RouteSettings {
   std::string redirect;
   uint16_t status = 0;
   Size max_body;  // 0: no limit
+  friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
 };
 
 struct ForwardedSettings {
   std::vector<Cidr> trusted;
   // Identity headers that no client may set (open-webui: WEBUI_AUTH_TRUSTED_*_HEADER).
-  std::vector<std::string> strip{
-      "X-Forwarded-Email",   "X-Forwarded-User",
-      "X-Forwarded-Groups",  "X-Forwarded-Preferred-Username",
-      "X-User-Email",        "X-User-Name",
-      "X-User-Role",         "X-User-Groups",
-      "X-Auth-Request-Email", "X-Auth-Request-User",
-      "X-Auth-Request-Groups", "X-Auth-Request-Preferred-Username",
-      "X-Authentik-Email",   "X-Authentik-Name",
-      "X-Authentik-Username", "X-Authentik-Groups",
-      "Remote-User",         "Remote-Email",
-      "Remote-Name",         "Remote-Groups",
-      "Tailscale-User-Login", "Tailscale-User-Name",
-      "Cf-Access-Authenticated-User-Email"};
+  std::vector<std::string> strip{"X-Forwarded-Email",
+                                 "X-Forwarded-User",
+                                 "X-Forwarded-Groups",
+                                 "X-Forwarded-Preferred-Username",
+                                 "X-User-Email",
+                                 "X-User-Name",
+                                 "X-User-Role",
+                                 "X-User-Groups",
+                                 "X-Auth-Request-Email",
+                                 "X-Auth-Request-User",
+                                 "X-Auth-Request-Groups",
+                                 "X-Auth-Request-Preferred-Username",
+                                 "X-Authentik-Email",
+                                 "X-Authentik-Name",
+                                 "X-Authentik-Username",
+                                 "X-Authentik-Groups",
+                                 "Remote-User",
+                                 "Remote-Email",
+                                 "Remote-Name",
+                                 "Remote-Groups",
+                                 "Tailscale-User-Login",
+                                 "Tailscale-User-Name",
+                                 "Cf-Access-Authenticated-User-Email"};
+  friend bool operator==(const ForwardedSettings&, const ForwardedSettings&) = default;
 };
 
 struct LimitSettings {
   Size head{64 * 1024};
   Size response_head{128 * 1024};
   uint32_t connections = 0;  // per client address; 0: no limit
+  friend bool operator==(const LimitSettings&, const LimitSettings&) = default;
 };
 
 struct ClientTimeouts {
@@ -146,11 +169,13 @@ struct ClientTimeouts {
   Millis keep_alive = 75s;
   Millis stall = 60s;
   Millis drain = 30s;
+  friend bool operator==(const ClientTimeouts&, const ClientTimeouts&) = default;
 };
 
 struct AdminSettings {
   bool enabled = true;
   Endpoint address{.host = "127.0.0.1", .port = 9180, .unix_path = {}};
+  friend bool operator==(const AdminSettings&, const AdminSettings&) = default;
 };
 
 enum class AccessFormat : uint8_t { json, combined };
@@ -160,6 +185,7 @@ struct LogSettings {
   std::string access = "stdout";  // "stdout", "off" or a path
   AccessFormat format = AccessFormat::json;
   LogLevelName level = LogLevelName::info;
+  friend bool operator==(const LogSettings&, const LogSettings&) = default;
 };
 
 struct Settings {
@@ -176,6 +202,14 @@ struct Settings {
   ClientTimeouts timeouts;
   AdminSettings admin;
   LogSettings log;
+  friend bool operator==(const Settings&, const Settings&) = default;
 };
+
+// A file without [[listen]], [[upstream]] or [[route]] is given the built-in ones: http on :8088
+// and https on :8443, Open WebUI on 127.0.0.1:8080, and one route for everything to the first
+// upstream.
+void fill_in(Settings& settings);
+// Settings when nothing at all was said.
+Settings built_in_settings();
 
 }  // namespace usher::conf

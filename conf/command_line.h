@@ -1,0 +1,34 @@
+// What was typed after "usher", as plain data. Nothing is printed and nothing exits in here.
+#pragma once
+
+#include <span>
+#include <string>
+#include <variant>
+
+#include "conf/overrides.h"
+
+namespace usher::conf {
+
+enum class Command : uint8_t { run, check, version, status, drain, undrain, reload };
+
+struct CommandLine {
+  Command command = Command::run;
+  std::string config;  // -c; empty: searched for, see conf/load.h
+  Overrides overrides;
+  std::string
+      admin_url;        // --admin of status, drain, undrain, reload; empty: where the settings say
+  bool json = false;    // status --json
+  std::string replica;  // drain, undrain
+};
+
+// The process has nothing to run: print the text (to standard output when the code is 0, else to
+// standard error) and leave with the code. It ends with a line feed.
+struct Exit {
+  int code = 0;
+  std::string text;
+};
+
+// arguments[0] is the program's name.
+std::variant<CommandLine, Exit> parse_command_line(std::span<const char* const> arguments);
+
+}  // namespace usher::conf
