@@ -1,0 +1,64 @@
+# The usher image: the binary, the Debian libraries it links to, and a user without rights.
+#   docker build -t usher .
+#   docker run -p 80:80 -p 443:443 -e USHER_UPSTREAM=host:8080 usher
+# Debian 12 works as well: --build-arg BASE=debian:bookworm-slim
+
+ARG BASE=debian:trixie-slim
+
+FROM ${BASE} AS build
+WORKDIR /src
+# `dev` alone knows what building needs; this layer is built again only when it changes.
+COPY dev ./
+RUN ./dev install
+COPY CMakeLists.txt CMakePresets.json ./
+COPY cmake cmake
+COPY base base
+COPY conf conf
+COPY net net
+COPY tls tls
+COPY protocol protocol
+COPY routing routing
+COPY proxy proxy
+COPY control control
+RUN cmake --preset release -DUSHER_TESTS=OFF \
+ && cmake --build build/release --target usher \
+ && strip -o /usher build/release/usher
+# The packages that hold the shared libraries, under the names that this Debian release gives them.
+RUN mkdir debian && touch debian/control \
+ && dpkg-shlibdeps -O /usher | sed 's/^shlibs:Depends=//; s/([^)]*)//g; s/,/ /g' > /packages
+
+FROM ${BASE}
+COPY --from=build /packages /tmp/packages
+RUN apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(cat /tmp/packages) \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb /var/log/apt /var/log/dpkg.log /tmp/packages \
+ && useradd --system --uid 10001 --user-group --home-dir /var/lib/usher --shell /usr/sbin/nologin usher \
+ && install -d -o usher -g usher -m 0700 /var/lib/usher
+COPY docker/usher.toml /etc/usher/usher.toml
+COPY --from=build /usher /usr/local/bin/usher
+
+# The self-signed certificate and the affinity secret live here.
+ENV USHER_STATE=/var/lib/usher
+VOLUME /var/lib/usher
+
+# A user without rights may bind 80 and 443: Docker sets net.ipv4.ip_unprivileged_port_start=0 in every
+# container (since 20.10). File capabilities are not used: they would make the binary fail to start under
+# cap_drop: ALL.
+USER usher
+EXPOSE 80 443
+
+# usher drains on SIGTERM; give it longer than timeouts.drain (docker run --stop-timeout 40).
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
+  CMD ["usher", "status"]
+
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="usher" \
+      org.opencontainers.image.description="Front door for Open WebUI with several replicas" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+ENTRYPOINT ["usher"]
+CMD ["run"]
