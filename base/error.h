@@ -1,5 +1,6 @@
-// What went wrong, whose fault it was, and what follows from it. Every code has one row in the table
-// of error.cc: its name in logs, the HTTP status a client gets, and whether the request may be sent again.
+// What went wrong, whose fault it was, and what follows from it. Every code has one row in the
+// table of error.cc: its name in logs, the HTTP status a client gets, and whether the request may
+// be sent again.
 #pragma once
 
 #include <cstdint>
@@ -56,8 +57,8 @@ enum class Side : uint8_t { usher, client, replica, store };
 // May a request that met this error be sent to a replica again?
 enum class Retry : uint8_t {
   never,
-  nothing_sent,   // no byte of the request left usher: any replica may get it
-  if_reused,      // an idle connection that died before the response: once more, on a fresh connection
+  nothing_sent,  // no byte of the request left usher: any replica may get it
+  if_reused,  // an idle connection that died before the response: once more, on a fresh connection
   if_idempotent,  // only a bodiless request with an idempotent method (RFC 9110 section 9.2.2)
 };
 

@@ -1,5 +1,5 @@
-// Runs a piece of work in a later turn of the same thread's loop. What pure code (routing/) knows of
-// the event loop, so that an answer is never delivered inside the call that asked.
+// Runs a piece of work in a later turn of the same thread's loop. What pure code (routing/) knows
+// of the event loop, so that an answer is never delivered inside the call that asked.
 #pragma once
 
 #include <functional>

@@ -7,8 +7,8 @@
 
 namespace usher {
 
-// Appends text as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD, so that the
-// line is valid JSON whatever a client sent.
+// Appends text as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD, so that
+// the line is valid JSON whatever a client sent.
 void append_json_string(std::string& out, std::string_view text);
 
 }  // namespace usher

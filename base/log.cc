@@ -34,7 +34,8 @@ struct AppendValue {
 
 }  // namespace
 
-void Log::write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) const {
+void Log::write(LogLevel level, std::string_view event,
+                std::initializer_list<LogField> fields) const {
   if (!enabled(level)) return;
   std::string line = R"({"time":")" + to_rfc3339(std::chrono::system_clock::now());
   line.append(R"(","level":")").append(name_of(level)).append(R"(","event":)");

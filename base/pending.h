@@ -1,8 +1,8 @@
-// The asker's end of an asynchronous call. Keep it as a member: destroying it cancels the answer, so
-// that an answer never reaches an object that is gone.
+// The asker's end of an asynchronous call. Keep it as a member: destroying it cancels the answer,
+// so that an answer never reaches an object that is gone.
 //
-// The answerer derives from PendingAnswer (or holds one) and is told by cancel() at most once, never
-// after it has called finished().
+// The answerer derives from PendingAnswer (or holds one) and is told by cancel() at most once,
+// never after it has called finished().
 #pragma once
 
 #include <utility>

@@ -1,4 +1,5 @@
-// Unpredictable bytes from the kernel, for identities and secrets; and a cheap generator for jitter.
+// Unpredictable bytes from the kernel, for identities and secrets; and a cheap generator for
+// jitter.
 #pragma once
 
 #include <array>

@@ -25,7 +25,8 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 }
 
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() && equals_ignoring_case(text.substr(0, prefix.size()), prefix);
+  return text.size() >= prefix.size() &&
+         equals_ignoring_case(text.substr(0, prefix.size()), prefix);
 }
 
 std::string to_lower(std::string_view text) {
@@ -50,7 +51,8 @@ std::vector<std::string_view> split_list(std::string_view text, char separator) 
   }
 }
 
-std::pair<std::string_view, std::optional<std::string_view>> cut(std::string_view text, char separator) {
+std::pair<std::string_view, std::optional<std::string_view>> cut(std::string_view text,
+                                                                 char separator) {
   const auto at = text.find(separator);
   if (at == std::string_view::npos) return {text, std::nullopt};
   return {text.substr(0, at), text.substr(at + 1)};
@@ -107,7 +109,8 @@ std::string to_hex(std::span<const uint8_t> bytes) {
 bool equals_in_constant_time(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   uint8_t difference = 0;
-  for (size_t i = 0; i < a.size(); ++i) difference |= static_cast<uint8_t>(a[i] ^ b[i]);
+  for (size_t i = 0; i < a.size(); ++i)
+    difference |= static_cast<uint8_t>(a[i] ^ b[i]);
   return difference == 0;
 }
 

@@ -1,4 +1,5 @@
-// Small string work that HTTP, the configuration and the store share. ASCII only: no locale is asked.
+// Small string work that HTTP, the configuration and the store share. ASCII only: no locale is
+// asked.
 #pragma once
 
 #include <charconv>
@@ -25,8 +26,10 @@ std::string_view trim(std::string_view text);
 // "a, b,,c" at ',' gives "a", "b", "c": trimmed, empty elements left out (RFC 9110 section 5.6.1).
 std::vector<std::string_view> split_list(std::string_view text, char separator = ',');
 
-// The part before the separator and the part after it; the second is absent if there is no separator.
-std::pair<std::string_view, std::optional<std::string_view>> cut(std::string_view text, char separator);
+// The part before the separator and the part after it; the second is absent if there is no
+// separator.
+std::pair<std::string_view, std::optional<std::string_view>> cut(std::string_view text,
+                                                                 char separator);
 
 // Digits only: no sign, no space, no overflow.
 template <typename Int>
@@ -40,7 +43,8 @@ std::optional<Int> parse_decimal(std::string_view text) {
 
 // RFC 4648 section 5, without padding.
 std::string to_base64url(std::span<const uint8_t> bytes);
-// Nothing for a character outside the alphabet, a length of 1 modulo 4, or left-over bits that are not 0.
+// Nothing for a character outside the alphabet, a length of 1 modulo 4, or left-over bits that are
+// not 0.
 std::optional<std::vector<uint8_t>> from_base64url(std::string_view text);
 std::string to_hex(std::span<const uint8_t> bytes);
 

@@ -1,5 +1,5 @@
-// An accepting socket. Every worker has its own on the same address (SO_REUSEPORT). When descriptors
-// run out it rests for a moment instead of spinning or dying.
+// An accepting socket. Every worker has its own on the same address (SO_REUSEPORT). When
+// descriptors run out it rests for a moment instead of spinning or dying.
 #pragma once
 
 #include <event2/event.h>

@@ -1,5 +1,5 @@
-// One thread's event loop, and the end of its turn: what was written leaves, what was closed is freed.
-// Everything but post() and stop() belongs to the thread that runs it.
+// One thread's event loop, and the end of its turn: what was written leaves, what was closed is
+// freed. Everything but post() and stop() belongs to the thread that runs it.
 #pragma once
 
 #include <functional>
@@ -41,7 +41,7 @@ class Loop final : public Executor {
   // From any thread.
   void stop();
 
-  // Runs work in this turn's tail or the next turn; never inside the caller.
+  // Runs work at the end of this turn or in the next one; never inside the caller.
   void later(std::function<void()> work) override;
   // The mailbox: the only door from other threads. Work posted after run() returned is dropped.
   void post(std::function<void()> work);
@@ -58,11 +58,15 @@ class Loop final : public Executor {
 
  private:
   friend class Stream;
-  // Streams ask for a call of Stream::on_turn_end() once this turn.
+  // Calls Stream::on_turn_end() once at the end of this turn, before the next wait.
   void at_turn_end(Stream& stream);
+  // Calls Stream::on_continue() once in the next turn, after sockets have been polled: a busy
+  // stream does not starve the others.
+  void at_next_turn(Stream& stream);
   void forget(Stream& stream);
 
   void on_turn_end();
+  void on_next_turn();
   void on_mail();
 
   struct Events;
@@ -70,8 +74,8 @@ class Loop final : public Executor {
   event_base* base_;
   std::unique_ptr<Events> events_;
   std::vector<char> scratch_;
-  std::vector<Stream*> turn_end_;
-  std::vector<Stream*> turn_end_running_;
+  std::vector<Stream*> flushing_;
+  std::vector<Stream*> continuing_;
   std::vector<std::function<void()>> later_;
   std::vector<std::unique_ptr<Mortal>> dead_;
 

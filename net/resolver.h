@@ -1,5 +1,5 @@
-// Names to addresses, by getaddrinfo on a thread of its own: what /etc/hosts, nsswitch and Docker's DNS
-// say is what every other program on the machine sees. One question is asked at a time.
+// Names to addresses, by getaddrinfo on a thread of its own: what /etc/hosts, nsswitch and Docker's
+// DNS say is what every other program on the machine sees. One question is asked at a time.
 #pragma once
 
 #include <condition_variable>

@@ -1,9 +1,8 @@
 // Connected bytes, plain or TLS, in both directions, with a bounded out-queue.
 //
-// Reading: edge-triggered, one read a wake-up where possible, into the loop's scratch buffer; an idle
-// stream holds no read buffer. Writing: what one turn of the loop writes leaves in one call at its end;
-// large pieces go out at once. Nothing is called back from inside a call to a Stream, except
-// on_stream_data() inside of itself never: resume_reading() delivers in a later turn.
+// Reading: edge-triggered, one read a wake-up where possible, into the loop's scratch buffer; an
+// idle stream holds no read buffer. Writing: what one turn of the loop writes leaves in one call at
+// its end; large pieces go out at once. Nothing is called back from inside a call to a Stream.
 //
 // An owner that is done calls close() and buries the stream: loop.bury(std::move(stream)).
 #pragma once
@@ -29,13 +28,15 @@ class StreamHandler {
  public:
   // Connected and, with TLS, shaken hands. Called once, before any data.
   virtual void on_stream_open() = 0;
-  // Returns how many bytes were taken. The rest is kept, reading pauses, and it is offered again after
-  // resume_reading().
+  // Returns how many bytes were taken. The rest is kept, reading pauses, and it is offered again
+  // after resume_reading().
   virtual size_t on_stream_data(std::span<const char> data) = 0;
   // The peer will send no more. Writing is still possible.
   virtual void on_stream_end() = 0;
   // The out-queue was above the high mark and is now below the low mark.
   virtual void on_stream_writable() = 0;
+  // The peer went away, or ended its side, while reading is paused: unread bytes may remain.
+  virtual void on_stream_hangup() {}
   // Everything written, finish() included, has been handed to the kernel. Only after finish().
   virtual void on_stream_finished() {}
   // The connection is broken (or was never made). Nothing follows.
@@ -76,8 +77,6 @@ class Stream final : public Mortal {
   void pause_reading() { reading_ = false; }
   void resume_reading();
   bool reading() const { return reading_; }
-  // Gives up bytes that were offered and not taken (for an upgrade: they belong to the next handler).
-  bool has_unread() const { return in_ != nullptr; }
 
   bool open() const { return state_ == State::open; }
   bool closed() const { return state_ == State::closed; }
@@ -95,21 +94,25 @@ class Stream final : public Mortal {
   static void on_event(evutil_socket_t, short what, void* self) noexcept;
   void on_ready(short what);
   void on_turn_end();
-  void ask_for_turn_end();
+  void on_continue();
+  void connect();
+  bool watch();
   void advance_opening();
   void read_some();
-  bool deliver(std::span<const char> data);
+  void deliver(std::span<const char> data);
   void flush();
-  void write_direct(std::span<const char>& bytes);
+  void write_now(std::span<const char>& bytes);
   void send_end();
-  void break_with(Errc code, std::string detail);
+  void fail(Errc code, std::string detail);
+  void fail_later(Errc code, std::string detail);
+  Errc connect_error(int error) const;
 
   Loop& loop_;
   StreamHandler* handler_;
   std::unique_ptr<Transport> transport_;
   Fd fd_;
-  SocketAddress* connect_to() { return connect_to_.get(); }
-  std::unique_ptr<SocketAddress> connect_to_;
+  std::unique_ptr<SocketAddress> connect_to_;  // until connected
+  std::unique_ptr<Error> failure_;  // found inside a call; reported at the end of the turn
   event event_;
   std::string out_;
   size_t out_sent_ = 0;
@@ -119,14 +122,16 @@ class Stream final : public Mortal {
   State state_ = State::fresh;
   Side side_;
   bool reading_ = true;
-  bool readable_ = false;     // an edge was seen and the socket is not yet drained
-  bool writable_ = false;     // the last write did not meet a full socket
+  bool readable_ = false;  // an edge was seen and the socket is not yet drained
+  bool writable_ = true;   // the last write did not meet a full socket
   bool was_high_ = false;
   bool ended_ = false;        // the peer's end was delivered
   bool finishing_ = false;    // finish() was called
   bool finished_ = false;     // and carried out
-  bool in_turn_end_ = false;  // already on the loop's list
-  bool peer_hung_up_ = false;
+  bool flush_asked_ = false;  // on the loop's list for the end of this turn
+  bool continue_asked_ = false;
+  bool peer_hung_up_ = false;  // its end is behind what is still to be read
+  bool watched_ = false;
 };
 
 }  // namespace usher::net

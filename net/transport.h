@@ -1,5 +1,5 @@
-// How bytes cross a connected socket: as they are, or through TLS. A Transport holds no descriptor and
-// knows no loop; Stream calls it when the socket may be ready.
+// How bytes cross a connected socket: as they are, or through TLS. A Transport holds no descriptor
+// and knows no loop; Stream calls it when the socket may be ready.
 #pragma once
 
 #include <memory>

@@ -1,0 +1,99 @@
+#include "net/listener.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace usher::net {
+namespace {
+
+constexpr int backlog = 4096;  // the kernel caps it at net.core.somaxconn
+constexpr int accepts_per_turn = 32;
+constexpr std::chrono::milliseconds rest_time{100};
+
+Error system_error(const SocketAddress& address, std::string_view call) {
+  return {Errc::system, Side::usher,
+          to_string(address) + ": " + std::string(call) + ": " + std::strerror(errno)};
+}
+
+}  // namespace
+
+Result<Fd> Listener::bind(const SocketAddress& address) {
+  Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return system_error(address, "socket");
+  const int on = 1;
+  const int off = 0;
+  if (address.is_unix()) {
+    // A socket file that a dead process left behind would make every start fail.
+    struct stat info {};
+    const std::string path = to_string(address).substr(5);
+    if (::stat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) ::unlink(path.c_str());
+  } else {
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    // Accepted sockets inherit these.
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (address.family() == AF_INET6) {
+      ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    }
+  }
+  if (::bind(fd.get(), address.data(), address.length()) != 0) return system_error(address, "bind");
+  if (::listen(fd.get(), backlog) != 0) return system_error(address, "listen");
+  return fd;
+}
+
+SocketAddress Listener::bound_address(const Fd& fd) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&storage), &length);
+  return {reinterpret_cast<sockaddr*>(&storage), length};
+}
+
+Listener::Listener(Loop& loop, Fd fd, Accepted accepted, Resting resting)
+    : loop_(loop),
+      fd_(std::move(fd)),
+      accepted_(std::move(accepted)),
+      resting_(std::move(resting)),
+      rest_(loop, *this) {
+  event_assign(&event_, loop.base(), fd_.get(), EV_READ | EV_PERSIST, &Listener::on_event, this);
+  event_add(&event_, nullptr);
+}
+
+Listener::~Listener() { event_del(&event_); }
+
+void Listener::on_event(evutil_socket_t, short, void* self) noexcept {
+  static_cast<Listener*>(self)->accept_some();
+}
+
+void Listener::accept_some() {
+  for (int i = 0; i < accepts_per_turn; ++i) {
+    sockaddr_storage peer{};
+    socklen_t length = sizeof peer;
+    Fd fd(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &length,
+                    SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fd.valid()) {
+      accepted_(std::move(fd), SocketAddress(reinterpret_cast<sockaddr*>(&peer), length));
+      continue;
+    }
+    if (errno == EMFILE || errno == ENFILE) return rest(Errc::out_of_descriptors, errno);
+    if (errno == ENOBUFS || errno == ENOMEM) return rest(Errc::system, errno);
+    if (errno == EAGAIN) return;
+    // ECONNABORTED and the like concern one peer that has gone already.
+  }
+}
+
+void Listener::rest(Errc code, int error) {
+  event_del(&event_);
+  rest_.start(rest_time);
+  resting_(Error{code, Side::usher, std::strerror(error)});
+}
+
+void Listener::on_rested() { event_add(&event_, nullptr); }
+
+}  // namespace usher::net
