@@ -1,0 +1,98 @@
+// One socket.io client that behaves as Open WebUI's page does, and reports what happens to it.
+
+import http from "node:http";
+import https from "node:https";
+import { io } from "socket.io-client";
+import { Jar } from "./jar.mjs";
+import { transportsOf } from "./transports.mjs";
+
+export class Client {
+  constructor(id, options, nodes, report) {
+    this.id = id;
+    this.options = options;
+    this.report = (event, fields = {}) => report({ event, client: id, ...fields });
+    this.jar = options.jar ? new Jar() : null;
+    this.agents = {
+      http: new http.Agent({ keepAlive: true }),
+      https: new https.Agent({ keepAlive: true, rejectUnauthorized: false }),
+    };
+    this.acked = 0;
+    this.lost = 0;
+    this.connects = 0;
+    this.worst = 0;
+    this.socket = io(nodes.urls[0], {
+      path: "/ws/socket.io",
+      transports: transportsOf({
+        kind: options.transport,
+        nodes,
+        jar: this.jar,
+        agents: this.agents,
+        perRequestRandom: options.perRequestRandom,
+        onNode: (node) => (this.node = node),
+        onStatus: (fields) => this.report("http_error", fields),
+      }),
+      query: { client: id },
+      auth: { token: id },
+      forceNew: true,
+      rejectUnauthorized: false,
+      reconnection: true,
+      reconnectionDelay: 1000,
+      reconnectionDelayMax: 5000,
+      randomizationFactor: 0.5,
+    });
+    this.socket.on("connect", () => this.#connected());
+    this.socket.on("disconnect", (reason, details) => {
+      this.report("disconnect", { reason, details: details?.description?.message ?? details?.message, node: this.node });
+    });
+    this.socket.on("connect_error", (error) => {
+      this.report("connect_error", { message: error.message, description: String(error.description?.message ?? error.description ?? ""), node: this.node });
+    });
+    this.socket.on("events", (data) => this.report("room", { data }));
+  }
+
+  #connected() {
+    this.connects += 1;
+    const { socket } = this;
+    this.report("connect", { node: this.node, sid: socket.id, engine_sid: socket.io.engine.id, connects: this.connects });
+    socket.emit("user-join", { auth: { token: this.id } });
+    socket.emit("whoami", {}, (who) => {
+      this.replica = who.replica;
+      this.report("replica", { replica: who.replica, engine_sid: who.engine_sid, cookie: this.jar?.get("usher") ?? null });
+    });
+    this.ticker ??= setInterval(() => this.#echo(), this.options.intervalMs);
+  }
+
+  #echo() {
+    const { socket } = this;
+    if (!socket.connected) return;
+    const began = performance.now();
+    socket.timeout(this.options.ackMs).emit("echo", { client: this.id, n: this.acked }, (error) => {
+      const ms = performance.now() - began;
+      if (error) {
+        // The ack of a message whose socket was lost can never come; that loss has its own event.
+        this.lost += 1;
+        if (socket.connected) this.report("ack_timeout", { ms, replica: this.replica });
+        return;
+      }
+      this.acked += 1;
+      this.worst = Math.max(this.worst, ms);
+      if (ms >= this.options.slowMs) this.report("slow", { ms, replica: this.replica });
+    });
+  }
+
+  state() {
+    const { id, replica, node, connects, acked, lost, worst } = this;
+    return { client: id, connected: this.socket.connected, replica, node, connects, acked, lost, worst };
+  }
+
+  resetWorst() {
+    this.worst = 0;
+  }
+
+  stop() {
+    clearInterval(this.ticker);
+    this.socket.disconnect();
+    this.agents.http.destroy();
+    this.agents.https.destroy();
+  }
+}

@@ -1,0 +1,288 @@
+"""Servers named by their misbehaviour. Each answers /ready properly, so that only the misbehaviour is
+what a test sees, and runs on an event loop of its own thread."""
+
+import asyncio
+import contextlib
+import socket
+import threading
+
+
+class Fake:
+    """A listening socket on loopback; `serve` is called for each connection."""
+
+    def __init__(self, port: int = 0):
+        self.port = port
+        self.connections = 0
+        self.loop = asyncio.new_event_loop()
+        self.tasks: set[asyncio.Task] = set()
+        self.thread: threading.Thread | None = None
+
+    def start(self):
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", self.port))
+        self.port = listener.getsockname()[1]
+        self.server = self.loop.run_until_complete(asyncio.start_server(self._connected, sock=listener))
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        return self
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    async def _connected(self, reader, writer):
+        self.connections += 1
+        task = asyncio.current_task()
+        self.tasks.add(task)
+        try:
+            await self.serve(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            self.tasks.discard(task)
+            writer.close()
+
+    async def serve(self, reader, writer):
+        raise NotImplementedError
+
+    def close(self):
+        if self.thread is None or not self.thread.is_alive():
+            return
+
+        async def shut():
+            self.server.close()
+            for task in list(self.tasks):
+                task.cancel()
+            await asyncio.gather(*self.tasks, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(shut(), self.loop).result(10)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(10)
+        self.loop.close()
+
+
+# --- Replicas -----------------------------------------------------------------------------------------
+
+
+def whole(body: bytes, status: str = "200 OK", headers: bytes = b"") -> bytes:
+    return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n%s\r\n%s" % (status.encode(), len(body), headers, body)
+
+
+async def for_ever():
+    await asyncio.Event().wait()
+
+
+class FakeReplica(Fake):
+    def __init__(self, port: int = 0):
+        super().__init__(port)
+        self.heads: list[bytes] = []
+
+    async def serve(self, reader, writer):
+        number = 0
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            if head.startswith(b"GET /ready "):
+                writer.write(whole(b'{"status": true}'))
+                continue
+            number += 1
+            self.heads.append(head)
+            if not await self.misbehave(head, reader, writer, number):
+                return
+
+    async def misbehave(self, head, reader, writer, number) -> bool:
+        """Answers one request, the number-th of its connection; True keeps the connection."""
+        raise NotImplementedError
+
+
+class NeverAnswers(FakeReplica):
+    async def misbehave(self, head, reader, writer, number):
+        await for_ever()
+
+
+class StallsAfterHead(FakeReplica):
+    """A response head, a few bytes of its body, then silence."""
+
+    async def misbehave(self, head, reader, writer, number):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nfirst bytes")
+        await for_ever()
+
+
+class ClosesMidBody(FakeReplica):
+    def __init__(self, chunked: bool = False):
+        super().__init__()
+        self.chunked = chunked
+
+    async def misbehave(self, head, reader, writer, number):
+        if self.chunked:
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+        else:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nfirst")
+        await writer.drain()
+        return False
+
+
+class OneBytePerWrite(FakeReplica):
+    """A right answer, a byte at a time."""
+
+    body = b"slowly but surely"
+
+    async def misbehave(self, head, reader, writer, number):
+        chunked = b"".join(b"%x\r\n%s\r\n" % (len(word), word) for word in (b"slowly ", b"but ", b"surely")) + b"0\r\n\r\n"
+        for byte in b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Split: yes\r\n\r\n" + chunked:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.001)
+        return True
+
+
+class EarlyResponse(FakeReplica):
+    """Says 413 after the request's head, reads nothing of its body and hangs up."""
+
+    async def misbehave(self, head, reader, writer, number):
+        writer.write(whole(b'{"detail": "too large"}', "413 Content Too Large", b"Connection: close\r\n"))
+        await writer.drain()
+        return False
+
+
+class NeverReads(FakeReplica):
+    """Takes the request's head and leaves the body in the socket."""
+
+    async def serve(self, reader, writer):
+        reader._limit = 1024  # Keeps asyncio itself from reading ahead.
+        await super().serve(reader, writer)
+
+    async def misbehave(self, head, reader, writer, number):
+        writer.transport.pause_reading()
+        await for_ever()
+
+
+class Says(FakeReplica):
+    """Answers with exactly these bytes and, unless told to keep it, ends the connection."""
+
+    def __init__(self, answer: bytes, keep: bool = False):
+        super().__init__()
+        self.answer = answer
+        self.keep = keep
+
+    async def misbehave(self, head, reader, writer, number):
+        writer.write(self.answer)
+        await writer.drain()
+        return self.keep
+
+
+class ClosesAfterEachResponse(FakeReplica):
+    """Keep-alive by its words, closed by its deeds."""
+
+    async def misbehave(self, head, reader, writer, number):
+        writer.write(whole(b"one"))
+        await writer.drain()
+        return False
+
+
+class ClosesOnReuse(FakeReplica):
+    """Takes a second request on a connection and ends it without a byte: uvicorn's 5 s race, every time."""
+
+    async def misbehave(self, head, reader, writer, number):
+        if number > 1:
+            return False
+        length = next((int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
+        await reader.readexactly(length)
+        writer.write(whole(b"fresh"))
+        return True
+
+
+class AnswersAfterTheFirst(FakeReplica):
+    """Ends the first connection without an answer after it has read the request; fine after that."""
+
+    async def misbehave(self, head, reader, writer, number):
+        if len(self.heads) == 1:
+            return False
+        writer.write(whole(b"second try"))
+        return True
+
+
+class RefusesConnections:
+    """An address on which nothing listens."""
+
+    def start(self):
+        self.held = socket.socket()
+        self.held.bind(("127.0.0.1", 0))
+        self.port = self.held.getsockname()[1]
+        return self
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def close(self):
+        self.held.close()
+
+
+# --- Redis --------------------------------------------------------------------------------------------
+
+
+async def read_command(reader) -> list[bytes]:
+    """One command in RESP's array form."""
+    line = await reader.readuntil(b"\r\n")
+    words = []
+    for _ in range(int(line[1:])):
+        size = int((await reader.readuntil(b"\r\n"))[1:])
+        words.append((await reader.readexactly(size + 2))[:-2])
+    return words
+
+
+class FakeRedis(Fake):
+    def __init__(self, port: int = 0):
+        super().__init__(port)
+        self.commands: list[bytes] = []
+
+    @property
+    def url(self) -> str:
+        return f"redis://{self.address}"
+
+    async def serve(self, reader, writer):
+        while True:
+            words = await read_command(reader)
+            self.commands.append(words[0].upper())
+            answer = self.answer(words)
+            if answer is None:
+                return
+            writer.write(answer)
+
+    def answer(self, words) -> bytes | None:
+        """The reply; None hangs up."""
+        raise NotImplementedError
+
+
+class RedisLoading(FakeRedis):
+    def answer(self, words):
+        return b"-LOADING Redis is loading the dataset in memory\r\n"
+
+
+class RedisVanishes(FakeRedis):
+    """Accepts, and hangs up at the first command."""
+
+    def answer(self, words):
+        return None
+
+
+class RedisReadOnly(FakeRedis):
+    def answer(self, words):
+        if words[0].upper() in (b"GET", b"MGET", b"GETEX", b"HGETALL"):
+            return b"$-1\r\n"
+        if words[0].upper() in (b"HELLO", b"CLIENT", b"SELECT", b"PING", b"AUTH"):
+            return b"+OK\r\n"
+        return b"-READONLY You can't write against a read only replica.\r\n"
+
+
+class RedisTalksNonsense(FakeRedis):
+    def answer(self, words):
+        return b"HTTP/1.1 400 Bad Request\r\n\r\n"
+
+
+class RedisSilent(FakeRedis):
+    """Accepts and never says a word."""
+
+    async def serve(self, reader, writer):
+        await for_ever()

@@ -1,0 +1,541 @@
+"""Starts and stops the real parts of a test: usher, replicas, redis-server, socket.io clients.
+
+Everything is a child of this process, on a loopback port that the system picked, is ended by its own
+process id, and dies with this process even when that is killed. Nothing waits a fixed time: `wait_for`
+asks until a condition holds or its deadline has passed.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SUPPORT = ROOT / "tests" / "support"
+PYTHON = ROOT / "build" / "venv" / "bin" / "python"
+
+
+# --- Waiting ------------------------------------------------------------------------------------------
+
+
+class Late(AssertionError):
+    """A condition did not come true before its deadline."""
+
+
+def wait_for(condition, what: str, timeout: float = 20, interval: float = 0.02):
+    """The first true value of condition(); `what` says what was waited for when it never came."""
+    deadline = time.monotonic() + timeout * patience()
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise Late(f"not within {timeout * patience():g} s: {what}")
+        time.sleep(interval)
+
+
+# --- The binary under test ----------------------------------------------------------------------------
+
+
+def usher_binary() -> str | None:
+    """USHER_BIN, else the newest of the builds in the tree."""
+    if named := os.environ.get("USHER_BIN"):
+        return named
+    built = [path for preset in ("release", "dev") for path in (ROOT / "build" / preset).rglob("usher") if path.is_file() and os.access(path, os.X_OK)]
+    return str(max(built, key=lambda path: path.stat().st_mtime)) if built else None
+
+
+@functools.lru_cache
+def sanitized() -> bool:
+    """Whether the binary carries a sanitizer: slower, and with a memory of its own."""
+    binary = usher_binary()
+    if not binary:
+        return False
+    code = Path(binary).read_bytes()
+    return b"__asan_init" in code or b"__tsan_init" in code
+
+
+def patience() -> float:
+    return float(os.environ.get("USHER_TEST_PATIENCE", 4 if sanitized() else 1))
+
+
+def big_bytes() -> int:
+    """Size of the big uploads and downloads: 1 GiB, less where a sanitizer makes it long."""
+    return int(os.environ.get("USHER_TEST_BIG", (256 << 20) if sanitized() else (1 << 30)))
+
+
+# --- Processes ----------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Child:
+    """A child process whose output goes to files, so that it never waits for a reader."""
+
+    def __init__(self, name: str, folder: Path):
+        self.name = name
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.process: subprocess.Popen | None = None
+        self.starts = 0
+
+    def spawn(self, command: list, env: dict | None = None, stdin=subprocess.DEVNULL) -> None:
+        # The kernel ends the child when the thread that started it ends; only the main thread lasts.
+        assert threading.current_thread() is threading.main_thread()
+        assert not self.running, f"{self.name} runs already"
+        self.starts += 1
+        self.stdout_path = self.folder / f"{self.name}.{self.starts}.out"
+        self.stderr_path = self.folder / f"{self.name}.{self.starts}.err"
+        guarded = ["setpriv", "--pdeathsig", "KILL", "--", *map(str, command)]
+        with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
+            self.process = subprocess.Popen(guarded, stdin=stdin, stdout=out, stderr=err, env={**os.environ, **(env or {})}, cwd=self.folder)
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def stdout(self) -> str:
+        return self.stdout_path.read_text(errors="replace")
+
+    @property
+    def stderr(self) -> str:
+        return self.stderr_path.read_text(errors="replace")
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def wait(self, timeout: float = 30) -> int:
+        return self.process.wait(timeout * patience())
+
+    def kill(self) -> None:
+        """SIGKILL, and the end of it awaited."""
+        if self.running:
+            self.process.kill()
+        if self.process is not None:
+            self.process.wait()
+
+    def await_line(self, path: Path, wanted, what: str, timeout: float = 30) -> dict:
+        """The first JSON line of a file that `wanted` accepts."""
+
+        def look():
+            for line in json_lines(path):
+                if wanted(line):
+                    return line
+            if not self.running:
+                raise AssertionError(f"{self.name} ended with {self.process.returncode} before: {what}\n{self.stderr}")
+            return None
+
+        try:
+            return wait_for(look, what, timeout)
+        except Late as late:
+            raise Late(f"{late}\n{self.stderr[-4000:]}") from None
+
+    def close(self) -> None:
+        self.kill()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def json_lines(path: Path) -> list[dict]:
+    """The whole lines of a file that hold JSON objects; others are somebody else's."""
+    try:
+        text = Path(path).read_text(errors="replace")
+    except FileNotFoundError:
+        return []
+    lines = []
+    for line in text[: text.rfind("\n") + 1].splitlines():
+        if line.startswith("{"):
+            with contextlib.suppress(json.JSONDecodeError):
+                lines.append(json.loads(line))
+    return lines
+
+
+# --- TOML ---------------------------------------------------------------------------------------------
+
+
+def toml(table: dict, prefix: str = "") -> str:
+    """A nested dict as TOML: dicts are tables, lists of dicts arrays of tables."""
+    plain, nested = [], []
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            nested.append(f"\n[{name}]\n{toml(value, name + '.')}")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            nested += [f"\n[[{name}]]\n{toml(item, name + '.')}" for item in value]
+        else:
+            # JSON's strings, numbers, booleans and arrays of them are TOML's.
+            plain.append(f"{key} = {json.dumps(value)}\n")
+    return "".join(plain + nested)
+
+
+# --- usher --------------------------------------------------------------------------------------------
+
+REPORTS = re.compile(r"ERROR: AddressSanitizer|WARNING: ThreadSanitizer|ERROR: LeakSanitizer|runtime error:|Assertion .* failed")
+
+
+def settings_for(replicas, store: str = "memory:", **extra) -> dict:
+    """Settings of a node on free ports; `extra` replaces whole top-level tables."""
+    base = {
+        "workers": 2,
+        "listen": [
+            {"address": "127.0.0.1:0"},
+            {"address": "127.0.0.1:0", "tls": True, "protocols": ["http/1.1"]},
+        ],
+        "store": {"url": store},
+        "upstream": [
+            {
+                "name": "open-webui",
+                "replicas": [address_of(replica) for replica in replicas],
+                "health": {"interval": "200ms", "timeout": "2s", "fall": 2, "rise": 1},
+            }
+        ],
+        "route": [{"host": "*", "path": "/", "upstream": "open-webui"}],
+        "admin": {"address": "127.0.0.1:0"},
+    }
+    return {**base, **extra}
+
+
+def address_of(replica) -> str:
+    return replica if isinstance(replica, str) else replica.address
+
+
+class Usher(Child):
+    """One node. `settings` is a dict for usher.toml, a text that is the file, or None for no file."""
+
+    def __init__(self, folder: Path, settings, name: str = "usher", env: dict | None = None, args: list | None = None):
+        super().__init__(name, folder)
+        self.settings = settings
+        self.env = env or {}
+        self.args = args or []
+        self.state = self.folder / f"{name}.state"
+        self.listen: list[str] = []
+        self.admin: str | None = None
+        self.may_report = False
+
+    def start(self, timeout: float = 30) -> "Usher":
+        command = [usher_binary(), "run"]
+        if self.settings is not None:
+            self.config = self.folder / f"{self.name}.toml"
+            self.config.write_text(self.settings if isinstance(self.settings, str) else toml(self.settings))
+            command += ["-c", self.config]
+        self.spawn(command + self.args, {"USHER_STATE": str(self.state), **self.env})
+        ready = self.await_line(self.stderr_path, lambda line: line.get("event") == "ready", f"{self.name}'s ready line", timeout)
+        self.listen, self.admin = ready["listen"], ready.get("admin")
+        return self
+
+    def url(self, scheme: str = "http") -> str:
+        return next(url for url in self.listen if url.startswith(scheme + "://"))
+
+    def port(self, scheme: str = "http") -> int:
+        return int(self.url(scheme).rsplit(":", 1)[1])
+
+    def keep_ports(self) -> None:
+        """The next start binds the ports of this one."""
+        for entry, url in zip(self.settings["listen"], self.listen, strict=True):
+            entry["address"] = url.split("://", 1)[1]
+        self.settings["admin"]["address"] = self.admin.split("://", 1)[1]
+
+    def restart(self) -> "Usher":
+        self.keep_ports()
+        self.stop()
+        return self.start()
+
+    def stop(self, timeout: float = 40) -> None:
+        """SIGTERM; a clean end is part of every test."""
+        self.signal(signal.SIGTERM)
+        code = self.wait(timeout)
+        assert code == 0, f"{self.name} exited with {code} on SIGTERM\n{self.stderr[-4000:]}"
+
+    def assert_no_reports(self) -> None:
+        for path in self.folder.glob(f"{self.name}.*.err"):
+            text = path.read_text(errors="replace")
+            found = REPORTS.search(text)
+            assert not found, f"{path.name}:\n{text[found.start():][:8000]}"
+
+    def close(self) -> None:
+        if self.running:
+            self.signal(signal.SIGTERM)
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                # A test that leaves connections open has no right to wait for their drain.
+                self.signal(signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(10)
+        self.kill()
+        if not self.may_report:
+            self.assert_no_reports()
+
+    # What it says of itself.
+
+    @property
+    def access_log(self) -> list[dict]:
+        return [line for line in json_lines(self.stdout_path) if "method" in line]
+
+    def await_access(self, wanted, timeout: float = 10) -> dict:
+        return self.await_line(self.stdout_path, lambda line: "method" in line and wanted(line), "a line in the access log", timeout)
+
+    @property
+    def log(self) -> list[dict]:
+        return json_lines(self.stderr_path)
+
+    def status(self) -> dict:
+        return json.loads(self.admin_get("/api/status")[1])
+
+    def admin_get(self, path: str, method: str = "GET") -> tuple[int, bytes]:
+        request = urllib.request.Request(self.admin + path, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return response.status, response.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    def replica_states(self) -> dict[str, str]:
+        return {replica["address"]: replica["state"] for upstream in self.status()["upstreams"] for replica in upstream["replicas"]}
+
+    def await_replicas(self, count: int, timeout: float = 20) -> "Usher":
+        """Until so many replicas are up."""
+        wait_for(lambda: list(self.replica_states().values()).count("up") == count, f"{count} replicas up at {self.name}", timeout)
+        return self
+
+    def private_memory(self) -> int:
+        """Bytes of anonymous memory: the heap, not the mapped files."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("no RssAnon")
+
+    def rss(self) -> int:
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("no VmRSS")
+
+
+# --- Replicas -----------------------------------------------------------------------------------------
+
+
+class Replica(Child):
+    def __init__(self, folder: Path, name: str = "alpha", redis: str | None = None, args: list | None = None):
+        super().__init__(name, folder)
+        self.redis = redis
+        self.args = args or []
+        self.port = 0
+        self.requests_path = self.folder / f"{name}.requests"
+
+    def start(self) -> "Replica":
+        command = [PYTHON, SUPPORT / "replica", "--name", self.name, "--port", self.port, "--log", self.requests_path]
+        if self.redis:
+            command += ["--redis", self.redis]
+        self.spawn(command + self.args)
+        self.port = self.await_line(self.stdout_path, lambda line: line.get("event") == "ready", f"replica {self.name}")["port"]
+        return self
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}"
+
+    def requests(self, client: str | None = None) -> list[dict]:
+        """What this replica was asked for by test clients; health checks carry no client."""
+        return [line for line in json_lines(self.requests_path) if line["client"] and client in (None, line["client"])]
+
+    def get(self, path: str):
+        with urllib.request.urlopen(self.url + path, timeout=10) as response:
+            return json.loads(response.read())
+
+    def stop(self) -> None:
+        self.signal(signal.SIGTERM)
+        self.wait(15)
+
+
+# --- Redis --------------------------------------------------------------------------------------------
+
+
+class Redis(Child):
+    def __init__(self, folder: Path, name: str = "redis", args: list | None = None):
+        super().__init__(name, folder)
+        self.args = args or []
+        self.port = 0
+
+    def start(self) -> "Redis":
+        for _ in range(5):
+            port = self.port or free_port()
+            self.spawn(["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", self.folder, *self.args])
+            wait_for(lambda: not self.running or self.answers(port), "redis-server answers PING")
+            if self.running:
+                self.port = port
+                return self
+        raise AssertionError(self.stdout)
+
+    def answers(self, port: int | None = None) -> bool:
+        with contextlib.suppress(OSError):
+            return self.command("PING", port=port) == "PONG"
+        return False
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def pause(self) -> None:
+        """Alive, connected and silent."""
+        self.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.signal(signal.SIGCONT)
+
+    def command(self, *words: str, port: int | None = None):
+        """One command on a connection of its own."""
+        import redis
+
+        with redis.Redis(port=port or self.port, socket_timeout=5, decode_responses=True) as client:
+            try:
+                answer = client.execute_command(*words)
+            except redis.exceptions.ConnectionError as error:
+                raise ConnectionError(str(error)) from None
+            return "PONG" if answer is True and words[0] == "PING" else answer
+
+    def keys(self, pattern: str = "*") -> dict[str, int]:
+        """Every key with its TTL in seconds (-1: none)."""
+        import redis
+
+        with redis.Redis(port=self.port, socket_timeout=5, decode_responses=True) as client:
+            return {key: client.ttl(key) for key in client.scan_iter(pattern)}
+
+
+# --- Clients ------------------------------------------------------------------------------------------
+
+
+class Clients(Child):
+    """A process of socket.io clients (tests/support/clients/load.mjs)."""
+
+    def __init__(self, folder: Path, nodes: list[str], count: int, name: str = "clients", transport: str = "websocket", args: list | None = None):
+        super().__init__(name, folder)
+        self.nodes = nodes
+        self.count = count
+        self.transport = transport
+        self.args = args or []
+
+    def start(self) -> "Clients":
+        command = ["node", SUPPORT / "clients" / "load.mjs", "--nodes", ",".join(self.nodes), "--clients", self.count]
+        command += ["--transport", self.transport, "--prefix", self.name, *self.args]
+        self.spawn(command, stdin=subprocess.PIPE)
+        return self
+
+    def say(self, line: str) -> None:
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def events(self, kind: str | None = None, since: float = 0) -> list[dict]:
+        return [line for line in json_lines(self.stdout_path) if kind in (None, line["event"]) and line["time"] >= since]
+
+    def report(self) -> dict[str, dict]:
+        """The state of every client, by its id."""
+        before = len(self.events("report"))
+        self.say("report")
+        wait_for(lambda: len(self.events("report")) > before, f"{self.name}'s report")
+        return {state["client"]: state for state in self.events("report")[-1]["clients"]}
+
+    def replicas(self, since: float = 0) -> dict[str, list[str]]:
+        """Which replicas each client was told, in the order of its connects."""
+        told: dict[str, list[str]] = {}
+        for event in self.events("replica", since):
+            told.setdefault(event["client"], []).append(event["replica"])
+        return told
+
+    def await_connected(self, timeout: float = 60) -> dict[str, dict]:
+        def all_connected():
+            states = self.report()
+            good = [state for state in states.values() if state["connected"] and state.get("replica")]
+            return states if len(good) == self.count else None
+
+        return wait_for(all_connected, f"all {self.count} of {self.name} connected", timeout, interval=0.25)
+
+    def stop(self) -> None:
+        if self.running:
+            self.say("stop")
+            self.wait(15)
+
+    def close(self) -> None:
+        self.kill()
+        if self.process is not None and self.process.stdin:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
+
+
+# --- Everything together ------------------------------------------------------------------------------
+
+
+class House:
+    """Keeps what a test starts and ends all of it, in the reverse order, whatever happens."""
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+        self.children: list[Child] = []
+
+    def keep(self, child):
+        self.children.append(child)
+        return child
+
+    def redis(self, **options) -> Redis:
+        return self.keep(Redis(self.folder, **options)).start()
+
+    def replica(self, name: str = "alpha", **options) -> Replica:
+        return self.keep(Replica(self.folder, name, **options)).start()
+
+    def replicas(self, names=("alpha", "beta", "gamma"), **options) -> list[Replica]:
+        return [self.replica(name, **options) for name in names]
+
+    def usher(self, replicas=(), store: str = "memory:", name: str = "usher", env=None, args=None, settings=None, wait=True, **extra) -> Usher:
+        """A started node; `settings` replaces everything, `extra` single tables of settings_for."""
+        if settings is None:
+            settings = settings_for(replicas, store, **extra)
+        node = self.keep(Usher(self.folder, settings, name, env, args)).start()
+        return node.await_replicas(len(replicas)) if wait and replicas else node
+
+    def clients(self, nodes, count: int, **options) -> Clients:
+        return self.keep(Clients(self.folder, nodes, count, **options)).start()
+
+    def fake(self, fake):
+        """A misbehaving server of fakes.py."""
+        self.children.append(fake)
+        return fake.start()
+
+    def close(self) -> None:
+        failures = []
+        for child in reversed(self.children):
+            try:
+                child.close()
+            except AssertionError as error:
+                failures.append(str(error))
+        assert not failures, "\n".join(failures)
+
+
+def have(program: str) -> bool:
+    return shutil.which(program) is not None
