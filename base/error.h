@@ -14,11 +14,13 @@ enum class Errc : uint8_t {
   // the client's side
   bad_request,
   head_too_large,
+  uri_too_long,
   head_timeout,
   body_too_large,
   body_timeout,
   version_not_supported,
   not_implemented,
+  expectation_failed,
   client_gone,
   client_stalled,
   tls_handshake_failed,
