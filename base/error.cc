@@ -15,6 +15,7 @@ constexpr CodedRow rows[] = {
     {Errc::bad_request, {"bad_request", 400, Retry::never, "The request is malformed."}},
     {Errc::head_too_large,
      {"head_too_large", 431, Retry::never, "The request's header fields are too large."}},
+    {Errc::uri_too_long, {"uri_too_long", 414, Retry::never, "The address is too long."}},
     {Errc::head_timeout,
      {"head_timeout", 408, Retry::never, "The request took too long to arrive."}},
     {Errc::body_too_large, {"body_too_large", 413, Retry::never, "The upload is too large."}},
