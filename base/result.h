@@ -1,7 +1,7 @@
 // Failure as a value. Result<T> holds a T or an Error; Outcome is success or an Error.
 #pragma once
 
-#include <cassert>
+#include <cstdlib>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -19,19 +19,27 @@ class [[nodiscard]] Result {
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
 
-  T& value() & { return *std::get_if<0>(&state_); }
-  const T& value() const& { return *std::get_if<0>(&state_); }
-  T&& value() && { return std::move(*std::get_if<0>(&state_)); }
+  T& value() & { return held<0>(state_); }
+  const T& value() const& { return held<0>(state_); }
+  T&& value() && { return std::move(held<0>(state_)); }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 
-  const Error& error() const& { return *std::get_if<1>(&state_); }
-  Error&& error() && { return std::move(*std::get_if<1>(&state_)); }
+  const Error& error() const& { return held<1>(state_); }
+  Error&& error() && { return std::move(held<1>(state_)); }
 
  private:
+  // Asking for the one that is not there is a bug in the caller: it ends here, not in a null pointer.
+  template <size_t Index>
+  static auto& held(auto& state) {
+    auto* const value = std::get_if<Index>(&state);
+    if (!value) std::abort();
+    return *value;
+  }
+
   std::variant<T, Error> state_;
 };
 
