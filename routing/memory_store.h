@@ -1,5 +1,5 @@
-// The store for a single node: a table that the process's workers share. Bounded; the least recently
-// used binding goes first. Any thread.
+// The store for a single node: a table that the process's workers share. Bounded; the least
+// recently used binding goes first. Any thread.
 #pragma once
 
 #include <list>
@@ -39,10 +39,12 @@ class MemoryTable final {
   std::unordered_map<std::string_view, Entries::iterator> by_key_;
 };
 
-// One worker's door to the table: answers in a later turn of its loop.
+// One worker's door to the table: answers in a later turn of its loop. Lives as long as that loop
+// runs.
 class MemoryStore final : public AffinityStore {
  public:
-  MemoryStore(MemoryTable& table, Executor& executor) : table_(table), executor_(executor) {}
+  MemoryStore(MemoryTable& table, Executor& executor);
+  ~MemoryStore() override;
 
   Pending find(std::string_view key, Found found) override;
   Pending claim(std::string_view key, Binding proposal, std::chrono::milliseconds ttl,
@@ -50,8 +52,13 @@ class MemoryStore final : public AffinityStore {
   bool available() const override { return true; }
 
  private:
+  struct Waiting;
+  Pending later(std::function<void()> deliver);
+  void deliver_all();
+
   MemoryTable& table_;
   Executor& executor_;
+  std::list<Waiting> waiting_;
 };
 
 }  // namespace usher::routing

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "base/random.h"
 #include "routing/replica.h"
@@ -10,11 +11,11 @@ namespace usher::routing {
 
 class Placement final {
  public:
-  explicit Placement(uint32_t seed) : random_(seed) {}
+  explicit Placement(uint32_t seed) : random_(seed), turn_(seed) {}
 
-  // A replica of upstream that takes new clients; if none does, one that at least serves (draining ones);
-  // nullptr if all are down. `avoid` is taken only when it is the last one left. Ties are broken at
-  // random, so that several workers and nodes do not all choose the first.
+  // A replica of upstream that takes new clients; if none does, one that at least serves (draining
+  // ones); nullptr if all are down. `avoid` is taken only when it is the last one left. Ties are
+  // broken at random, so that several workers and nodes do not all choose the first.
   const Replica* pick(const Upstream& upstream, const Replica* avoid = nullptr);
 
   // Rendezvous hashing: every node picks the same one for a key without talking, and when a replica
@@ -23,8 +24,13 @@ class Placement final {
                                     const Replica* avoid = nullptr);
 
  private:
+  size_t below(size_t count);
+  const Replica* least_loaded();
+  const Replica* better_of_two();
+
   Jitter random_;
-  uint32_t turn_ = 0;
+  uint32_t turn_;  // workers start at different replicas
+  std::vector<const Replica*> candidates_;
 };
 
 }  // namespace usher::routing

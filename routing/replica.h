@@ -1,5 +1,5 @@
-// One backend process: what it is called and where it listens. Immutable; its live numbers stand in its
-// ReplicaStatus.
+// One backend process: what it is called and where it listens. Immutable; its live numbers stand in
+// its ReplicaStatus.
 #pragma once
 
 #include <string>

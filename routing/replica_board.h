@@ -1,4 +1,5 @@
-// What the process knows of each replica right now. The one thing that all threads share; atomics only.
+// What the process knows of each replica right now. The one thing that all threads share; atomics
+// only.
 #pragma once
 
 #include <atomic>
@@ -11,15 +12,15 @@
 namespace usher::routing {
 
 enum class ReplicaState : uint8_t {
-  unknown,   // not probed yet: serves, so that a start is not delayed
+  unknown,  // not probed yet: serves, so that a start is not delayed
   up,
   down,
   draining,  // serves those bound to it, takes no new clients
 };
 std::string_view name_of(ReplicaState state);  // "up", "down", "draining"; unknown counts as "up"
 
-// Written by the health checker (set_health), by the API (set_draining), and by workers (the counters and
-// connect failures). Readers may see any recent value.
+// Written by the health checker (set_health), by the API (set_draining), and by workers (the
+// counters and connect failures). Readers may see any recent value.
 class ReplicaStatus final {
  public:
   ReplicaState state() const;
@@ -28,11 +29,12 @@ class ReplicaStatus final {
 
   void set_health(bool up);
   void set_draining(bool draining);
-  // A replica that dropped out of the name's addresses: like draining, but for good until it is back.
+  // A replica that dropped out of the name's addresses: like draining, but for good until it is
+  // back.
   void set_vanished(bool vanished);
 
-  // A connect was refused or found no host: nobody listens there. Down at once; health checks bring it
-  // back. Returns true for the first to notice.
+  // A connect was refused or found no host: nobody listens there. Down at once; health checks bring
+  // it back. Returns true for the first to notice.
   bool connect_refused();
   // Other connect failures count; `fall` in a row put it down. Returns true for the one that did.
   bool connect_failed(uint32_t fall);

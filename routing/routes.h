@@ -26,8 +26,9 @@ class RouteTable final {
  public:
   explicit RouteTable(const std::vector<conf::RouteSettings>& settings);
 
-  // `authority` as in Host, with or without port. Hosts compare without case and without a final dot:
-  // exact, then "*.name" by length, then "*". A prefix matches whole segments: "/api" serves "/api" and
+  // `authority` as in Host, with or without port. Hosts compare without case and without a final
+  // dot: exact, then "*.name" by length, then "*". A prefix matches whole segments: "/api" serves
+  // "/api" and
   // "/api/x", not "/apix"; one that ends in "/" is a plain prefix.
   const Route* find(std::string_view authority, std::string_view path) const;
 

@@ -1,7 +1,8 @@
-// "Which replica is this session's home?", answered once for all its traffic. One a worker: a bounded
-// cache in front of the store, and the rules of contract.md on affinity:
+// "Which replica is this session's home?", answered once for all its traffic. One a worker: a
+// bounded cache in front of the store, and the rules of contract.md on affinity:
 // - a sid goes to the replica that issued it, cookie or not;
-// - a cookie's client goes to its home; home down or gone: it is moved once, by compare-and-set, and
+// - a cookie's client goes to its home; home down or gone: it is moved once, by compare-and-set,
+// and
 //   everybody agrees;
 // - a client without either is placed and given a cookie, and leaves nothing in the store until it
 //   comes back with it;
@@ -22,6 +23,7 @@
 #include "conf/settings.h"
 #include "routing/affinity_cookie.h"
 #include "routing/affinity_store.h"
+#include "routing/binding_cache.h"
 #include "routing/placement.h"
 
 namespace usher::routing {
@@ -39,9 +41,9 @@ struct SessionClaim {
 struct Home {
   const Replica* replica = nullptr;  // nullptr: no replica is up. Lives in the Upstream given.
   AffinityOutcome outcome = AffinityOutcome::none;
-  std::string client;                // the client's id, new or from the cookie
-  Binding binding;                   // what a new cookie must say, if set_cookie
-  bool set_cookie = false;           // the client's cookie is absent or says something else
+  std::string client;       // the client's id, new or from the cookie
+  Binding binding;          // what a new cookie must say, if set_cookie
+  bool set_cookie = false;  // the client's cookie is absent or says something else
 };
 
 class SessionDirectory final {
@@ -50,17 +52,21 @@ class SessionDirectory final {
 
   SessionDirectory(AffinityStore& store, const Clock& clock, const conf::AffinitySettings& settings,
                    Placement& placement);
+  ~SessionDirectory();
+  SessionDirectory(const SessionDirectory&) = delete;
+  SessionDirectory& operator=(const SessionDirectory&) = delete;
 
-  // Known here and fresh: answered at once, without the store. `avoid` is a replica that has just failed
-  // this request: a session whose home it is must move.
+  // Known here and fresh: answered at once, without the store. `avoid` is a replica that has just
+  // failed this request: a session whose home it is must move.
   std::optional<Home> find_now(const SessionClaim& claim, const Upstream& upstream,
                                const AffinityCookies& cookies, const Replica* avoid = nullptr);
-  // Else: asks the store. The answer comes in a later turn; upstream and cookies must live until then.
+  // Else: asks the store. The answer comes in a later turn; upstream and cookies must live until
+  // then.
   Pending find(SessionClaim claim, const Upstream& upstream, const AffinityCookies& cookies,
                const Replica* avoid, Answer answer);
 
-  // A polling handshake was answered by replica with this sid. `kept` is called when the store has it
-  // (other nodes will route it) or cannot have it; the response's end waits for that.
+  // A polling handshake was answered by replica with this sid. `kept` is called when the store has
+  // it (other nodes will route it) or cannot have it; the response's end waits for that.
   Pending learn_sid(std::string_view sid, const Replica& replica, std::function<void()> kept);
 
   struct Counters {
@@ -72,12 +78,52 @@ class SessionDirectory final {
   const Counters& counters() const { return counters_; }
 
  private:
-  // The helper who writes this designs the private part.
+  // What a session's request is judged by.
+  struct View {
+    const SessionClaim& claim;
+    const Upstream& upstream;
+    const AffinityCookies& cookies;
+    const Replica* avoid;
+  };
+  // A replica and the binding that says so. replica is nullptr when all are down.
+  struct Choice {
+    const Replica* replica = nullptr;
+    Binding binding;
+  };
+  using Answered = Result<std::optional<Binding>>;
+
+  class Lookup;    // one find() under way
+  class Learning;  // one learn_sid() under way
+  // One question to the store, for all who ask it at the same time.
+  struct Question {
+    Pending answer;
+    std::list<Lookup*> askers;
+  };
+
+  // The rules. None of them asks the store.
+  const Replica* usable(const View& view, std::string_view replica_id) const;
+  bool fresh(const BindingCache::Entry& entry) const;
+  std::optional<Home> known_client(const View& view);
+  Binding believed(const View& view);
+  Choice choose(const View& view, const Binding& known) const;
+  Home decide_alone(const View& view);
+  Home newcomer(const View& view);
+  Home sid_home(const View& view, const Replica& replica) const;
+  Home client_home(const View& view, const Choice& choice);
+
+  void ask(Lookup& asker, const std::string& key, const Binding* proposal, Duration ttl);
+  void answered(const std::string& key, const Answered& answer);
+  void remember(const std::string& key, const Answered& answer);
+
   AffinityStore& store_;
   const Clock& clock_;
-  const conf::AffinitySettings& settings_;
+  const Duration idle_;
   Placement& placement_;
   Counters counters_;
+  BindingCache cache_;
+  std::unordered_map<std::string, Question> questions_;
+  std::list<Lookup> lookups_;
+  std::list<Learning> learnings_;
 };
 
 }  // namespace usher::routing

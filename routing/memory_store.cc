@@ -1,0 +1,90 @@
+#include "routing/memory_store.h"
+
+#include <utility>
+
+namespace usher::routing {
+
+MemoryTable::MemoryTable(const Clock& clock, size_t most) : clock_(clock), most_(most) {}
+
+void MemoryTable::drop(Entries::iterator entry) {
+  by_key_.erase(entry->key);
+  entries_.erase(entry);
+}
+
+std::optional<Binding> MemoryTable::find(std::string_view key) {
+  const std::lock_guard lock(mutex_);
+  const auto known = by_key_.find(key);
+  if (known == by_key_.end()) return std::nullopt;
+  const Entries::iterator entry = known->second;
+  if (entry->expires <= clock_.now()) {
+    drop(entry);
+    return std::nullopt;
+  }
+  entries_.splice(entries_.begin(), entries_, entry);
+  return entry->binding;
+}
+
+Binding MemoryTable::claim(std::string_view key, Binding proposal, std::chrono::milliseconds ttl) {
+  const std::lock_guard lock(mutex_);
+  const MonotonicTime now = clock_.now();
+  const auto known = by_key_.find(key);
+  if (known == by_key_.end()) {
+    entries_.push_front({std::string(key), std::move(proposal), now + ttl});
+    by_key_.emplace(entries_.front().key, entries_.begin());
+    while (entries_.size() > most_)
+      drop(std::prev(entries_.end()));
+    return entries_.empty() ? Binding{} : entries_.front().binding;
+  }
+  Entry& entry = *known->second;
+  const bool holds = entry.expires > now && entry.binding.epoch >= proposal.epoch;
+  if (!holds) entry.binding = std::move(proposal);
+  entry.expires = now + ttl;
+  entries_.splice(entries_.begin(), entries_, known->second);
+  return entry.binding;
+}
+
+size_t MemoryTable::size() const {
+  const std::lock_guard lock(mutex_);
+  return entries_.size();
+}
+
+struct MemoryStore::Waiting final : PendingAnswer {
+  explicit Waiting(std::function<void()> what) : deliver(std::move(what)) {}
+  // It keeps its place in the queue: others may be walking along it.
+  void cancel() noexcept override { deliver = nullptr; }
+  using PendingAnswer::finished;
+
+  std::function<void()> deliver;
+};
+
+MemoryStore::MemoryStore(MemoryTable& table, Executor& executor)
+    : table_(table), executor_(executor) {}
+MemoryStore::~MemoryStore() = default;
+
+Pending MemoryStore::find(std::string_view key, Found found) {
+  return later([found = std::move(found), binding = table_.find(key)] { found(binding); });
+}
+
+Pending MemoryStore::claim(std::string_view key, Binding proposal, std::chrono::milliseconds ttl,
+                           Claimed claimed) {
+  return later([claimed = std::move(claimed),
+                winner = table_.claim(key, std::move(proposal), ttl)] { claimed(winner); });
+}
+
+Pending MemoryStore::later(std::function<void()> deliver) {
+  if (waiting_.empty()) executor_.later([this] { deliver_all(); });
+  return Pending(waiting_.emplace_back(std::move(deliver)));
+}
+
+void MemoryStore::deliver_all() {
+  std::list<Waiting> due = std::move(waiting_);
+  waiting_.clear();
+  for (Waiting& waiting : due) {
+    if (!waiting.deliver) continue;
+    const std::function<void()> deliver = std::move(waiting.deliver);
+    waiting.finished();
+    deliver();
+  }
+}
+
+}  // namespace usher::routing

@@ -1,0 +1,30 @@
+#include "routing/replica.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace usher::routing {
+namespace {
+
+// Under "/socket.io/", with or without the final slash: engineio adds it before it compares.
+bool is_under(std::string_view path, std::string_view prefix) {
+  if (path.starts_with(prefix)) return true;
+  return prefix.ends_with('/') && path == prefix.substr(0, prefix.size() - 1);
+}
+
+}  // namespace
+
+const Replica* Upstream::find(std::string_view id) const {
+  const auto found = std::find_if(replicas.begin(), replicas.end(),
+                                  [&](const Replica& replica) { return replica.id == id; });
+  return found == replicas.end() ? nullptr : &*found;
+}
+
+bool Upstream::is_socketio(std::string_view path) const {
+  const std::string_view plain = cut(path, '?').first;
+  return std::any_of(socketio.begin(), socketio.end(),
+                     [&](const std::string& prefix) { return is_under(plain, prefix); });
+}
+
+}  // namespace usher::routing

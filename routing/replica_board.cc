@@ -1,0 +1,66 @@
+#include "routing/replica_board.h"
+
+#include <algorithm>
+
+namespace usher::routing {
+
+std::string_view name_of(ReplicaState state) {
+  switch (state) {
+    case ReplicaState::unknown:
+    case ReplicaState::up: return "up";
+    case ReplicaState::down: return "down";
+    case ReplicaState::draining: return "draining";
+  }
+  return "up";
+}
+
+ReplicaState ReplicaStatus::state() const {
+  const Health health = health_.load(std::memory_order_relaxed);
+  if (health == Health::down) return ReplicaState::down;
+  if (draining_.load(std::memory_order_relaxed) || vanished_.load(std::memory_order_relaxed)) {
+    return ReplicaState::draining;
+  }
+  return health == Health::up ? ReplicaState::up : ReplicaState::unknown;
+}
+
+bool ReplicaStatus::takes_new() const {
+  const ReplicaState now = state();
+  return now == ReplicaState::up || now == ReplicaState::unknown;
+}
+
+void ReplicaStatus::set_health(bool up) {
+  failures_.store(0, std::memory_order_relaxed);
+  health_.store(up ? Health::up : Health::down, std::memory_order_relaxed);
+}
+
+void ReplicaStatus::set_draining(bool draining) {
+  draining_.store(draining, std::memory_order_relaxed);
+}
+
+void ReplicaStatus::set_vanished(bool vanished) {
+  vanished_.store(vanished, std::memory_order_relaxed);
+}
+
+bool ReplicaStatus::connect_refused() {
+  return health_.exchange(Health::down, std::memory_order_relaxed) != Health::down;
+}
+
+bool ReplicaStatus::connect_failed(uint32_t fall) {
+  const uint32_t failures = failures_.fetch_add(1, std::memory_order_relaxed) + 1;
+  return failures >= fall && connect_refused();
+}
+
+void ReplicaStatus::connect_succeeded() {
+  // Read first: a line that every worker writes at every connect would travel between their caches.
+  if (failures_.load(std::memory_order_relaxed) == 0) return;
+  failures_.store(0, std::memory_order_relaxed);
+}
+
+ReplicaStatus& ReplicaBoard::status_of(std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  const auto known = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const Entry& entry) { return entry.id == id; });
+  return known != entries_.end() ? known->status : entries_.emplace_back(id).status;
+}
+
+}  // namespace usher::routing

@@ -1,0 +1,373 @@
+#include "routing/session_directory.h"
+
+#include <iterator>
+#include <utility>
+
+namespace usher::routing {
+namespace {
+
+constexpr size_t most_cached = 65'536;
+constexpr Duration fresh_for = std::chrono::seconds(60);
+// Longer than engine.io keeps a silent session; every worker that serves the session prolongs it.
+constexpr Duration sid_idle = std::chrono::minutes(10);
+constexpr size_t longest_sid = 128;
+// How often one find() proposes a new home before it settles for its own opinion.
+constexpr int most_rounds = 3;
+// Further rounds are for a store that answers quickly: a request waits for one slow answer, not for
+// three.
+constexpr Duration patience = std::chrono::milliseconds(50);
+
+std::string client_key(std::string_view client) { return std::string("client:").append(client); }
+
+// A replica's sids are short; what a client makes up may be of any length.
+std::string sid_key(std::string_view sid) {
+  return std::string("sid:").append(sid.substr(0, longest_sid));
+}
+
+Home nowhere(std::string client) {
+  Home home;
+  home.client = std::move(client);
+  return home;
+}
+
+}  // namespace
+
+std::string_view name_of(AffinityOutcome outcome) {
+  switch (outcome) {
+    case AffinityOutcome::none: return "none";
+    case AffinityOutcome::fresh: return "new";
+    case AffinityOutcome::cookie: return "cookie";
+    case AffinityOutcome::sid: return "sid";
+    case AffinityOutcome::rebound: return "rebound";
+  }
+  return "none";
+}
+
+// One find(): asks the store about the sid, then about the client, until the home is known.
+class SessionDirectory::Lookup final : public PendingAnswer {
+ public:
+  Lookup(SessionDirectory& directory, SessionClaim claim, const Upstream& upstream,
+         const AffinityCookies& cookies, const Replica* avoid, Answer answer)
+      : directory_(directory),
+        claim_(std::move(claim)),
+        view_{claim_, upstream, cookies, avoid},
+        answer_(std::move(answer)),
+        asked_at_(directory.clock_.now()) {}
+  ~Lookup() {
+    if (question_) question_->askers.remove(this);
+  }
+
+  void start(std::list<Lookup>::iterator place) {
+    place_ = place;
+    claim_.sid.empty() ? ask_client() : ask_sid();
+  }
+  void waits_for(Question& question) { question_ = &question; }
+  void resume(const Answered& answer) {
+    question_ = nullptr;
+    asking_sid_ ? on_sid(answer) : on_client(answer);
+  }
+
+ private:
+  void ask_sid();
+  void on_sid(const Answered& answer);
+  void ask_client();
+  void on_client(const Answered& answer);
+  void finish(Home home);
+
+  bool may_ask_again() const {
+    return directory_.store_.available() && directory_.clock_.now() - asked_at_ < patience;
+  }
+  void cancel() noexcept override { bury(); }
+  std::list<Lookup> bury();
+
+  SessionDirectory& directory_;
+  SessionClaim claim_;
+  View view_;
+  Answer answer_;
+  MonotonicTime asked_at_;
+  int rounds_ = 0;
+  bool asking_sid_ = false;
+  std::list<Lookup>::iterator place_;  // in lookups_
+  Question* question_ = nullptr;
+};
+
+void SessionDirectory::Lookup::ask_sid() {
+  asking_sid_ = true;
+  const std::string key = sid_key(claim_.sid);
+  const BindingCache::Entry* known = directory_.cache_.find(key);
+  // What is already known here is claimed: that confirms it and prolongs its life in one command.
+  const bool confirm = known && directory_.usable(view_, known->binding.replica);
+  directory_.ask(*this, key, confirm ? &known->binding : nullptr, sid_idle);
+}
+
+void SessionDirectory::Lookup::on_sid(const Answered&) {
+  asking_sid_ = false;
+  // An answer is in the cache by now; when there was none, what the cache remembers still holds.
+  const BindingCache::Entry* known = directory_.cache_.find(sid_key(claim_.sid));
+  const Replica* replica = known ? directory_.usable(view_, known->binding.replica) : nullptr;
+  if (replica) return finish(directory_.sid_home(view_, *replica));
+  if (!claim_.cookie) return finish(directory_.newcomer(view_));
+  if (auto home = directory_.known_client(view_)) return finish(std::move(*home));
+  if (!may_ask_again()) return finish(directory_.decide_alone(view_));
+  ask_client();
+}
+
+void SessionDirectory::Lookup::ask_client() {
+  // find_now() has served these already; asked nevertheless, they get their answer in a later turn.
+  if (!claim_.cookie) return directory_.ask(*this, "client:", nullptr, directory_.idle_);
+  const Choice proposal = directory_.choose(view_, directory_.believed(view_));
+  const Binding* claimed = proposal.replica ? &proposal.binding : nullptr;
+  directory_.ask(*this, client_key(claim_.cookie->client), claimed, directory_.idle_);
+}
+
+void SessionDirectory::Lookup::on_client(const Answered& answer) {
+  if (!claim_.cookie) return finish(directory_.newcomer(view_));
+  if (!answer || !*answer) return finish(directory_.decide_alone(view_));
+  const Binding& winner = **answer;
+  const Choice choice = directory_.choose(view_, winner);
+  // A lower epoch than the cookie's is the answer to a question that another request had asked.
+  const bool outdated = winner.epoch < claim_.cookie->epoch;
+  if (choice.replica && choice.binding == winner && !outdated) {
+    return finish(directory_.client_home(view_, choice));
+  }
+  // Its home is no home here: propose another one, with a higher epoch, to everybody.
+  if (!choice.replica || ++rounds_ >= most_rounds || !may_ask_again()) {
+    return finish(directory_.decide_alone(view_));
+  }
+  ask_client();
+}
+
+void SessionDirectory::Lookup::finish(Home home) {
+  if (home.outcome == AffinityOutcome::rebound) ++directory_.counters_.rebound;
+  const std::list<Lookup> self = bury();
+  const Answer answer = std::move(answer_);
+  finished();
+  answer(std::move(home));
+}
+
+// Takes this out of the directory; it dies with what is returned.
+std::list<SessionDirectory::Lookup> SessionDirectory::Lookup::bury() {
+  std::list<Lookup> self;
+  self.splice(self.begin(), directory_.lookups_, place_);
+  return self;
+}
+
+// One learn_sid(): waits for the store to have it.
+class SessionDirectory::Learning final : public PendingAnswer {
+ public:
+  Learning(SessionDirectory& directory, std::function<void()> kept)
+      : directory_(directory), kept_(std::move(kept)) {}
+
+  void start(std::list<Learning>::iterator place, std::string key, Binding binding) {
+    place_ = place;
+    ++directory_.counters_.store_calls;
+    stored_ = directory_.store_.claim(
+        key, std::move(binding), sid_idle,
+        [this, key](Result<Binding> winner) { on_stored(key, std::move(winner)); });
+  }
+
+ private:
+  void on_stored(const std::string& key, Result<Binding> winner) {
+    directory_.remember(key, winner ? Answered(std::move(*winner)) : Answered(winner.error()));
+    const std::list<Learning> self = bury();
+    const std::function<void()> kept = std::move(kept_);
+    finished();
+    kept();
+  }
+  void cancel() noexcept override { bury(); }
+  std::list<Learning> bury() {
+    std::list<Learning> self;
+    self.splice(self.begin(), directory_.learnings_, place_);
+    return self;
+  }
+
+  SessionDirectory& directory_;
+  std::function<void()> kept_;
+  Pending stored_;
+  std::list<Learning>::iterator place_;
+};
+
+SessionDirectory::SessionDirectory(AffinityStore& store, const Clock& clock,
+                                   const conf::AffinitySettings& settings, Placement& placement)
+    : store_(store),
+      clock_(clock),
+      idle_(settings.idle),
+      placement_(placement),
+      cache_(clock, most_cached, settings.idle) {}
+
+SessionDirectory::~SessionDirectory() = default;
+
+std::optional<Home> SessionDirectory::find_now(const SessionClaim& claim, const Upstream& upstream,
+                                               const AffinityCookies& cookies,
+                                               const Replica* avoid) {
+  const View view{claim, upstream, cookies, avoid};
+  const bool alone = !store_.available();
+  if (!claim.sid.empty()) {
+    const BindingCache::Entry* known = cache_.find(sid_key(claim.sid));
+    if (!alone && !(known && fresh(*known))) return std::nullopt;
+    const Replica* replica = known ? usable(view, known->binding.replica) : nullptr;
+    if (replica) {
+      ++counters_.cache_hits;
+      return sid_home(view, *replica);
+    }
+  }
+  if (!claim.cookie) return newcomer(view);
+  if (alone) return decide_alone(view);
+  return known_client(view);
+}
+
+Pending SessionDirectory::find(SessionClaim claim, const Upstream& upstream,
+                               const AffinityCookies& cookies, const Replica* avoid,
+                               Answer answer) {
+  Lookup& lookup =
+      lookups_.emplace_back(*this, std::move(claim), upstream, cookies, avoid, std::move(answer));
+  Pending pending(lookup);
+  lookup.start(std::prev(lookups_.end()));
+  return pending;
+}
+
+Pending SessionDirectory::learn_sid(std::string_view sid, const Replica& replica,
+                                    std::function<void()> kept) {
+  const std::string key = sid_key(sid);
+  const Binding binding{replica.id, 1};
+  cache_.put(key, binding, BindingCache::never);
+  Learning& learning = learnings_.emplace_back(*this, std::move(kept));
+  Pending pending(learning);
+  learning.start(std::prev(learnings_.end()), key, binding);
+  return pending;
+}
+
+const Replica* SessionDirectory::usable(const View& view, std::string_view replica_id) const {
+  const Replica* replica = view.upstream.find(replica_id);
+  if (!replica || !replica->status->serves_bound()) return nullptr;
+  return view.avoid && view.avoid->id == replica_id ? nullptr : replica;
+}
+
+bool SessionDirectory::fresh(const BindingCache::Entry& entry) const {
+  return entry.verified != BindingCache::never && clock_.now() - entry.verified < fresh_for;
+}
+
+// What the cookie and the cache say together. The higher epoch is right; of two equal ones that
+// which the store has confirmed, else the cookie, which is the one thing that all nodes see.
+Binding SessionDirectory::believed(const View& view) {
+  const CookieContent& cookie = *view.claim.cookie;
+  const Replica* named = view.cookies.replica_of(cookie, view.upstream);
+  const Binding said{named ? named->id : std::string(), cookie.epoch};
+  const BindingCache::Entry* known = cache_.find(client_key(cookie.client));
+  if (!known || known->binding.epoch < said.epoch) return said;
+  if (known->binding.epoch > said.epoch || !named) return known->binding;
+  return known->verified != BindingCache::never ? known->binding : said;
+}
+
+// The home that `known` names; if it is none any more, a new one with a higher epoch: the same on
+// every node that sees the same replicas.
+SessionDirectory::Choice SessionDirectory::choose(const View& view, const Binding& known) const {
+  if (const Replica* home = usable(view, known.replica)) return {home, known};
+  const std::string_view client = view.claim.cookie->client;
+  const Replica* next = Placement::pick_by_key(view.upstream, client, view.avoid);
+  if (!next || next->id == known.replica) return {next, known};
+  return {next, {next->id, known.epoch + 1}};
+}
+
+std::optional<Home> SessionDirectory::known_client(const View& view) {
+  const CookieContent& cookie = *view.claim.cookie;
+  const BindingCache::Entry* known = cache_.find(client_key(cookie.client));
+  // A cookie with a higher epoch comes from a node that knows better than this cache.
+  if (!known || !fresh(*known) || known->binding.epoch < cookie.epoch) return std::nullopt;
+  const Replica* replica = usable(view, known->binding.replica);
+  if (!replica) return std::nullopt;
+  ++counters_.cache_hits;
+  return client_home(view, {replica, known->binding});
+}
+
+// Without the store: a new home is remembered as unconfirmed, and is claimed once the store is
+// back.
+Home SessionDirectory::decide_alone(const View& view) {
+  const Choice choice = choose(view, believed(view));
+  if (!choice.replica) return nowhere(view.claim.cookie->client);
+  const std::string key = client_key(view.claim.cookie->client);
+  const BindingCache::Entry* known = cache_.find(key);
+  if (!known || known->binding != choice.binding) {
+    cache_.put(key, choice.binding, BindingCache::never);
+  }
+  return client_home(view, choice);
+}
+
+Home SessionDirectory::newcomer(const View& view) {
+  Home home = nowhere(AffinityCookies::new_client_id());
+  if (!view.claim.sid.empty()) {
+    home.replica = Placement::pick_by_key(view.upstream, view.claim.sid, view.avoid);
+  } else if (store_.available()) {
+    home.replica = placement_.pick(view.upstream, view.avoid);
+  } else {
+    home.replica = Placement::pick_by_key(view.upstream, home.client, view.avoid);
+  }
+  if (!home.replica) return home;
+  home.outcome = AffinityOutcome::fresh;
+  home.binding = {home.replica->id, 1};
+  home.set_cookie = true;
+  return home;
+}
+
+// A client that has no cookie yet is given one that names the sid's replica, so that it stays
+// there.
+Home SessionDirectory::sid_home(const View& view, const Replica& replica) const {
+  const bool known = view.claim.cookie.has_value();
+  return {.replica = &replica,
+          .outcome = AffinityOutcome::sid,
+          .client = known ? view.claim.cookie->client : AffinityCookies::new_client_id(),
+          .binding = {replica.id, 1},
+          .set_cookie = !known};
+}
+
+Home SessionDirectory::client_home(const View& view, const Choice& choice) {
+  const CookieContent& cookie = *view.claim.cookie;
+  if (BindingCache::Entry* known = cache_.find(client_key(cookie.client))) {
+    cache_.count_in(*known, choice.replica->status);
+  }
+  const bool stays = view.cookies.names(cookie, choice.replica->id);
+  return {.replica = choice.replica,
+          .outcome = stays ? AffinityOutcome::cookie : AffinityOutcome::rebound,
+          .client = cookie.client,
+          .binding = choice.binding,
+          .set_cookie = !stays || cookie.renew || cookie.epoch != choice.binding.epoch};
+}
+
+void SessionDirectory::ask(Lookup& asker, const std::string& key, const Binding* proposal,
+                           Duration ttl) {
+  const auto [place, first] = questions_.try_emplace(key);
+  Question& question = place->second;
+  question.askers.push_back(&asker);
+  asker.waits_for(question);
+  if (!first) return;
+  ++counters_.store_calls;
+  if (!proposal) {
+    question.answer = store_.find(key, [this, key](Answered found) { answered(key, found); });
+    return;
+  }
+  question.answer = store_.claim(key, *proposal, ttl, [this, key](Result<Binding> winner) {
+    answered(key, winner ? Answered(std::move(*winner)) : Answered(winner.error()));
+  });
+}
+
+void SessionDirectory::answered(const std::string& key, const Answered& answer) {
+  remember(key, answer);
+  // Taken out first: whoever is answered may ask the next question about the same key.
+  auto question = questions_.extract(key);
+  std::list<Lookup*>& askers = question.mapped().askers;
+  while (!askers.empty()) {
+    Lookup* const asker = askers.front();
+    askers.pop_front();
+    asker->resume(answer);
+  }
+}
+
+void SessionDirectory::remember(const std::string& key, const Answered& answer) {
+  if (!answer) {
+    ++counters_.store_failures;
+  } else if (*answer) {
+    cache_.put(key, **answer, clock_.now());
+  }
+}
+
+}  // namespace usher::routing
