@@ -1,7 +1,9 @@
-// What is changed in a message on its way: hop-by-hop fields go, forwarding fields are added, identity
-// fields that a client must not set are removed (RFC 9110 section 7.6.1; docs/operations.md).
+// What is changed in a message on its way: hop-by-hop fields go, forwarding fields are added,
+// identity fields that a client must not set are removed (RFC 9110 section 7.6.1;
+// docs/operations.md).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -15,18 +17,18 @@
 
 namespace usher::protocol {
 
-// Removes Connection and what it names, Keep-Alive, Proxy-Connection, Proxy-Authenticate/-Authorization
-// (requests keep none, responses none), TE (but for "trailers"), Trailer, Transfer-Encoding,
-// Content-Length (framing is rebuilt), Upgrade, HTTP2-Settings. Fields that a `Connection` token names
-// are removed unless they are ones a message cannot do without (Host, Cookie, Authorization, …: a client
-// must not make a proxy drop them).
+// Removes Connection and what it names, Keep-Alive, Proxy-Connection,
+// Proxy-Authenticate/-Authorization (requests keep none, responses none), TE (but for "trailers"),
+// Trailer, Transfer-Encoding, Content-Length (framing is rebuilt), Upgrade, HTTP2-Settings. Fields
+// that a `Connection` token names are removed unless they are ones a message cannot do without
+// (Host, Cookie, Authorization, …: a client must not make a proxy drop them).
 void strip_hop_by_hop(Headers& headers);
 
 // Who the client is, as the connection knows it.
 struct ClientFacts {
   std::span<const uint8_t> ip;  // 4 or 16 bytes; empty for a unix socket
   std::string_view ip_text;
-  bool secure = false;      // TLS on our side
+  bool secure = false;  // TLS on our side
   uint16_t local_port = 0;
 };
 
@@ -36,13 +38,14 @@ class Forwarding final {
 
   bool trusts(std::span<const uint8_t> ip) const;
 
-  // Sets X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Port and X-Real-IP; removes
-  // Forwarded. From a trusted peer, X-Forwarded-For is appended to and the others are believed.
-  // X-Forwarded-Proto is exactly "http" or "https".
+  // Sets X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Port and X-Real-IP;
+  // removes Forwarded and every other X-Forwarded-*, also when spelled with "_" for "-". From a
+  // trusted peer, X-Forwarded-For is appended to and the others are believed. X-Forwarded-Proto is
+  // exactly "http" or "https".
   void add_forwarded(RequestHead& head, const ClientFacts& client) const;
 
   // Removes the identity headers, also when spelled with "_" for "-" (a CGI-like server would read
-  // them alike). A trusted peer may set them.
+  // them alike). A trusted peer may set them. Trailers of a request want this too.
   void strip_identity(Headers& headers, const ClientFacts& client) const;
 
   // The address that logs and limits speak of: the peer's, or from a trusted peer the rightmost
@@ -50,8 +53,14 @@ class Forwarding final {
   std::string client_address(const Headers& headers, const ClientFacts& client) const;
 
  private:
+  bool is_identity(std::string_view name) const;
+
   std::vector<conf::Cidr> trusted_;
-  std::unordered_set<std::string, StringHash, std::equal_to<>> identity_;  // lower case, "-" for "_"
+  std::unordered_set<std::string, StringHash, std::equal_to<>>
+      identity_;  // lower case, "-" for "_"
+  // By first character, the lengths that names in identity_ have: most fields are known to be none
+  // of them without a hash.
+  std::array<uint64_t, 128> lengths_{};
 };
 
 }  // namespace usher::protocol

@@ -8,20 +8,36 @@
 #include <utility>
 #include <vector>
 
+#include "base/strings.h"
+
 namespace usher::protocol {
 
-// Text with one lifetime, in few allocations. Views stay valid until the Arena goes, moves included.
+// Text with one lifetime, in few allocations. Views stay valid until the Arena goes, moves
+// included.
 class Arena final {
  public:
   Arena() = default;
-  Arena(Arena&&) noexcept = default;
-  Arena& operator=(Arena&&) noexcept = default;
+  Arena(Arena&& other) noexcept { *this = std::move(other); }
+  Arena& operator=(Arena&& other) noexcept {
+    first_ = std::move(other.first_);
+    more_ = std::move(other.more_);
+    // What was moved from must not write into memory that it no longer owns.
+    next_ = std::exchange(other.next_, nullptr);
+    left_ = std::exchange(other.left_, 0);
+    return *this;
+  }
 
   std::string_view copy(std::string_view text);
 
  private:
-  static constexpr size_t chunk_size = 2048;
-  std::vector<std::unique_ptr<char[]>> chunks_;
+  static constexpr size_t chunk_size = 1024;
+  // Room beside a first text, a whole head as a rule, for the fields that forwarding adds.
+  static constexpr size_t slack = 384;
+
+  char* grow(size_t size);
+
+  std::unique_ptr<char[]> first_;
+  std::vector<std::unique_ptr<char[]>> more_;
   char* next_ = nullptr;
   size_t left_ = 0;
 };
@@ -31,8 +47,24 @@ struct Field {
   std::string_view value;  // without surrounding white space
 };
 
-// Names compare without regard to case (RFC 9110 section 5.1). Every view given to a method that adds is
-// copied.
+// Calls predicate with each element of a comma-separated list, trimmed, empty ones left out (RFC
+// 9110 section 5.6.1), until it returns true; says whether it did. Nothing is allocated.
+template <typename Predicate>
+bool any_element(std::string_view list, Predicate predicate) {
+  while (!list.empty()) {
+    const auto comma = list.find(',');
+    const auto element = trim(list.substr(0, comma));
+    if (!element.empty() && predicate(element)) return true;
+    if (comma == std::string_view::npos) return false;
+    list.remove_prefix(comma + 1);
+  }
+  return false;
+}
+
+bool list_has_token(std::string_view list, std::string_view token);
+
+// Names compare without regard to case (RFC 9110 section 5.1). Every view given to a method that
+// adds is copied.
 class Headers final {
  public:
   // The first field of that name.
@@ -58,10 +90,14 @@ class Headers final {
   bool empty() const { return fields_.empty(); }
   void clear() { fields_.clear(); }
 
+  void reserve(size_t fields) { fields_.reserve(fields); }
+
   // For codecs: text that lives as long as these headers.
   std::string_view keep(std::string_view text) { return arena_.copy(text); }
   // For codecs: a field whose text already lives in keep().
-  void append_kept(std::string_view name, std::string_view value) { fields_.push_back({name, value}); }
+  void append_kept(std::string_view name, std::string_view value) {
+    fields_.push_back({name, value});
+  }
 
  private:
   Arena arena_;

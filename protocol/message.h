@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "protocol/headers.h"
@@ -40,6 +41,8 @@ struct ResponseHead {
   uint8_t minor_version = 1;
   bool keep_alive = true;  // the replica lets the connection be used again
   BodyFraming body;
+  // Content-Length of a response that has no body (to HEAD, or a 304): passed on, frames nothing.
+  std::optional<uint64_t> announced_length;
   Headers headers;
 
   bool interim() const { return status >= 100 && status < 200 && status != 101; }

@@ -1,6 +1,6 @@
-// The client's side of HTTP, whatever its version: bytes in, events of numbered streams out; response
-// parts in, bytes out. Nothing above asks which protocol the client speaks. HTTP/1.1 has one stream at
-// a time (id 1, 2, 3 … in the order of the requests).
+// The client's side of HTTP, whatever its version: bytes in, events of numbered streams out;
+// response parts in, bytes out. Nothing above asks which protocol the client speaks. HTTP/1.1 has
+// one stream at a time (id 1, 2, 3 … in the order of the requests).
 #pragma once
 
 #include <cstdint>
@@ -37,14 +37,19 @@ class ServerCodec {
  public:
   virtual ~ServerCodec() = default;
 
-  // An error ends the connection; a response for it may still be written on error_stream().
+  // While a request is being answered and its end has been read, HTTP/1.1 consumes nothing more:
+  // call again after write_end(). An error ends the connection; a response for it may still be
+  // written on error_stream().
   virtual Result<ServerEvent> next(std::span<const char>& input) = 0;
+  // The stream that the last error concerns: the one whose head or body broke.
+  virtual StreamId error_stream() const = 0;
   virtual RequestHead take_request(StreamId stream) = 0;
   virtual Headers take_trailers(StreamId stream) = 0;
 
-  // Sends one response head; interim ones first. `head.body` is how the replica framed it; the codec
-  // frames it as its protocol asks. `close`: the connection ends after this response.
-  virtual void write_head(StreamId stream, const ResponseHead& head, bool close, std::string& out) = 0;
+  // Sends one response head; interim ones first. `head.body` is how the replica framed it; the
+  // codec frames it as its protocol asks. `close`: the connection ends after this response.
+  virtual void write_head(StreamId stream, const ResponseHead& head, bool close,
+                          std::string& out) = 0;
   virtual DataFrame frame(StreamId stream, size_t available) = 0;
   virtual void write_end(StreamId stream, const Headers& trailers, std::string& out) = 0;
 

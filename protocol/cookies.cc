@@ -1,0 +1,37 @@
+#include "protocol/cookies.h"
+
+#include "base/strings.h"
+
+namespace usher::protocol {
+namespace {
+
+std::string_view unquote(std::string_view value) {
+  const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+  return quoted ? value.substr(1, value.size() - 2) : value;
+}
+
+}  // namespace
+
+std::vector<std::string_view> cookie_values(const Headers& headers, std::string_view name) {
+  std::vector<std::string_view> values;
+  for (const Field& field : headers) {
+    if (field.name.size() != 6 || !equals_ignoring_case(field.name, "cookie")) continue;
+    for (auto rest = std::optional(field.value); rest;) {
+      const auto [pair, after] = cut(*rest, ';');
+      const auto [cookie_name, value] = cut(pair, '=');
+      if (value && trim(cookie_name) == name) values.push_back(unquote(trim(*value)));
+      rest = after;
+    }
+  }
+  return values;
+}
+
+std::string make_set_cookie(std::string_view name, std::string_view value, bool secure) {
+  std::string cookie;
+  cookie.reserve(name.size() + value.size() + 48);
+  cookie.append(name).append("=").append(value).append("; Path=/; HttpOnly; SameSite=Lax");
+  if (secure) cookie.append("; Secure");
+  return cookie;
+}
+
+}  // namespace usher::protocol

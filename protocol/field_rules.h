@@ -1,0 +1,32 @@
+// What is special about a field name, one row a name: what is hop-by-hop, what frames, what a
+// `Connection` token must not remove, what has no business in a trailer section.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace usher::protocol {
+
+enum FieldRule : uint8_t {
+  // Belongs to one connection (RFC 9110 section 7.6.1): never passed on as it came.
+  hop_by_hop = 1,
+  // Says where the message ends: written from its BodyFraming only.
+  framing_field = 2,
+  // A client must not make a proxy drop it by naming it in `Connection`.
+  kept_from_connection = 4,
+  // Routing, authentication, framing or content format: ignored in trailers (RFC 9110
+  // section 6.5.1).
+  not_in_trailers = 8,
+};
+
+// The rules of that name, or'ed; 0 for an ordinary field. Case and, so that no CGI-like server
+// reads a field that usher did not see, "_" for "-" make no difference.
+uint8_t rules_of(std::string_view name);
+
+// "X_Forwarded_For" equals "x-forwarded-for": canonical is in lower case and without "_".
+bool equals_canonical(std::string_view name, std::string_view canonical);
+constexpr char to_canonical(char c) {
+  return c == '_' ? '-' : (c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c);
+}
+
+}  // namespace usher::protocol

@@ -1,0 +1,196 @@
+#include "protocol/forwarding.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/address.h"
+#include "protocol/field_rules.h"
+
+namespace usher::protocol {
+namespace {
+
+constexpr std::string_view forwarded_family = "x-forwarded-";
+constexpr size_t longest_identity = 63;
+
+bool contains(const conf::Cidr& network, std::span<const uint8_t> ip) {
+  if (network.address.size() != ip.size()) return false;
+  const size_t whole = network.bits / 8;
+  if (!std::equal(ip.begin(), ip.begin() + static_cast<ptrdiff_t>(whole),
+                  network.address.begin())) {
+    return false;
+  }
+  const int rest = network.bits % 8;
+  if (rest == 0) return true;
+  return ((ip[whole] ^ network.address[whole]) >> (8 - rest)) == 0;
+}
+
+bool is_forwarded_family(std::string_view name) {
+  return (name.size() > forwarded_family.size() &&
+          equals_canonical(name.substr(0, forwarded_family.size()), forwarded_family)) ||
+         equals_canonical(name, "x-real-ip") || equals_canonical(name, "forwarded");
+}
+
+// Those that a replica gets exactly once, from us.
+bool is_set_here(std::string_view name) {
+  constexpr std::array<std::string_view, 6> names{"x-forwarded-for",  "x-forwarded-proto",
+                                                  "x-forwarded-host", "x-forwarded-port",
+                                                  "x-real-ip",        "forwarded"};
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view set) { return equals_canonical(name, set); });
+}
+
+// "203.0.113.7", "203.0.113.7:4711", "[2001:db8::1]:4711" or "2001:db8::1".
+std::optional<SocketAddress> parse_forwarded_for(std::string_view element) {
+  if (const auto address = SocketAddress::from_ip(element, 0)) return address;
+  if (element.starts_with('[')) {
+    return SocketAddress::from_ip(cut(element.substr(1), ']').first, 0);
+  }
+  const auto [ip, port] = cut(element, ':');
+  return port ? SocketAddress::from_ip(ip, 0) : std::nullopt;
+}
+
+// What a trusted peer said; absent: nothing usable.
+struct Believed {
+  std::string chain;  // X-Forwarded-For
+  std::optional<std::string_view> proto, host, port, real_ip;
+
+  explicit Believed(const Headers& headers) {
+    for (const Field& field : headers) {
+      if (!equals_ignoring_case(field.name, "x-forwarded-for") || field.value.empty()) continue;
+      if (!chain.empty()) chain.append(", ");
+      chain.append(field.value);
+    }
+    proto = scheme_of(headers.get("X-Forwarded-Proto"));
+    host = not_empty(headers.get("X-Forwarded-Host"));
+    port = not_empty(headers.get("X-Forwarded-Port"));
+    if (port && !parse_decimal<uint16_t>(*port)) port.reset();
+    real_ip = not_empty(headers.get("X-Real-IP"));
+  }
+
+ private:
+  static std::optional<std::string_view> not_empty(std::optional<std::string_view> value) {
+    return value && !value->empty() ? value : std::nullopt;
+  }
+
+  // The scheme at the outermost proxy; uvicorn takes the exact words only.
+  static std::optional<std::string_view> scheme_of(std::optional<std::string_view> value) {
+    if (!value) return std::nullopt;
+    const auto first = trim(cut(*value, ',').first);
+    if (equals_ignoring_case(first, "https") || equals_ignoring_case(first, "wss")) return "https";
+    if (equals_ignoring_case(first, "http") || equals_ignoring_case(first, "ws")) return "http";
+    return std::nullopt;
+  }
+};
+
+}  // namespace
+
+void strip_hop_by_hop(Headers& headers) {
+  // Tokens of Connection beyond the usual ones name further fields; there rarely are any.
+  std::vector<std::string_view> named;
+  bool trailers = false;
+  for (const Field& field : headers) {
+    if (equals_ignoring_case(field.name, "te")) trailers |= list_has_token(field.value, "trailers");
+    if (!equals_ignoring_case(field.name, "connection")) continue;
+    any_element(field.value, [&](std::string_view option) {
+      const auto rules = rules_of(option);
+      const bool usual = (rules & (hop_by_hop | kept_from_connection)) != 0;
+      if (!usual && !equals_ignoring_case(option, "close")) named.push_back(option);
+      return false;
+    });
+  }
+  headers.remove_if([&](const Field& field) {
+    if ((rules_of(field.name) & (hop_by_hop | framing_field)) != 0) return true;
+    return std::any_of(named.begin(), named.end(), [&](std::string_view option) {
+      return equals_ignoring_case(option, field.name);
+    });
+  });
+  if (trailers) headers.append("TE", "trailers");
+}
+
+Forwarding::Forwarding(const conf::ForwardedSettings& settings) : trusted_(settings.trusted) {
+  for (const std::string& name : settings.strip) {
+    if (name.empty() || name.size() > longest_identity) continue;
+    std::string canonical(name);
+    std::transform(name.begin(), name.end(), canonical.begin(), to_canonical);
+    lengths_[static_cast<uint8_t>(canonical.front()) & 127] |= uint64_t{1} << canonical.size();
+    identity_.insert(std::move(canonical));
+  }
+}
+
+bool Forwarding::trusts(std::span<const uint8_t> ip) const {
+  return std::any_of(trusted_.begin(), trusted_.end(),
+                     [&](const conf::Cidr& network) { return contains(network, ip); });
+}
+
+void Forwarding::add_forwarded(RequestHead& head, const ClientFacts& client) const {
+  const std::string_view own_scheme = client.secure ? "https" : "http";
+  std::array<char, 8> digits;
+  const auto end =
+      std::to_chars(digits.data(), digits.data() + digits.size(), client.local_port).ptr;
+  const std::string_view own_port(digits.data(), static_cast<size_t>(end - digits.data()));
+
+  Headers& headers = head.headers;
+  const bool trusted = trusts(client.ip);
+  const auto replace = [&](std::string_view chain, std::string_view proto, std::string_view host,
+                           std::string_view port, std::string_view real_ip) {
+    // Values that are kept point into memory of the headers, which outlives their fields.
+    headers.remove_if([&](const Field& field) {
+      if (!is_forwarded_family(field.name)) return false;
+      const bool believed = trusted && field.name.find('_') == std::string_view::npos;
+      return !believed || is_set_here(field.name);
+    });
+    headers.append("X-Forwarded-For", chain);
+    headers.append("X-Forwarded-Proto", proto);
+    headers.append("X-Forwarded-Host", host);
+    headers.append("X-Forwarded-Port", port);
+    headers.append("X-Real-IP", real_ip);
+  };
+  if (!trusted)
+    return replace(client.ip_text, own_scheme, head.authority, own_port, client.ip_text);
+
+  Believed believed(headers);
+  const auto address = client_address(headers, client);
+  if (!believed.chain.empty()) believed.chain.append(", ");
+  believed.chain.append(client.ip_text);
+  replace(believed.chain, believed.proto.value_or(own_scheme),
+          believed.host.value_or(head.authority), believed.port.value_or(own_port),
+          believed.real_ip.value_or(address));
+}
+
+bool Forwarding::is_identity(std::string_view name) const {
+  if (name.empty() || name.size() > longest_identity) return false;
+  const auto first = static_cast<uint8_t>(to_canonical(name.front())) & 127;
+  if ((lengths_[first] >> name.size() & 1) == 0) return false;
+  std::array<char, longest_identity> canonical;
+  std::transform(name.begin(), name.end(), canonical.begin(), to_canonical);
+  return identity_.find(std::string_view(canonical.data(), name.size())) != identity_.end();
+}
+
+void Forwarding::strip_identity(Headers& headers, const ClientFacts& client) const {
+  if (trusts(client.ip)) return;
+  headers.remove_if([&](const Field& field) { return is_identity(field.name); });
+}
+
+std::string Forwarding::client_address(const Headers& headers, const ClientFacts& client) const {
+  std::string nearest(client.ip_text);
+  if (!trusts(client.ip)) return nearest;
+
+  std::vector<std::string_view> hops;
+  for (const Field& field : headers) {
+    if (!equals_ignoring_case(field.name, "x-forwarded-for")) continue;
+    any_element(field.value, [&](std::string_view hop) {
+      hops.push_back(hop);
+      return false;
+    });
+  }
+  for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
+    const auto address = parse_forwarded_for(*hop);
+    if (!address) break;
+    nearest = address->ip();
+    if (!trusts(address->ip_bytes())) break;
+  }
+  return nearest;
+}
+
+}  // namespace usher::protocol

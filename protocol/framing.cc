@@ -1,0 +1,297 @@
+#include "protocol/framing.h"
+
+#include <limits>
+#include <optional>
+
+#include "base/address.h"
+#include "base/strings.h"
+#include "protocol/head_scanner.h"
+#include "protocol/octets.h"
+
+namespace usher::protocol {
+namespace {
+
+Fault bad(std::string_view detail) { return {Errc::bad_request, detail}; }
+
+// What the fields say that has to do with framing and with the connection, in one pass.
+struct FramingFields {
+  size_t hosts = 0;
+  std::string_view host;
+  size_t lengths = 0;
+  std::string_view length;
+  size_t codings = 0;       // fields
+  std::string_view coding;  // of the first
+  bool close = false;
+  bool keep_alive = false;
+  bool connection_upgrade = false;
+  bool upgrade_websocket = false;
+  bool expects = false;
+  bool expects_other = false;
+  size_t websocket_keys = 0;
+  std::string_view websocket_key;
+  size_t websocket_versions = 0;
+  std::string_view websocket_version;
+
+  explicit FramingFields(const Headers& headers) {
+    for (const Field& field : headers)
+      read(field);
+  }
+
+ private:
+  void read(const Field& field) {
+    const auto is = [&](std::string_view name) { return equals_ignoring_case(field.name, name); };
+    switch (field.name.size()) {
+      case 4:
+        if (is("host")) ++hosts, host = field.value;
+        return;
+      case 6:
+        if (is("expect")) read_expect(field.value);
+        return;
+      case 7:
+        if (is("upgrade")) upgrade_websocket |= list_has_token(field.value, "websocket");
+        return;
+      case 10:
+        if (is("connection")) read_connection(field.value);
+        return;
+      case 14:
+        if (is("content-length")) ++lengths, length = field.value;
+        return;
+      case 17:
+        if (is("transfer-encoding") && ++codings == 1) coding = field.value;
+        if (is("sec-websocket-key")) ++websocket_keys, websocket_key = field.value;
+        return;
+      case 21:
+        if (is("sec-websocket-version")) ++websocket_versions, websocket_version = field.value;
+        return;
+      default: return;
+    }
+  }
+
+  void read_connection(std::string_view value) {
+    any_element(value, [&](std::string_view option) {
+      close |= equals_ignoring_case(option, "close");
+      keep_alive |= equals_ignoring_case(option, "keep-alive");
+      connection_upgrade |= equals_ignoring_case(option, "upgrade");
+      return false;
+    });
+  }
+
+  void read_expect(std::string_view value) {
+    expects = true;
+    expects_other |= !equals_ignoring_case(value, "100-continue");
+  }
+};
+
+bool is_host(std::string_view host) {
+  if (host.starts_with('[')) {
+    return host.ends_with(']') && host.find(':') != std::string_view::npos &&
+           SocketAddress::from_ip(host.substr(1, host.size() - 2), 0).has_value();
+  }
+  return is_all(host, authority_octet);
+}
+
+// uri-host [":" port], without userinfo (RFC 9112 section 3.2). Of what a registered name may be
+// made of, sub-delims and percent-encoding are refused: no host has them, and the next reader may
+// stumble.
+bool is_authority(std::string_view authority) {
+  const auto bracket = authority.rfind(']');
+  const auto colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
+  if (colon == std::string_view::npos) return is_host(authority);
+  const auto port = authority.substr(colon + 1);
+  return is_host(authority.substr(0, colon)) && port.size() <= 5 &&
+         parse_decimal<uint16_t>(port).has_value();
+}
+
+std::string_view without_port(std::string_view authority, std::string_view port) {
+  return authority.ends_with(port) ? authority.substr(0, authority.size() - port.size())
+                                   : authority;
+}
+
+// "http://host:port/path" becomes "/path", its authority the request's (RFC 9112 section 3.2.2).
+Fault take_absolute_form(RequestHead& head, std::string_view scheme,
+                         std::string_view default_port) {
+  const auto rest = head.target.substr(scheme.size());
+  const auto slash = rest.find_first_of("/?");
+  const auto authority = rest.substr(0, slash);
+  const auto path = slash == std::string_view::npos ? std::string_view{} : rest.substr(slash);
+  if (!is_authority(authority)) return bad("malformed authority in the request target");
+  if (!head.authority.empty() &&
+      !equals_ignoring_case(without_port(authority, default_port),
+                            without_port(head.authority, default_port))) {
+    return bad("Host differs from the request target");
+  }
+  head.authority = authority;
+  if (path.empty()) {
+    head.target = head.method == "OPTIONS" ? "*" : "/";
+  } else if (path.front() == '?') {
+    std::string target("/");
+    target.append(path);
+    head.target = head.headers.keep(target);
+  } else {
+    head.target = path;
+  }
+  return {};
+}
+
+Fault check_target(RequestHead& head) {
+  if (head.target.starts_with('/')) return {};
+  if (starts_with_ignoring_case(head.target, "http://"))
+    return take_absolute_form(head, "http://", ":80");
+  if (starts_with_ignoring_case(head.target, "https://")) {
+    return take_absolute_form(head, "https://", ":443");
+  }
+  if (head.target == "*" && head.method == "OPTIONS") return {};
+  return bad("request target of an unknown form");
+}
+
+Fault check_host(RequestHead& head, const FramingFields& fields) {
+  if (fields.hosts > 1) return bad("more than one Host");
+  // HTTP/1.0 knew no Host; load balancers' probes still send none.
+  if (fields.hosts == 0) return head.minor_version == 0 ? Fault{} : bad("no Host");
+  if (!is_authority(fields.host)) return bad("malformed Host");
+  head.authority = fields.host;
+  return {};
+}
+
+// RFC 9112 section 6.1. Only a single "chunked" is understood. What is well-formed but unknown is
+// "not implemented"; chunked that is repeated, not last or has parameters cannot be framed by
+// anyone.
+Fault check_coding(const Headers& headers, const FramingFields& fields) {
+  if (fields.codings == 1 && equals_ignoring_case(fields.coding, "chunked")) return {};
+  size_t codings = 0;
+  size_t chunked = 0;
+  bool chunked_last = false;
+  bool malformed = false;
+  for (const Field& field : headers) {
+    if (!equals_ignoring_case(field.name, "transfer-encoding")) continue;
+    malformed |= field.value.empty();
+    any_element(field.value, [&](std::string_view element) {
+      const auto name = trim(cut(element, ';').first);
+      malformed |= !is_all(name, token_octet);
+      chunked_last = equals_ignoring_case(name, "chunked");
+      malformed |= chunked_last && name.size() != element.size();
+      chunked += chunked_last;
+      ++codings;
+      return false;
+    });
+  }
+  if (malformed || codings == 0) return bad("malformed Transfer-Encoding");
+  if (chunked > 1 || (chunked == 1 && !chunked_last))
+    return bad("chunked is not the last coding once");
+  return {Errc::not_implemented, "transfer coding"};
+}
+
+std::optional<uint64_t> parse_length(std::string_view text) {
+  const auto length = parse_decimal<uint64_t>(text);
+  if (!length || *length > std::numeric_limits<int64_t>::max()) return std::nullopt;
+  return length;
+}
+
+// The part that requests and responses share. `framing` stays as it was when no field says
+// anything.
+Fault frame(const Headers& headers, const FramingFields& fields, uint8_t minor_version,
+            BodyFraming& framing) {
+  if (fields.codings > 0) {
+    if (minor_version == 0) return bad("Transfer-Encoding in HTTP/1.0");
+    if (fields.lengths > 0) return bad("Content-Length beside Transfer-Encoding");
+    if (const auto fault = check_coding(headers, fields)) return fault;
+    framing = {BodyKind::chunked, 0};
+    return {};
+  }
+  if (fields.lengths == 0) return {};
+  if (fields.lengths > 1) return bad("more than one Content-Length");
+  const auto length = parse_length(fields.length);
+  if (!length) return bad("malformed Content-Length");
+  framing = {BodyKind::length, *length};
+  return {};
+}
+
+bool persists(const FramingFields& fields, uint8_t minor_version) {
+  return !fields.close && (minor_version > 0 || fields.keep_alive);
+}
+
+// 16 octets in base64: 22 characters and the padding (RFC 6455 section 4.1). Left-over bits that
+// are not 0 are the replica's to judge, as is what the key is for.
+bool is_websocket_key(std::string_view key) {
+  if (key.size() != 24 || !key.ends_with("==")) return false;
+  for (const char c : key.substr(0, 22)) {
+    if (!is_alpha(c) && !is_digit(c) && c != '+' && c != '/') return false;
+  }
+  return true;
+}
+
+bool is_websocket_handshake(const RequestHead& head, const FramingFields& fields) {
+  const bool without_body = head.body.kind == BodyKind::none ||
+                            (head.body.kind == BodyKind::length && head.body.length == 0);
+  return fields.upgrade_websocket && fields.connection_upgrade && head.method == "GET" &&
+         head.minor_version == 1 && without_body && fields.websocket_keys == 1 &&
+         is_websocket_key(fields.websocket_key) && fields.websocket_versions == 1 &&
+         fields.websocket_version == "13" && !head.authority.empty();
+}
+
+Fault frame_checked(RequestHead& head) {
+  if (head.method == "CONNECT") return {Errc::not_implemented, "CONNECT"};
+  if (head.method == "TRACE") return {Errc::not_implemented, "TRACE"};
+  const FramingFields fields(head.headers);
+  if (const auto fault = check_host(head, fields)) return fault;
+  if (const auto fault = check_target(head)) return fault;
+
+  head.body = {};
+  if (const auto fault = frame(head.headers, fields, head.minor_version, head.body)) return fault;
+  head.keep_alive = persists(fields, head.minor_version);
+
+  // RFC 9110 section 10.1.1: HTTP/1.0 clients do not know it; without a body it means nothing.
+  const bool ignored = head.minor_version == 0 || head.body.kind == BodyKind::none;
+  if (fields.expects_other && head.minor_version > 0) return {Errc::expectation_failed, "Expect"};
+  if (fields.expects && ignored) head.headers.remove("Expect");
+  head.expects_continue = fields.expects && !ignored;
+
+  head.wants_websocket = is_websocket_handshake(head, fields);
+  if (head.wants_websocket) head.body = {};
+  return {};
+}
+
+Fault frame_checked(ResponseHead& head, std::string_view request_method) {
+  const FramingFields fields(head.headers);
+  head.announced_length.reset();
+  BodyFraming said{BodyKind::until_close, 0};
+  if (const auto fault = frame(head.headers, fields, head.minor_version, said)) return fault;
+  head.keep_alive = persists(fields, head.minor_version);
+
+  const bool interim = head.status < 200;
+  const bool never_has_body = interim || head.status == 204;
+  if (!never_has_body && head.status != 304 && request_method != "HEAD") {
+    head.body = said;
+    head.keep_alive &= said.kind != BodyKind::until_close;
+    return {};
+  }
+
+  head.body = {};
+  const bool says_body = said.kind == BodyKind::chunked || said.length > 0;
+  if (interim && says_body) return bad("interim response with a body");
+  if (never_has_body) {
+    // RFC 9110 section 8.6: a server must not; whether a body follows is anyone's guess.
+    head.keep_alive &= !says_body;
+  } else if (said.kind == BodyKind::length) {
+    head.announced_length = said.length;
+  }
+  return {};
+}
+
+}  // namespace
+
+Outcome frame_request(RequestHead& head) {
+  if (const auto fault = frame_checked(head)) {
+    return Error{fault.code, Side::client, std::string(fault.detail)};
+  }
+  return {};
+}
+
+Outcome frame_response(ResponseHead& head, std::string_view request_method) {
+  if (const auto fault = frame_checked(head, request_method)) {
+    return Error{Errc::replica_bad_response, Side::replica, std::string(fault.detail)};
+  }
+  return {};
+}
+
+}  // namespace usher::protocol
