@@ -32,8 +32,11 @@ struct Override {
   // The error says what was expected; the caller puts the flag's or the variable's name before it.
   Outcome (*apply)(std::string_view text, Settings& settings);
   std::string_view help;
+  // Means nothing without this one.
+  std::optional<std::string> Overrides::*needs = nullptr;
 };
 
+// In the order in which they are applied.
 std::span<const Override> all_overrides();
 
 }  // namespace usher::conf

@@ -1,0 +1,82 @@
+#include "conf/describe.h"
+
+#include "conf/keys.h"
+#include "conf/values.h"
+
+namespace usher::conf {
+namespace {
+
+// "listen     http://:8088": the first line of a kind says what it is.
+class Page final {
+ public:
+  void line(std::string_view label, const std::string& text) {
+    std::string column(label == last_ ? "" : label);
+    column.resize(12, ' ');
+    text_ += "  " + column + text + "\n";
+    last_ = label;
+  }
+  void plain(const std::string& text) { text_ += text + "\n"; }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+  std::string last_;
+};
+
+std::string describe_listen(const ListenSettings& listen) {
+  std::string text = (listen.tls ? "https://" : "http://") + to_string(listen.address);
+  if (listen.redirect_to_https) text += "  redirects to https";
+  return text;
+}
+
+void certificates(const Settings& settings, Page& page) {
+  bool tls = false;
+  for (const auto& listen : settings.listen)
+    tls = tls || listen.tls;
+  if (!tls) return;
+  if (settings.tls.certificates.empty()) page.line("certificate", "self-signed");
+  for (const auto& certificate : settings.tls.certificates) {
+    page.line("certificate", certificate.chain);
+  }
+}
+
+void upstream(const UpstreamSettings& upstream, Page& page) {
+  page.line("upstream", upstream.name + ": " + std::string(name_of(upstream.balance)) +
+                            ", health " + upstream.health.path + " every " +
+                            format_millis(upstream.health.interval));
+  for (const auto& replica : upstream.replicas)
+    page.line("upstream", "  " + to_string(replica));
+}
+
+std::string describe_route(const RouteSettings& route) {
+  std::string text = route.host + " " + route.path + " -> ";
+  if (!route.upstream.empty()) text += route.upstream;
+  if (!route.redirect.empty()) text += "redirect to " + route.redirect;
+  if (route.status != 0) text += "status " + std::to_string(route.status);
+  if (route.max_body.bytes > 0) text += ", bodies up to " + format_size(route.max_body);
+  return text;
+}
+
+}  // namespace
+
+std::string describe(const Loaded& loaded) {
+  const Settings& settings = loaded.settings;
+  Page page;
+  page.plain(loaded.source + ": good");
+  for (const auto& listen : settings.listen)
+    page.line("listen", describe_listen(listen));
+  certificates(settings, page);
+  page.line("admin",
+            settings.admin.enabled ? "http://" + to_string(settings.admin.address) : "off");
+  page.line("store", to_string(settings.store.url));
+  page.line("workers", settings.workers == 0 ? "one per CPU" : std::to_string(settings.workers));
+  for (const auto& each : settings.upstreams)
+    upstream(each, page);
+  for (const auto& route : settings.routes)
+    page.line("route", describe_route(route));
+  for (const auto& warning : loaded.warnings)
+    page.plain("warning: " + warning);
+  return page.take();
+}
+
+}  // namespace usher::conf

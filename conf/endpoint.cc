@@ -1,0 +1,257 @@
+#include "conf/endpoint.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <tuple>
+
+#include "base/strings.h"
+#include "conf/words.h"
+
+namespace usher::conf {
+namespace {
+
+constexpr std::string_view unix_scheme = "unix:";
+constexpr size_t longest_unix_path = 107;  // sun_path with its zero, unix(7)
+constexpr uint16_t redis_port = 6379;
+
+constexpr std::string_view listen_form = R"("host:port", ":port", "[IPv6]:port" or "unix:/path")";
+constexpr std::string_view replica_form = R"("host:port", "[IPv6]:port" or "unix:/path")";
+constexpr std::string_view store_form =
+    R"("memory:" or "redis://[[user]:password@]host[:port][/database]")";
+constexpr std::string_view cidr_form =
+    R"(an address or a network such as "10.0.0.0/8" or "fd00::/8")";
+
+// Known to the field, and to a later version.
+constexpr std::string_view planned_schemes[] = {"rediss", "redis+sentinel", "rediss+sentinel",
+                                                "redis+cluster", "rediss+cluster"};
+
+Error refuse(std::string detail) { return {Errc::bad_config, Side::usher, std::move(detail)}; }
+
+bool is_ipv4(const std::string& text) {
+  in_addr address{};
+  return inet_pton(AF_INET, text.c_str(), &address) == 1;
+}
+
+bool is_ipv6(std::string_view text) {
+  const auto [address, zone] = cut(text, '%');
+  if (zone && (zone->empty() || !std::all_of(zone->begin(), zone->end(), [](char c) {
+                 return is_alpha(c) || is_digit(c) || c == '_' || c == '.' || c == '-';
+               }))) {
+    return false;
+  }
+  in6_addr parsed{};
+  return inet_pton(AF_INET6, std::string(address).c_str(), &parsed) == 1;
+}
+
+bool is_label(std::string_view text) {
+  return !text.empty() && text.size() <= 63 && std::all_of(text.begin(), text.end(), [](char c) {
+    return is_alpha(c) || is_digit(c) || c == '-' || c == '_';
+  });
+}
+
+// A DNS name (with the underscores that compose's service names have) or an IPv4 address.
+bool is_host(std::string_view text) {
+  if (text.size() > 253) return false;
+  std::string_view label;
+  for (std::optional<std::string_view> rest = text.substr(0, text.size() - text.ends_with('.'));
+       rest;) {
+    std::tie(label, rest) = cut(*rest, '.');
+    if (!is_label(label)) return false;
+  }
+  // What ends in a number can only be an address: "10.0.0.300" is a slip, not a name.
+  if (std::all_of(label.begin(), label.end(), is_digit)) return is_ipv4(std::string(text));
+  return true;
+}
+
+std::optional<Endpoint> parse_unix(std::string_view text) {
+  const std::string_view path = text.substr(unix_scheme.size());
+  if (path.size() < 2 || path.front() != '/' || path.size() > longest_unix_path)
+    return std::nullopt;
+  if (path.find('\0') != std::string_view::npos) return std::nullopt;
+  return Endpoint{{}, 0, std::string(path)};
+}
+
+// host and port of "host:port" and "[IPv6]:port"; the port is absent when there is no colon.
+struct HostPort {
+  std::string_view host;
+  std::optional<std::string_view> port;
+};
+
+std::optional<HostPort> split_host_port(std::string_view text) {
+  if (!text.starts_with('[')) {
+    const auto [host, port] = cut(text, ':');
+    if (port && port->find(':') != std::string_view::npos) return std::nullopt;
+    return HostPort{host, port};
+  }
+  const auto close = text.find(']');
+  if (close == std::string_view::npos) return std::nullopt;
+  const std::string_view host = text.substr(1, close - 1);
+  const std::string_view rest = text.substr(close + 1);
+  if (!is_ipv6(host)) return std::nullopt;
+  if (rest.empty()) return HostPort{host, std::nullopt};
+  if (rest.front() != ':') return std::nullopt;
+  return HostPort{host, rest.substr(1)};
+}
+
+// What people write instead, and what to write.
+std::string hint(std::string_view text) {
+  if (const auto scheme = text.find("://"); scheme != std::string_view::npos) {
+    const std::string_view rest = text.substr(scheme + 3);
+    return "; write " + quoted(rest.substr(0, rest.find('/'))) + " without the scheme";
+  }
+  if (is_ipv6(text)) return "; write an IPv6 address in brackets";
+  return {};
+}
+
+bool is_known_host(std::string_view host) { return is_host(host) || is_ipv6(host); }
+
+int hex_value(char c) {
+  if (is_digit(c)) return c - '0';
+  const char lower = to_lower(c);
+  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+std::optional<std::string> percent_decode(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    if (i + 2 >= text.size()) return std::nullopt;
+    const int high = hex_value(text[i + 1]);
+    const int low = hex_value(text[i + 2]);
+    if (high < 0 || low < 0) return std::nullopt;
+    out += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return out;
+}
+
+// Also when the "@host" was forgotten and the password stands where a port would.
+std::string without_password(std::string_view url) {
+  const auto scheme = url.find("://");
+  const size_t start = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const std::string_view rest = url.substr(start);
+  if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
+    return quoted(std::string(url.substr(0, start)) + "***" + std::string(rest.substr(at)));
+  }
+  const auto [host, tail] = cut(rest, ':');
+  if (!tail || scheme == std::string_view::npos || rest.starts_with('[')) return quoted(url);
+  const std::string_view port = tail->substr(0, tail->find('/'));
+  if (std::all_of(port.begin(), port.end(), is_digit)) return quoted(url);
+  return quoted(std::string(url.substr(0, start)) + std::string(host) + ":***");
+}
+
+}  // namespace
+
+Result<Endpoint> parse_listen_endpoint(std::string_view text) {
+  if (text.starts_with(unix_scheme)) {
+    if (auto endpoint = parse_unix(text)) return *std::move(endpoint);
+    return unexpected(R"("unix:" and an absolute path of at most 107 bytes)", quoted(text));
+  }
+  if (parse_decimal<uint16_t>(text)) {
+    return unexpected(listen_form, quoted(text) + "; write " + quoted(":" + std::string(text)));
+  }
+  const auto parts = split_host_port(text);
+  if (!parts || !parts->port || (!parts->host.empty() && !is_known_host(parts->host))) {
+    return unexpected(listen_form, quoted(text) + hint(text));
+  }
+  const auto port = parse_decimal<uint16_t>(*parts->port);
+  if (!port) return unexpected("a port from 0 to 65535", quoted(*parts->port));
+  return Endpoint{std::string(parts->host), *port, {}};
+}
+
+Result<Endpoint> parse_replica_endpoint(std::string_view text) {
+  if (text.starts_with(unix_scheme)) return parse_listen_endpoint(text);
+  const auto parts = split_host_port(text);
+  if (!parts || !is_known_host(parts->host)) {
+    return unexpected(replica_form, quoted(text) + hint(text));
+  }
+  if (!parts->port) return unexpected(replica_form, quoted(text) + ", which has no port");
+  const auto port = parse_decimal<uint16_t>(*parts->port);
+  if (!port || *port == 0) return unexpected("a port from 1 to 65535", quoted(*parts->port));
+  return Endpoint{std::string(parts->host), *port, {}};
+}
+
+Result<StoreUrl> parse_store_url(std::string_view text) {
+  if (text == "memory:") return StoreUrl{};
+  constexpr std::string_view redis_scheme = "redis://";
+  const auto bad = [&](std::string_view why = {}) {
+    return unexpected(store_form, without_password(text) + std::string(why));
+  };
+  if (!text.starts_with(redis_scheme)) {
+    const std::string_view scheme = text.substr(0, text.find("://"));
+    const auto* planned = std::find(std::begin(planned_schemes), std::end(planned_schemes), scheme);
+    if (planned == std::end(planned_schemes) || scheme == text) return bad();
+    return refuse(quoted(std::string(scheme) + "://") +
+                  " is not served by this version yet; expected " + std::string(store_form));
+  }
+  std::string_view rest = text.substr(redis_scheme.size());
+
+  StoreUrl url{StoreKind::redis, {}, {}, {}, 0};
+  if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
+    const auto [user, password] = cut(rest.substr(0, at), ':');
+    if (!password) return bad(R"(; write "user:password@" or ":password@")");
+    const auto decoded_user = percent_decode(user);
+    const auto decoded_password = percent_decode(*password);
+    if (!decoded_user || !decoded_password) {
+      return bad("; a percent sign in a user or password is written %25");
+    }
+    url.user = *decoded_user;
+    url.password = *decoded_password;
+    rest.remove_prefix(at + 1);
+  }
+
+  const auto [authority, path] = cut(rest, '/');
+  const auto parts = split_host_port(authority);
+  if (!parts || !is_known_host(parts->host)) return bad();
+  const auto port = parts->port ? parse_decimal<uint16_t>(*parts->port) : redis_port;
+  if (!port || *port == 0) return bad("; a port is a number from 1 to 65535");
+  url.server = {std::string(parts->host), *port, {}};
+
+  if (path && !path->empty()) {
+    const auto database = parse_decimal<uint32_t>(*path);
+    if (!database) return unexpected("a database's number after the \"/\"", quoted(*path));
+    url.database = *database;
+  }
+  return url;
+}
+
+Result<Cidr> parse_cidr(std::string_view text) {
+  const auto [address, bits_text] = cut(text, '/');
+  const std::string zero_ended(address);
+  std::array<uint8_t, 16> bytes{};
+  size_t length = 0;
+  if (zero_ended.size() == address.size() &&
+      inet_pton(AF_INET, zero_ended.c_str(), bytes.data()) == 1) {
+    length = 4;
+  } else if (inet_pton(AF_INET6, zero_ended.c_str(), bytes.data()) == 1) {
+    length = 16;
+  }
+  if (length == 0 || address.find('\0') != std::string_view::npos) {
+    return unexpected(cidr_form, quoted(text));
+  }
+  const auto most = static_cast<uint8_t>(length * 8);
+  const auto bits = bits_text ? parse_decimal<uint8_t>(*bits_text) : most;
+  if (!bits || *bits > most) {
+    return unexpected("0 to " + std::to_string(most) + " bits after the \"/\"", quoted(*bits_text));
+  }
+
+  Cidr network{{bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length)}, *bits};
+  for (size_t i = 0; i < length; ++i) {
+    const int kept = std::clamp(*bits - static_cast<int>(i) * 8, 0, 8);
+    network.address[i] &= static_cast<uint8_t>(0xff00 >> kept);
+  }
+  if (!std::equal(network.address.begin(), network.address.end(), bytes.begin())) {
+    return unexpected(cidr_form, quoted(text) + ", which has bits set beyond /" +
+                                     std::to_string(*bits) + "; the network is " +
+                                     quoted(to_string(network)));
+  }
+  return network;
+}
+
+}  // namespace usher::conf

@@ -1,0 +1,25 @@
+// Addresses as people write them: endpoints, store URLs, networks. An error's detail says what was
+// expected and what was there; a password is never part of it.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.h"
+#include "conf/settings.h"
+
+namespace usher::conf {
+
+// "host:port", ":port", "[::1]:8080" or "unix:/path". Port 0 lets the kernel choose.
+Result<Endpoint> parse_listen_endpoint(std::string_view text);
+
+// "host:port", "[::1]:8080" or "unix:/path": both host and port, and the port is not 0.
+Result<Endpoint> parse_replica_endpoint(std::string_view text);
+
+// "memory:" or "redis://[[user]:password@]host[:port][/database]", user and password
+// percent-encoded.
+Result<StoreUrl> parse_store_url(std::string_view text);
+
+// "10.0.0.0/8", "fd00::/8", or an address alone. A bit set beyond the mask is an error.
+Result<Cidr> parse_cidr(std::string_view text);
+
+}  // namespace usher::conf

@@ -1,0 +1,374 @@
+#include "conf/keys.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace usher::conf {
+namespace {
+
+constexpr uint64_t second = 1000;
+constexpr uint64_t minute = 60 * second;
+constexpr uint64_t hour = 60 * minute;
+constexpr uint64_t day = 24 * hour;
+constexpr uint64_t kib = 1024;
+constexpr uint64_t mib = 1024 * kib;
+
+bool is_identifier(std::string_view text, std::string_view marks) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [marks](char c) {
+    return is_alpha(c) || is_digit(c) || marks.find(c) != std::string_view::npos;
+  });
+}
+
+bool is_token(std::string_view text) {
+  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";  // RFC 9110 section 5.6.2
+  return is_identifier(text, marks);
+}
+
+bool is_visible(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+const char* file(std::string_view text) { return text.empty() ? "a file's path" : nullptr; }
+
+const char* url_path(std::string_view text) {
+  const bool good = text.starts_with('/') && is_visible(text) &&
+                    text.find_first_of("?#") == std::string_view::npos;
+  return good ? nullptr : R"(a path that begins with "/", without "?" and "#")";
+}
+
+const char* cookie_name(std::string_view text) {
+  return is_token(text) ? nullptr : "a cookie's name (letters, digits, - and _)";
+}
+
+const char* header_name(std::string_view text) {
+  return is_token(text) ? nullptr : R"(a header's name such as "X-User-Email")";
+}
+
+const char* upstream_name(std::string_view text) {
+  return is_identifier(text, "-_.") ? nullptr : "a name of letters, digits, \"-\", \"_\" and \".\"";
+}
+
+// Open WebUI's own keys and its channel (docs/contract: never touched) must stay out of reach.
+const char* store_prefix(std::string_view text) {
+  if (!is_identifier(text, "-_.:")) return R"(a prefix of letters, digits, "-", "_", "." and ":")";
+  const bool taken = text == "open-webui" || text.starts_with("open-webui:") || text == "socketio";
+  return taken ? "a prefix that Open WebUI does not use itself" : nullptr;
+}
+
+const char* host_pattern(std::string_view text) {
+  if (text == "*") return nullptr;
+  if (text.starts_with("*.")) text.remove_prefix(2);
+  const bool good = is_identifier(text, "-_.:[]") && text.find("..") == std::string_view::npos &&
+                    !text.starts_with('.');
+  const bool port = !text.starts_with('[') && text.find(':') != std::string_view::npos;
+  return good && !port
+             ? nullptr
+             : R"("*", a host such as "chat.example.org" without a port, or "*.example.org")";
+}
+
+const char* redirect_target(std::string_view text) {
+  const bool absolute = text.starts_with("https://") || text.starts_with("http://");
+  return absolute && is_visible(text) ? nullptr : R"(a URL such as "https://chat.example.org/")";
+}
+
+constexpr std::string_view protocol_names[] = {"h2", "http/1.1"};
+constexpr std::string_view planned_protocols[] = {"h2"};
+constexpr std::string_view tls_versions[] = {"1.2", "1.3"};
+
+constexpr Named<Balance> balance_names[] = {
+    {"least_connections", Balance::least_connections},
+    {"round_robin", Balance::round_robin},
+    {"random_two", Balance::random_two},
+    {"rendezvous", Balance::rendezvous},
+};
+constexpr Named<AccessFormat> access_format_names[] = {
+    {"json", AccessFormat::json},
+    {"combined", AccessFormat::combined},
+};
+constexpr Named<LogLevelName> log_level_names[] = {
+    {"debug", LogLevelName::debug},
+    {"info", LogLevelName::info},
+    {"warning", LogLevelName::warning},
+    {"error", LogLevelName::error},
+};
+
+// clang-format off
+constexpr Key<ListenSettings> listen_keys[] = {
+    {"address", &ListenSettings::address, {.required = true},
+     "Where to listen: \"host:port\", \":port\" (IPv4 and IPv6) or \"unix:/path\". Port 0 lets "
+     "the kernel choose."},
+    {"tls", &ListenSettings::tls, {},
+     "Speak TLS here, with the certificates of [tls]."},
+    {"protocols", &ListenSettings::protocols,
+     {.choices = protocol_names, .planned = planned_protocols},
+     "What is offered to clients, best first."},
+    {"redirect_to_https", &ListenSettings::redirect_to_https, {},
+     "Answer every request here with a redirect to https."},
+    {"proxy_protocol", Planned{}, {},
+     "Accept PROXY protocol v1 and v2 from a load balancer in front."},
+};
+
+constexpr Key<CertificateSettings> certificate_keys[] = {
+    {"chain", &CertificateSettings::chain,
+     {.check = file, .required = true, .example = "\"/certs/fullchain.pem\""},
+     "PEM file: the certificate, then the intermediate ones."},
+    {"key", &CertificateSettings::key,
+     {.check = file, .required = true, .example = "\"/certs/privkey.pem\""},
+     "PEM file: the private key."},
+};
+
+constexpr Key<TlsSettings> tls_keys[] = {
+    {"min_version", &TlsSettings::min_version, {.choices = tls_versions},
+     "The oldest TLS version that is spoken."},
+    {"session_tickets", &TlsSettings::session_tickets, {},
+     "Let clients resume a TLS session on any node: the keys live in the store and rotate."},
+    {"certificate", &TlsSettings::certificates, {},
+     "A certificate and its key, chosen by the name that the client asks for (SNI); the first is "
+     "the default. None: a self-signed one is made."},
+};
+
+constexpr Key<StoreSettings> store_keys[] = {
+    {"url", &StoreSettings::url, {},
+     "\"memory:\" for one node, or \"redis://[[user]:password@]host[:port][/database]\" (Redis or "
+     "Valkey) for several that route alike. User and password are percent-encoded."},
+    {"prefix", &StoreSettings::prefix, {.max = 64, .check = store_prefix},
+     "Every key in the store begins with this. Nodes that belong together share it."},
+    {"timeout", &StoreSettings::timeout, {1, minute},
+     "A store slower than this is treated as down for that request; no request fails because of "
+     "it."},
+};
+
+constexpr Key<AffinitySettings> affinity_keys[] = {
+    {"cookie", &AffinitySettings::cookie, {.max = 64, .check = cookie_name},
+     "The cookie that ties a client to its replica."},
+    {"secret", &AffinitySettings::secret, {},
+     "Signs the cookie. Empty: made once and shared through the store."},
+    {"idle", &AffinitySettings::idle, {second, 365 * day},
+     "A client that is silent for so long may be given another replica."},
+};
+
+constexpr Key<HealthSettings> health_keys[] = {
+    {"path", &HealthSettings::path, {.check = url_path},
+     "The path that a probe asks for. When it answers 404, \"/health\" is asked instead."},
+    {"interval", &HealthSettings::interval, {100, 10 * minute},
+     "Time between two probes of a replica."},
+    {"timeout", &HealthSettings::timeout, {10, 10 * minute},
+     "A probe that takes longer has failed."},
+    {"fall", &HealthSettings::fall, {1, 100},
+     "So many failed probes in a row and the replica is down."},
+    {"rise", &HealthSettings::rise, {1, 100},
+     "So many good probes in a row and it is up again."},
+};
+
+constexpr Key<UpstreamTimeouts> upstream_timeout_keys[] = {
+    {"connect", &UpstreamTimeouts::connect, {1, 10 * minute},
+     "To connect to a replica."},
+    {"first_byte", &UpstreamTimeouts::first_byte, {1, 7 * day},
+     "From the end of a request to the first byte of its response: a model may think for long."},
+    {"between_bytes", &UpstreamTimeouts::between_bytes, {1, 7 * day},
+     "Between two pieces of a response."},
+    {"keep_alive", &UpstreamTimeouts::keep_alive, {1, hour},
+     "How long an idle connection to a replica is kept. Stay below the replica's own limit "
+     "(uvicorn: 5s)."},
+    {"tunnel_idle", &UpstreamTimeouts::tunnel_idle, {1, 7 * day},
+     "A websocket that is silent in both directions for so long is closed."},
+};
+
+constexpr Key<UpstreamSettings> upstream_keys[] = {
+    {"name", &UpstreamSettings::name, {.max = 64, .check = upstream_name, .required = true},
+     "What routes, logs and metrics call it."},
+    {"replicas", &UpstreamSettings::replicas, {.min = 1, .required = true},
+     "\"host:port\" or \"unix:/path\", one or more. Every address that a name resolves to is a "
+     "replica."},
+    {"resolve", &UpstreamSettings::resolve, {100, hour},
+     "How often the names are resolved again."},
+    {"balance", &UpstreamSettings::balance, {},
+     "How a replica is chosen for a new client."},
+    {"socketio", &UpstreamSettings::socketio, {.check = url_path},
+     "Paths where Socket.IO lives: a request with sid= goes to the replica that issued that sid."},
+    {"migrate", Planned{}, {},
+     "Move live sockets to another replica instead of closing them."},
+    {"health", &UpstreamSettings::health, {},
+     "How usher finds out that a replica is well."},
+    {"timeouts", &UpstreamSettings::timeouts, {},
+     "The replica's side of a request."},
+};
+
+constexpr Key<RouteSettings> route_keys[] = {
+    {"host", &RouteSettings::host, {.max = 253, .check = host_pattern},
+     "\"chat.example.org\", \"*.example.org\", or \"*\" for any. The most specific host wins."},
+    {"path", &RouteSettings::path, {.max = 4096, .check = url_path},
+     "The path's beginning. Among the routes of a host the longest wins."},
+    {"upstream", &RouteSettings::upstream, {.check = upstream_name},
+     "The upstream's name. A route has one of upstream, redirect and status."},
+    {"redirect", &RouteSettings::redirect,
+     {.check = redirect_target, .example = "\"https://chat.example.org/\""},
+     "Answer with a redirect to this URL."},
+    {"status", &RouteSettings::status, {.min = 200, .max = 599, .example = "404"},
+     "Answer with this status."},
+    {"max_body", &RouteSettings::max_body, {},
+     "The largest request body; \"0\": no limit."},
+    {"root", Planned{}, {}, "Answer with files from this directory."},
+    {"set_headers", Planned{}, {}, "Headers set on the request to the replica."},
+    {"add_headers", Planned{}, {}, "Headers added to the response."},
+    {"remove_headers", Planned{}, {}, "Headers removed from the response."},
+    {"allow", Planned{}, {}, "Networks that may use this route."},
+    {"deny", Planned{}, {}, "Networks that may not."},
+    {"timeouts", Planned{}, {}, "Timeouts of this route alone."},
+};
+
+constexpr Key<ForwardedSettings> forwarded_keys[] = {
+    {"trusted", &ForwardedSettings::trusted, {},
+     "Networks (\"10.0.0.0/8\") of the proxies in front whose X-Forwarded-* headers are believed."},
+    {"strip", &ForwardedSettings::strip, {.check = header_name},
+     "Identity headers that no client may set: they are removed from every request that does not "
+     "come from a trusted proxy. Name here what WEBUI_AUTH_TRUSTED_*_HEADER names in Open WebUI."},
+};
+
+constexpr Key<LimitSettings> limit_keys[] = {
+    {"head", &LimitSettings::head, {kib, 16 * mib},
+     "The largest request head."},
+    {"response_head", &LimitSettings::response_head, {kib, 16 * mib},
+     "The largest response head of a replica."},
+    {"connections", &LimitSettings::connections, {0, 1'000'000},
+     "Connections from one client address; 0: no limit."},
+};
+
+constexpr Key<ClientTimeouts> client_timeout_keys[] = {
+    {"handshake", &ClientTimeouts::handshake, {1, hour},
+     "For the TLS handshake."},
+    {"head", &ClientTimeouts::head, {1, hour},
+     "For a request's head."},
+    {"keep_alive", &ClientTimeouts::keep_alive, {1, day},
+     "How long an idle connection is kept."},
+    {"stall", &ClientTimeouts::stall, {1, day},
+     "A body that does not move for so long, either way, is given up."},
+    {"drain", &ClientTimeouts::drain, {1, day},
+     "How long requests may finish when usher stops."},
+};
+
+constexpr Key<AdminSettings> admin_keys[] = {
+    {"address", Switched<AdminSettings>{&AdminSettings::enabled, &AdminSettings::address}, {},
+     "Where health, metrics and the admin API are served, plain http: keep it on loopback or a "
+     "private network. \"\" switches it off."},
+};
+
+constexpr Key<LogSettings> log_keys[] = {
+    {"access", &LogSettings::access, {.check = file},
+     "\"stdout\", \"off\", or a file's path."},
+    {"format", &LogSettings::format, {},
+     "One JSON object a line, or nginx's combined format."},
+    {"level", &LogSettings::level, {},
+     "What is worth a line on standard error."},
+};
+
+constexpr Key<Settings> settings_keys[] = {
+    {"workers", &Settings::workers, {0, 1024},
+     "Threads that serve; 0: one per CPU."},
+    {"state", &Settings::state, {},
+     "A directory for what must survive a restart, such as the self-signed certificate. Empty: "
+     "found at start."},
+    {"listen", &Settings::listen, {},
+     "An address to listen on. None: http on :8088 and https on :8443."},
+    {"tls", &Settings::tls, {},
+     "Certificates, and how TLS is spoken to clients."},
+    {"store", &Settings::store, {},
+     "Where session affinity lives."},
+    {"affinity", &Settings::affinity, {},
+     "How a client is known again."},
+    {"upstream", &Settings::upstreams, {},
+     "A group of replicas. None: \"open-webui\" at 127.0.0.1:8080."},
+    {"route", &Settings::routes, {},
+     "What is done with a request: the most specific host, then the longest path. "
+     "None: everything goes to the first upstream."},
+    {"forwarded", &Settings::forwarded, {},
+     "What is believed of a request that came through another proxy."},
+    {"limits", &Settings::limits, {},
+     "How much a peer may send."},
+    {"timeouts", &Settings::timeouts, {},
+     "The client's side of a request."},
+    {"admin", &Settings::admin, {},
+     "Health, metrics and the admin API."},
+    {"log", &Settings::log, {},
+     "What is written about requests and about usher itself."},
+};
+// clang-format on
+
+}  // namespace
+
+template <>
+std::span<const Key<Settings>> keys_of() {
+  return settings_keys;
+}
+template <>
+std::span<const Key<ListenSettings>> keys_of() {
+  return listen_keys;
+}
+template <>
+std::span<const Key<CertificateSettings>> keys_of() {
+  return certificate_keys;
+}
+template <>
+std::span<const Key<TlsSettings>> keys_of() {
+  return tls_keys;
+}
+template <>
+std::span<const Key<StoreSettings>> keys_of() {
+  return store_keys;
+}
+template <>
+std::span<const Key<AffinitySettings>> keys_of() {
+  return affinity_keys;
+}
+template <>
+std::span<const Key<HealthSettings>> keys_of() {
+  return health_keys;
+}
+template <>
+std::span<const Key<UpstreamTimeouts>> keys_of() {
+  return upstream_timeout_keys;
+}
+template <>
+std::span<const Key<UpstreamSettings>> keys_of() {
+  return upstream_keys;
+}
+template <>
+std::span<const Key<RouteSettings>> keys_of() {
+  return route_keys;
+}
+template <>
+std::span<const Key<ForwardedSettings>> keys_of() {
+  return forwarded_keys;
+}
+template <>
+std::span<const Key<LimitSettings>> keys_of() {
+  return limit_keys;
+}
+template <>
+std::span<const Key<ClientTimeouts>> keys_of() {
+  return client_timeout_keys;
+}
+template <>
+std::span<const Key<AdminSettings>> keys_of() {
+  return admin_keys;
+}
+template <>
+std::span<const Key<LogSettings>> keys_of() {
+  return log_keys;
+}
+
+template <>
+std::span<const Named<Balance>> names_of() {
+  return balance_names;
+}
+template <>
+std::span<const Named<AccessFormat>> names_of() {
+  return access_format_names;
+}
+template <>
+std::span<const Named<LogLevelName>> names_of() {
+  return log_level_names;
+}
+
+}  // namespace usher::conf

@@ -1,0 +1,148 @@
+// The one table of keys: the only place where a key's name, its bounds and its help are written.
+// The TOML reader, usher.toml and docs/settings.md are made from it.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "conf/settings.h"
+
+namespace usher::conf {
+
+// What a text must look like: nothing when it does, else what was expected.
+using Check = const char* (*)(std::string_view text);
+
+// Bounds of a value; of a list, they hold for each element.
+struct Rule {
+  // Milliseconds, bytes, a number, the length of a text. An address with min = 1 is one to connect
+  // to: it has a host, and a port that is not 0.
+  uint64_t min = 0;
+  uint64_t max = std::numeric_limits<uint64_t>::max();
+  std::span<const std::string_view> choices{};  // empty: any
+  std::span<const std::string_view> planned{};  // choices that are accepted but not served yet
+  Check check = nullptr;
+  bool required = false;
+  std::string_view example{};  // in TOML, for documents, where the default is no value to show
+};
+
+// A key of contract.md that this version does not serve: an error, unless the value asks for
+// nothing (false, or empty).
+struct Planned {};
+
+// One key, two fields: the empty text switches off.
+template <typename Owner>
+struct Switched {
+  bool Owner::*enabled;
+  Endpoint Owner::*address;
+};
+
+template <typename T, typename... Types>
+concept OneOf = (std::same_as<T, Types> || ...);
+
+template <typename T>
+concept Table =
+    OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSettings, StoreSettings,
+          AffinitySettings, HealthSettings, UpstreamTimeouts, UpstreamSettings, RouteSettings,
+          ForwardedSettings, LimitSettings, ClientTimeouts, AdminSettings, LogSettings>;
+
+template <typename T>
+concept Enum = OneOf<T, Balance, AccessFormat, LogLevelName>;
+
+template <Table Owner>
+using Field = std::variant<
+    Planned, Switched<Owner>, bool Owner::*, uint16_t Owner::*, uint32_t Owner::*, Millis Owner::*,
+    Size Owner::*, std::string Owner::*, Endpoint Owner::*, StoreUrl Owner::*, Balance Owner::*,
+    AccessFormat Owner::*, LogLevelName Owner::*, std::vector<std::string> Owner::*,
+    std::vector<Endpoint> Owner::*, std::vector<Cidr> Owner::*,
+    // tables
+    TlsSettings Owner::*, StoreSettings Owner::*, AffinitySettings Owner::*,
+    HealthSettings Owner::*, UpstreamTimeouts Owner::*, ForwardedSettings Owner::*,
+    LimitSettings Owner::*, ClientTimeouts Owner::*, AdminSettings Owner::*, LogSettings Owner::*,
+    // arrays of tables
+    std::vector<ListenSettings> Owner::*, std::vector<CertificateSettings> Owner::*,
+    std::vector<UpstreamSettings> Owner::*, std::vector<RouteSettings> Owner::*>;
+
+template <Table Owner>
+struct Key {
+  std::string_view name;
+  Field<Owner> field;
+  Rule rule;
+  std::string_view help;
+};
+
+// The keys of one table, in the order in which they are documented: values before tables.
+template <Table Owner>
+std::span<const Key<Owner>> keys_of();
+template <>
+std::span<const Key<Settings>> keys_of();
+template <>
+std::span<const Key<ListenSettings>> keys_of();
+template <>
+std::span<const Key<CertificateSettings>> keys_of();
+template <>
+std::span<const Key<TlsSettings>> keys_of();
+template <>
+std::span<const Key<StoreSettings>> keys_of();
+template <>
+std::span<const Key<AffinitySettings>> keys_of();
+template <>
+std::span<const Key<HealthSettings>> keys_of();
+template <>
+std::span<const Key<UpstreamTimeouts>> keys_of();
+template <>
+std::span<const Key<UpstreamSettings>> keys_of();
+template <>
+std::span<const Key<RouteSettings>> keys_of();
+template <>
+std::span<const Key<ForwardedSettings>> keys_of();
+template <>
+std::span<const Key<LimitSettings>> keys_of();
+template <>
+std::span<const Key<ClientTimeouts>> keys_of();
+template <>
+std::span<const Key<AdminSettings>> keys_of();
+template <>
+std::span<const Key<LogSettings>> keys_of();
+
+// The row of a field, for what is set by other means than a file.
+template <Table Owner, typename Value>
+const Rule& rule_of(Value Owner::*field) {
+  for (const auto& key : keys_of<Owner>()) {
+    if (const auto* mine = std::get_if<Value Owner::*>(&key.field); mine && *mine == field) {
+      return key.rule;
+    }
+  }
+  static constexpr Rule anything;
+  return anything;
+}
+
+template <Enum Value>
+struct Named {
+  std::string_view name;
+  Value value;
+};
+
+template <Enum Value>
+std::span<const Named<Value>> names_of();
+template <>
+std::span<const Named<Balance>> names_of();
+template <>
+std::span<const Named<AccessFormat>> names_of();
+template <>
+std::span<const Named<LogLevelName>> names_of();
+
+template <Enum Value>
+std::string_view name_of(Value value) {
+  for (const auto& named : names_of<Value>()) {
+    if (named.value == value) return named.name;
+  }
+  return {};
+}
+
+}  // namespace usher::conf

@@ -1,0 +1,176 @@
+#include "conf/load.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "conf/checks.h"
+#include "conf/overrides.h"
+#include "conf/toml_reader.h"
+#include "conf/words.h"
+
+namespace usher::conf {
+namespace {
+
+constexpr const char* config_variable = "USHER_CONFIG";
+constexpr const char* searched_files[] = {"usher.toml", "/etc/usher/usher.toml"};
+constexpr const char* nginx_file = "/etc/nginx/nginx.conf";
+
+// An empty variable counts as none: compose passes VAR= for what is not in .env.
+std::optional<std::string> variable(const Environment& environment, const std::string& name) {
+  auto text = environment(name);
+  return text && text->empty() ? std::nullopt : text;
+}
+
+// Messages of several sources, told together.
+class Messages final {
+ public:
+  void add(std::string_view text) {
+    if (!text_.empty()) text_ += '\n';
+    text_ += text;
+  }
+  bool any() const { return !text_.empty(); }
+  Error to_error() && { return {Errc::bad_config, Side::usher, std::move(text_)}; }
+
+ private:
+  std::string text_;
+};
+
+struct File {
+  std::string path;
+  std::string text;
+};
+
+// The file that was asked for must be there; origin is the variable that asked for it.
+std::optional<File> asked_for(const std::string& path, std::string_view origin,
+                              const FileReader& files, Messages& messages) {
+  const std::string name = std::string(origin) + path;
+  if (path.ends_with(".conf")) {
+    messages.add(name + ": nginx.conf is not read by this version yet; write a usher.toml");
+    return std::nullopt;
+  }
+  auto text = files(path);
+  if (text) return File{path, *std::move(text)};
+  messages.add(name + ": " + text.error().detail);
+  return std::nullopt;
+}
+
+std::optional<File> search(const FileReader& files, Messages& messages,
+                           std::vector<std::string>& warnings) {
+  for (const char* path : searched_files) {
+    auto text = files(path);
+    if (text) return File{path, *std::move(text)};
+    if (text.error().code == Errc::not_found) continue;
+    messages.add(std::string(path) + ": " + text.error().detail);
+    return std::nullopt;
+  }
+  if (files(nginx_file)) {
+    warnings.push_back(std::string(nginx_file) +
+                       ": not read by this version yet; the built-in defaults are used");
+  }
+  return std::nullopt;
+}
+
+struct Choice {
+  std::string origin;  // the flag's or the variable's name
+  std::string text;
+};
+
+std::optional<Choice> choose(const Override& row, const Overrides& flags,
+                             const Environment& environment) {
+  if (const auto& flag = flags.*row.given) return Choice{std::string(row.flag), *flag};
+  const std::string name(row.variable);
+  if (auto text = variable(environment, name)) return Choice{name, *std::move(text)};
+  return std::nullopt;
+}
+
+// Whether anything was overridden.
+bool apply_overrides(const Overrides& flags, const Environment& environment, Settings& settings,
+                     Messages& messages) {
+  bool any = false;
+  for (const auto& row : all_overrides()) {
+    const auto choice = choose(row, flags, environment);
+    if (!choice) continue;
+    any = true;
+    if (row.needs) {
+      const auto rows = all_overrides();
+      const auto other = std::find_if(rows.begin(), rows.end(), [&row](const Override& candidate) {
+        return candidate.given == row.needs;
+      });
+      if (!choose(*other, flags, environment)) {
+        messages.add(choice->origin + ": expected " + std::string(other->flag) + " or " +
+                     std::string(other->variable) + " as well");
+        continue;
+      }
+    }
+    if (const auto outcome = row.apply(choice->text, settings); !outcome) {
+      messages.add(choice->origin + ": " + outcome.error().detail);
+    }
+  }
+  return any;
+}
+
+}  // namespace
+
+std::optional<std::string> process_environment(const std::string& name) {
+  const char* text = std::getenv(name.c_str());
+  return text ? std::optional<std::string>(text) : std::nullopt;
+}
+
+Result<std::string> read_file(const std::string& path) {
+  const auto failed = [] {
+    const int reason = errno;
+    const Errc code = reason == ENOENT || reason == ENOTDIR ? Errc::not_found : Errc::bad_config;
+    return Error{code, Side::usher, std::string("cannot be read: ") + std::strerror(reason)};
+  };
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return failed();
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (file.bad() || errno == EISDIR) return failed();
+  return text;
+}
+
+Result<Loaded> load(const CommandLine& command_line, const Environment& environment,
+                    const FileReader& files) {
+  Loaded loaded;
+  Messages messages;
+
+  std::optional<File> file;
+  if (!command_line.config.empty()) {
+    file = asked_for(command_line.config, "", files, messages);
+  } else if (const auto path = variable(environment, config_variable)) {
+    file = asked_for(*path, std::string(config_variable) + ": ", files, messages);
+  } else {
+    file = search(files, messages, loaded.warnings);
+  }
+
+  loaded.source = file ? file->path : "built-in defaults";
+  loaded.settings = built_in_settings();
+  if (file) {
+    auto read = read_toml(file->path, file->text);
+    if (read) {
+      loaded.settings = std::move(read->settings);
+      std::move(read->warnings.begin(), read->warnings.end(), std::back_inserter(loaded.warnings));
+    } else {
+      messages.add(read.error().detail);
+    }
+  }
+
+  const bool overridden =
+      apply_overrides(command_line.overrides, environment, loaded.settings, messages);
+  if (messages.any()) return std::move(messages).to_error();
+
+  if (overridden) {
+    // The file's own problems were told by the reader; these come from what was put over it.
+    Problems problems("flags and environment");
+    check(loaded.settings, {}, problems);
+    if (problems.any_error()) return problems.to_error();
+  }
+  return loaded;
+}
+
+}  // namespace usher::conf

@@ -1,0 +1,56 @@
+#include "conf/settings.h"
+
+#include <arpa/inet.h>
+
+#include <array>
+
+namespace usher::conf {
+namespace {
+
+std::string bracketed(const std::string& host) {
+  return host.find(':') == std::string::npos ? host : "[" + host + "]";
+}
+
+}  // namespace
+
+std::string to_string(const Endpoint& endpoint) {
+  if (!endpoint.unix_path.empty()) return "unix:" + endpoint.unix_path;
+  return bracketed(endpoint.host) + ":" + std::to_string(endpoint.port);
+}
+
+std::string to_string(const StoreUrl& url) {
+  if (url.kind == StoreKind::memory) return "memory:";
+  std::string text = "redis://" + url.user;
+  if (!url.password.empty()) text += ":***";
+  if (!url.user.empty() || !url.password.empty()) text += "@";
+  return text + to_string(url.server) + "/" + std::to_string(url.database);
+}
+
+std::string to_string(const Cidr& cidr) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const int family = cidr.address.size() == 4 ? AF_INET : AF_INET6;
+  inet_ntop(family, cidr.address.data(), text.data(), text.size());
+  return std::string(text.data()) + "/" + std::to_string(cidr.bits);
+}
+
+void fill_in(Settings& settings) {
+  if (settings.listen.empty()) {
+    settings.listen.resize(2);
+    settings.listen[0].address.port = 8088;
+    settings.listen[1].address.port = 8443;
+    settings.listen[1].tls = true;
+  }
+  if (settings.upstreams.empty()) settings.upstreams.resize(1);
+  if (settings.routes.empty()) {
+    settings.routes.resize(1);
+    settings.routes.front().upstream = settings.upstreams.front().name;
+  }
+}
+
+Settings built_in_settings() {
+  Settings settings;
+  fill_in(settings);
+  return settings;
+}
+
+}  // namespace usher::conf

@@ -1,0 +1,365 @@
+#include "conf/toml_reader.h"
+
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "base/strings.h"
+#include "conf/checks.h"
+#include "conf/keys.h"
+#include "conf/places.h"
+#include "conf/values.h"
+#include "conf/words.h"
+
+namespace usher::conf {
+namespace {
+
+constexpr size_t longest_file = size_t{1} << 20;
+
+Position position_of(const toml::source_region& source) {
+  return {source.begin.line, source.begin.column};
+}
+Position position_of(const toml::node& node) { return position_of(node.source()); }
+
+std::string number_text(double number) {
+  std::string text = std::to_string(number);
+  while (text.ends_with('0'))
+    text.pop_back();
+  return text.ends_with('.') ? text + "0" : text;
+}
+
+// What stands in the file, in a few words.
+std::string seen(const toml::node& node) {
+  if (const auto* text = node.as_string()) return quoted(text->get());
+  if (const auto* number = node.as_integer()) return "the integer " + std::to_string(number->get());
+  if (const auto* number = node.as_floating_point())
+    return "the number " + number_text(number->get());
+  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
+  if (node.is_array_of_tables()) return "an array of tables";
+  if (node.is_array()) return "a list";
+  if (node.is_table()) return "a table";
+  return "a date or time";
+}
+
+// false and everything empty ask for nothing that is not served.
+bool asks_for_nothing(const toml::node& node) {
+  if (const auto* flag = node.as_boolean()) return !flag->get();
+  if (const auto* text = node.as_string()) return text->get().empty();
+  if (const auto* list = node.as_array()) return list->empty();
+  if (const auto* table = node.as_table()) return table->empty();
+  return false;
+}
+
+// Where a table stands: its dotted path and how its header is written.
+struct Section {
+  std::string path;
+  bool array = false;
+
+  std::string key(std::string_view name) const {
+    return path.empty() ? std::string(name) : path + "." + std::string(name);
+  }
+  std::string header() const {
+    if (path.empty()) return "the top level";
+    return array ? "[[" + path + "]]" : "[" + path + "]";
+  }
+};
+
+template <typename T>
+struct ElementOf {};
+template <typename T>
+struct ElementOf<std::vector<T>> {
+  using type = T;
+};
+template <typename T>
+concept List = requires {
+  typename ElementOf<T>::type;
+};
+
+// Visits the keys of a table that are tables themselves: visit(section, std::type_identity<T>).
+template <Table T>
+void each_subtable(const Section& section, const auto& visit) {
+  for (const auto& key : keys_of<T>()) {
+    std::visit(
+        [&]<typename F>(F) {
+          if constexpr (std::is_member_object_pointer_v<F>) {
+            using Value = std::remove_cvref_t<decltype(std::declval<T&>().*std::declval<F>())>;
+            if constexpr (Table<Value>) {
+              visit(Section{section.key(key.name), false}, std::type_identity<Value>());
+            } else if constexpr (List<Value>) {
+              if constexpr (Table<typename ElementOf<Value>::type>) {
+                visit(Section{section.key(key.name), true},
+                      std::type_identity<typename ElementOf<Value>::type>());
+              }
+            }
+          }
+        },
+        key.field);
+  }
+}
+
+// The headers of the tables that know a key of this name.
+template <Table T>
+void homes_of(std::string_view name, const Section& section, std::vector<std::string>& homes) {
+  for (const auto& key : keys_of<T>()) {
+    if (key.name == name) homes.push_back(section.header());
+  }
+  each_subtable<T>(section, [&]<typename Sub>(const Section& below, std::type_identity<Sub>) {
+    homes_of<Sub>(name, below, homes);
+  });
+}
+
+class Reader final {
+ public:
+  explicit Reader(Problems& problems) : problems_(problems) {}
+
+  // Settings must not move before check() is done: places_ knows them by address.
+  void read(const toml::table& file) {
+    table(file, settings_, {});
+    for (auto& route : settings_.routes)
+      route.host = to_lower(route.host);
+    fill_in(settings_);
+    check(settings_, places_, problems_);
+  }
+  Settings take() { return std::move(settings_); }
+
+ private:
+  template <Table T>
+  void table(const toml::table& from, T& into, const Section& section);
+  template <Table T>
+  bool unknown_keys(const toml::table& from, const Section& section);
+  template <Table T>
+  std::string meant(std::string_view name);
+
+  // Each reads one value and says whether it was good; name is its dotted path.
+  bool value(const toml::node& from, bool& into, const Rule& rule, const std::string& name);
+  template <typename T>
+  bool value(const toml::node& from, T& into, const Rule& rule, const std::string& name);
+  template <typename T>
+  bool list(const toml::node& from, std::vector<T>& into, const Rule& rule,
+            const std::string& name);
+  template <Table T>
+  bool tables(const toml::node& from, std::vector<T>& into, const Rule& rule,
+              const std::string& name);
+  template <typename Owner>
+  bool switched(const toml::node& from, Owner& owner, const Switched<Owner>& field,
+                const std::string& name);
+  void serve_what_is_served(std::vector<std::string>& list, const Rule& rule);
+
+  bool refuse(const toml::node& node, const std::string& name, const Error& error) {
+    problems_.error(position_of(node), name + ": " + error.detail);
+    return false;
+  }
+
+  Problems& problems_;
+  Places places_;
+  Settings settings_;
+};
+
+template <Table T>
+void Reader::table(const toml::table& from, T& into, const Section& section) {
+  places_.put(into, position_of(from));
+  bool good = unknown_keys<T>(from, section);
+  for (const auto& key : keys_of<T>()) {
+    const toml::node* node = from.get(key.name);
+    if (!node) {
+      if (!key.rule.required) continue;
+      problems_.error(position_of(from), section.header() + " needs the key " + quoted(key.name));
+      good = false;
+      continue;
+    }
+    const std::string name = section.key(key.name);
+    const auto read_field = [&]<typename F>(F field) {
+      if constexpr (std::same_as<F, Planned>) {
+        if (asks_for_nothing(*node)) return true;
+        problems_.error(position_of(from.find(key.name)->first.source()),
+                        name + ": this version does not serve it yet; leave it out");
+        return false;
+      } else if constexpr (std::same_as<F, Switched<T>>) {
+        return switched(*node, into, field, name);
+      } else {
+        auto& target = into.*field;
+        using Value = std::remove_cvref_t<decltype(target)>;
+        places_.put(target, position_of(*node));
+        if constexpr (Table<Value>) {
+          const auto* below = node->as_table();
+          if (!below)
+            return refuse(*node, name, unexpected("the table [" + name + "]", seen(*node)));
+          table(*below, target, {name, false});
+          return true;
+        } else if constexpr (!List<Value>) {
+          return value(*node, target, key.rule, name);
+        } else if constexpr (Table<typename ElementOf<Value>::type>) {
+          return tables(*node, target, key.rule, name);
+        } else {
+          return list(*node, target, key.rule, name);
+        }
+      }
+    };
+    if (!std::visit(read_field, key.field)) good = false;
+  }
+  if (!good) places_.doubt(into);
+}
+
+template <Table T>
+bool Reader::unknown_keys(const toml::table& from, const Section& section) {
+  bool good = true;
+  for (const auto& entry : from) {
+    const toml::key& name = entry.first;
+    const auto known = std::any_of(keys_of<T>().begin(), keys_of<T>().end(),
+                                   [&name](const auto& key) { return key.name == name.str(); });
+    if (known) continue;
+    good = false;
+    const std::string where = section.path.empty() ? " at " : " in ";
+    problems_.error(position_of(name.source()), "unknown key " + quoted(name.str()) + where +
+                                                    section.header() + meant<T>(name.str()));
+  }
+  return good;
+}
+
+// The nearest key of the same table, else the tables where a key of this very name belongs.
+template <Table T>
+std::string Reader::meant(std::string_view name) {
+  std::vector<std::string_view> known;
+  for (const auto& key : keys_of<T>())
+    known.push_back(key.name);
+  if (auto hint = did_you_mean(name, known); !hint.empty()) return hint;
+
+  std::vector<std::string> homes;
+  homes_of<Settings>(name, {}, homes);
+  if (homes.empty()) return {};
+  std::string text = "; it belongs ";
+  for (size_t i = 0; i < homes.size(); ++i) {
+    if (i > 0) text += i + 1 == homes.size() ? " or " : ", ";
+    text += (homes[i].starts_with('[') ? "in " : "at ") + homes[i];
+  }
+  return text;
+}
+
+bool Reader::value(const toml::node& from, bool& into, const Rule& rule, const std::string& name) {
+  const auto* flag = from.as_boolean();
+  if (!flag) return refuse(from, name, unexpected(expected(into, rule), seen(from)));
+  into = flag->get();
+  return true;
+}
+
+template <typename T>
+bool Reader::value(const toml::node& from, T& into, const Rule& rule, const std::string& name) {
+  constexpr bool number = OneOf<T, uint16_t, uint32_t>;
+  constexpr bool measure = OneOf<T, Millis, Size>;
+  const auto* integer = from.as_integer();
+  const bool takes_integer = number || (std::same_as<T, Size> && integer && integer->get() == 0);
+  if (from.is_string() ? number : !(integer && takes_integer)) {
+    const std::string why = measure && integer ? ", which has no unit" : "";
+    return refuse(from, name, unexpected(expected(into, rule), seen(from) + why));
+  }
+  const std::string text = integer ? std::to_string(integer->get()) : from.as_string()->get();
+  const auto outcome = assign(text, into, rule);
+  if (outcome) return true;
+  if (!integer) return refuse(from, name, outcome.error());
+  return refuse(from, name, unexpected(allowed(into, rule), seen(from)));
+}
+
+template <typename T>
+bool Reader::list(const toml::node& from, std::vector<T>& into, const Rule& rule,
+                  const std::string& name) {
+  const auto* array = from.as_array();
+  if (!array) {
+    return refuse(from, name, unexpected("a list [...], each " + expected(T{}, rule), seen(from)));
+  }
+  if (rule.required && array->empty()) {
+    return refuse(from, name, unexpected("a list of at least one", "an empty one"));
+  }
+  into.clear();
+  into.reserve(array->size());
+  bool good = true;
+  for (const auto& element : *array) {
+    auto& target = into.emplace_back();
+    places_.put(target, position_of(element));
+    good = value(element, target, rule, name) && good;
+  }
+  if constexpr (std::same_as<T, std::string>) {
+    if (good) serve_what_is_served(into, rule);
+  }
+  return good;
+}
+
+void Reader::serve_what_is_served(std::vector<std::string>& list, const Rule& rule) {
+  std::vector<std::string> served;
+  const auto planned = [&rule](const std::string& word) {
+    return std::find(rule.planned.begin(), rule.planned.end(), word) != rule.planned.end();
+  };
+  for (const auto& word : rule.choices) {
+    if (!planned(std::string(word))) served.emplace_back(word);
+  }
+  for (const auto& word : list) {
+    if (!planned(word)) continue;
+    problems_.warning(places_.of(word), quoted(word) +
+                                            " is not served by this version yet; it offers " +
+                                            quoted(served.front()) + " only");
+  }
+  if (rule.planned.empty()) return;
+  std::erase_if(list, planned);
+  if (list.empty()) list = served;
+}
+
+template <Table T>
+bool Reader::tables(const toml::node& from, std::vector<T>& into, const Rule&,
+                    const std::string& name) {
+  const auto* array = from.as_array();
+  const bool all_tables = array && std::all_of(array->begin(), array->end(),
+                                               [](const auto& node) { return node.is_table(); });
+  if (!all_tables) {
+    const std::string got = from.is_table() ? "the table [" + name + "]" : seen(from);
+    return refuse(from, name, unexpected("the array of tables [[" + name + "]]", got));
+  }
+  into.clear();
+  into.reserve(array->size());
+  for (const auto& element : *array)
+    table(*element.as_table(), into.emplace_back(), {name, true});
+  return true;
+}
+
+template <typename Owner>
+bool Reader::switched(const toml::node& from, Owner& owner, const Switched<Owner>& field,
+                      const std::string& name) {
+  const auto* text = from.as_string();
+  places_.put(owner.*field.address, position_of(from));
+  owner.*field.enabled = !(text && text->get().empty());
+  return !(owner.*field.enabled) || value(from, owner.*field.address, {}, name);
+}
+
+// toml++ says "Error while parsing decimal integer: expected digit, saw 's'".
+std::string syntax_error(const toml::parse_error& error) {
+  std::string_view text = error.description();
+  constexpr std::string_view preface = "Error while parsing ";
+  if (!text.starts_with(preface)) return "not TOML: " + std::string(text);
+  text.remove_prefix(preface.size());
+  std::string out = "not TOML: in a " + std::string(text);
+  const bool bare = text.starts_with("decimal integer: expected digit") ||
+                    text.starts_with("value: could not determine value type");
+  return bare ? out + R"(; a text, a duration and a size are in quotes: "3s")" : out;
+}
+
+}  // namespace
+
+Result<ReadSettings> read_toml(std::string_view file, std::string_view text) {
+  Problems problems(file);
+  if (text.size() > longest_file) {
+    problems.error({}, "larger than 1MiB: this is not a file of settings");
+    return problems.to_error();
+  }
+  const toml::parse_result parsed = toml::parse(text);
+  if (!parsed) {
+    problems.error(position_of(parsed.error().source()), syntax_error(parsed.error()));
+    return problems.to_error();
+  }
+  Reader reader(problems);
+  reader.read(parsed.table());
+  if (problems.any_error()) return problems.to_error();
+  return ReadSettings{reader.take(), problems.warnings()};
+}
+
+}  // namespace usher::conf

@@ -1,0 +1,29 @@
+// The wording that every message of this folder shares.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace usher::conf {
+
+// In double quotes on one line: control characters escaped, cut when long.
+std::string quoted(std::string_view text);
+
+// "a", "b" or "c"
+std::string any_of(std::span<const std::string_view> words);
+
+// expected <expected>, got <got>
+Error unexpected(std::string_view expected, std::string_view got);
+
+// The known word that was probably meant: few edits away, a swap of neighbours counted as one.
+std::optional<std::string_view> nearest(std::string_view word,
+                                        std::span<const std::string_view> known);
+
+// `; did you mean "interval"?`, or nothing when no known word is near.
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> known);
+
+}  // namespace usher::conf
