@@ -77,6 +77,7 @@ class FakeReplica(Fake):
     def __init__(self, port: int = 0):
         super().__init__(port)
         self.heads: list[bytes] = []
+        self.used_connections = 0  # without those of health checks
 
     async def serve(self, reader, writer):
         number = 0
@@ -86,6 +87,7 @@ class FakeReplica(Fake):
                 writer.write(whole(b'{"status": true}'))
                 continue
             number += 1
+            self.used_connections += number == 1
             self.heads.append(head)
             if not await self.misbehave(head, reader, writer, number):
                 return
