@@ -185,13 +185,23 @@ void Stream::read_some() {
 }
 
 void Stream::deliver(std::span<const char> data) {
+  delivering_ = true;
+  resume_asked_ = false;
   const size_t taken = handler_->on_stream_data(data);
+  delivering_ = false;
   if (taken == data.size() || state_ == State::closed) return;
   reading_ = false;
   in_ = std::make_unique<std::string>(data.data() + taken, data.size() - taken);
+  if (resume_asked_) resume_reading();
+}
+
+void Stream::pause_reading() {
+  reading_ = false;
+  resume_asked_ = false;
 }
 
 void Stream::resume_reading() {
+  if (delivering_) resume_asked_ = true;
   if (reading_ || state_ == State::closed) return;
   reading_ = true;
   const bool something = in_ || readable_ || (transport_ && transport_->has_buffered());

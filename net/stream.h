@@ -63,6 +63,7 @@ class Stream final : public Mortal {
   void set_handler(StreamHandler& handler) { handler_ = &handler; }
 
   void write(std::span<const char> bytes);
+  void write(const std::string& bytes) { write(std::string_view(bytes)); }
   void write(std::string_view bytes) { write(std::span<const char>(bytes.data(), bytes.size())); }
   // The queue's tail, to append to in place; call commit() afterwards.
   std::string& tail() { return out_; }
@@ -74,7 +75,7 @@ class Stream final : public Mortal {
   // close() with a RST, so that the peer cannot take what it got for the whole.
   void abort();
 
-  void pause_reading() { reading_ = false; }
+  void pause_reading();
   void resume_reading();
   bool reading() const { return reading_; }
 
@@ -132,6 +133,8 @@ class Stream final : public Mortal {
   bool continue_asked_ = false;
   bool peer_hung_up_ = false;  // its end is behind what is still to be read
   bool watched_ = false;
+  bool delivering_ = false;
+  bool resume_asked_ = false;  // while delivering: what is left over is wanted after all
 };
 
 }  // namespace usher::net

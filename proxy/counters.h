@@ -1,0 +1,46 @@
+// What a worker counts. Written by its own thread, read by the control thread for metrics and
+// status.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "base/error.h"
+#include "routing/session_directory.h"
+
+namespace usher::proxy {
+
+class Counter final {
+ public:
+  // One writer only: no read-modify-write is needed.
+  void add(uint64_t by = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
+  void subtract(uint64_t by = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) - by, std::memory_order_relaxed);
+  }
+  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+inline constexpr size_t error_codes = static_cast<size_t>(Errc::not_found) + 1;
+
+struct WorkerCounters {
+  Counter connections;  // open now
+  Counter accepted;
+  Counter websockets;  // open now
+  Counter websockets_opened;
+  std::array<Counter, 6> responses;         // by status class; [0]: none was sent
+  std::array<Counter, 5> affinity;          // by AffinityOutcome
+  std::array<Counter, error_codes> errors;  // by Errc
+  Counter retries;
+  Counter bytes_in;
+  Counter bytes_out;
+  Counter store_calls;
+  Counter store_failures;
+};
+
+}  // namespace usher::proxy

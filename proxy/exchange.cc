@@ -1,0 +1,418 @@
+#include "proxy/exchange.h"
+
+#include "base/random.h"
+#include "base/strings.h"
+#include "protocol/cookies.h"
+#include "protocol/forwarding.h"
+#include "proxy/client_connection.h"
+#include "proxy/retry.h"
+#include "proxy/worker.h"
+#include "tls/digest.h"
+
+namespace usher::proxy {
+namespace {
+
+// A dead replica costs one attempt; more than this many in a row is an outage.
+constexpr unsigned most_attempts = 5;
+
+std::string make_request_id() { return to_hex(random_bytes<16>()); }
+
+// A log line and a header of ours must not grow with what a client sends.
+bool is_plausible_request_id(std::string_view id) { return !id.empty() && id.size() <= 128; }
+
+protocol::HeadLimits response_limits(const Snapshot& snapshot) {
+  return {.bytes = snapshot.settings.limits.response_head.bytes};
+}
+
+bool has_body(const protocol::RequestHead& request) {
+  const bool empty = request.body.kind == protocol::BodyKind::length && request.body.length == 0;
+  return request.body.kind != protocol::BodyKind::none && !empty;
+}
+
+std::string without_port(std::string_view authority) {
+  if (authority.starts_with('[')) return std::string(authority.substr(0, authority.find(']') + 1));
+  return std::string(authority.substr(0, authority.find(':')));
+}
+
+}  // namespace
+
+Exchange::Exchange(Worker& worker, ClientConnection& client,
+                   std::shared_ptr<const Snapshot> snapshot)
+    : worker_(worker),
+      client_(client),
+      snapshot_(std::move(snapshot)),
+      started_(worker.loop().now()),
+      started_wall_(worker.shared().clock.wall()) {}
+
+Exchange::~Exchange() { drop_replica(); }
+
+void Exchange::on_request_head(protocol::RequestHead head) {
+  request_ = std::move(head);
+  if (Outcome served = serve(); !served) fail(std::move(served).error());
+}
+
+void Exchange::on_request_error(Error error) { fail(std::move(error)); }
+
+Outcome Exchange::serve() {
+  client_address_ = snapshot_->forwarding.client_address(request_.headers, client_.facts());
+  if (client_.role().redirect_to_https) {
+    const uint16_t port = client_.role().https_port;
+    const std::string suffix = port == 443 ? "" : ":" + std::to_string(port);
+    respond(make_redirect("https://" + without_port(request_.authority) + suffix +
+                              std::string(request_.target == "*" ? "/" : request_.target),
+                          301));
+    return {};
+  }
+
+  route_ = snapshot_->routes.find(request_.authority, request_.path());
+  if (!route_) {
+    return Error{Errc::no_route, Side::client,
+                 std::string(request_.authority) + std::string(request_.path())};
+  }
+  if (!route_->redirect.empty()) {
+    respond(make_redirect(route_->redirect, 302));
+    return {};
+  }
+  if (route_->status != 0) {
+    respond(make_status_response(route_->status, wants_page(request_)));
+    return {};
+  }
+  upstream_ = snapshot_->upstream(route_->upstream);
+  if (!upstream_) return Error{Errc::no_replica, Side::usher, "no upstream " + route_->upstream};
+  if (route_->max_body > 0 && request_.body.kind == protocol::BodyKind::length &&
+      request_.body.length > route_->max_body) {
+    return Error{Errc::body_too_large, Side::client,
+                 std::to_string(request_.body.length) + " bytes"};
+  }
+
+  protocol::strip_hop_by_hop(request_.headers);
+  snapshot_->forwarding.strip_identity(request_.headers, client_.facts());
+  snapshot_->forwarding.add_forwarded(request_, client_.facts());
+  const auto given_id = request_.headers.get("X-Request-Id");
+  if (!given_id || !is_plausible_request_id(*given_id)) {
+    request_.headers.set("X-Request-Id", make_request_id());
+  }
+  read_session();
+  find_home();
+  return {};
+}
+
+void Exchange::read_session() {
+  for (const std::string_view value :
+       protocol::cookie_values(request_.headers, upstream_->cookie)) {
+    claim_.cookie = worker_.cookies().open(value);
+    if (claim_.cookie) break;
+  }
+  if (!upstream_->is_socketio(request_.path())) return;
+  if (const auto sid = protocol::sid_of_query(request_.query())) claim_.sid = *sid;
+  if (protocol::is_polling_handshake(request_)) {
+    // The sid stands in the response's body, which must not be compressed for that.
+    request_.headers.set("Accept-Encoding", "identity");
+    open_packet_.emplace();
+  }
+}
+
+void Exchange::find_home() {
+  auto& sessions = worker_.sessions();
+  if (auto home = sessions.find_now(claim_, *upstream_, worker_.cookies(), avoid_)) {
+    return settle(std::move(*home));
+  }
+  // Dropping lookup_ cancels it: the answer cannot reach a dead Exchange.
+  lookup_ = sessions.find(claim_, *upstream_, worker_.cookies(), avoid_,
+                          [this](routing::Home home) { settle(std::move(home)); });
+}
+
+void Exchange::settle(routing::Home home) {
+  home_ = std::move(home);
+  if (!home_.replica) {
+    return fail({Errc::no_replica, Side::usher, "no replica of " + upstream_->name + " is up"});
+  }
+  lease();
+}
+
+void Exchange::lease() {
+  ++attempts_;
+  replica_id_ = home_.replica->id;
+  ReplicaConnectionUser& user = *this;
+  replica_ = worker_.pool().lease(*home_.replica, upstream_->timeouts, response_limits(*snapshot_),
+                                  user, fresh_connection_);
+  if (replica_->ready()) on_replica_ready();
+}
+
+void Exchange::on_replica_ready() {
+  replica_->send_head(request_);
+  if (client_.request_complete()) return replica_->send_end({});
+  client_.resume_body();
+}
+
+void Exchange::on_request_data(std::span<const char> data) {
+  if (finished_) return;
+  bytes_in_ += data.size();
+  if (route_->max_body > 0 && bytes_in_ > route_->max_body) {
+    return fail({Errc::body_too_large, Side::client,
+                 "more than " + std::to_string(route_->max_body) + " bytes"});
+  }
+  body_begun_ = true;
+  replica_->send_data(data);
+  if (replica_->above_high_mark()) client_.pause_body();
+}
+
+void Exchange::on_request_end(protocol::Headers trailers) {
+  // A request without a body may be complete before there is a replica: on_replica_ready() knows.
+  if (takes_body()) replica_->send_end(trailers);
+}
+
+void Exchange::on_replica_writable() { client_.resume_body(); }
+
+void Exchange::on_replica_head(protocol::ResponseHead head) {
+  if (head.interim()) {
+    if (request_.minor_version == 0) return;  // RFC 9110 section 15.2
+    protocol::strip_hop_by_hop(head.headers);
+    return client_.send_head(head, false);
+  }
+  if (!first_byte_) first_byte_ = worker_.loop().now();
+  if (head.status == 101) return upgrade(std::move(head));
+
+  protocol::strip_hop_by_hop(head.headers);
+  add_cookie(head.headers);
+  if (open_packet_ && (head.status != 200 || head.headers.has("Content-Encoding")))
+    open_packet_.reset();
+  status_ = head.status;
+  response_started_ = true;
+  // A response that overtakes its request's body ends the connection: the rest of the body has no
+  // taker.
+  client_must_close_ = !client_.request_complete() || worker_.draining();
+  client_.send_head(head, client_must_close_);
+}
+
+// Issued with the first response whatever it is, and again only when it changes.
+void Exchange::add_cookie(protocol::Headers& headers) const {
+  if (!home_.set_cookie) return;
+  const std::string value = worker_.cookies().seal(home_.client, home_.binding);
+  headers.append("Set-Cookie",
+                 protocol::make_set_cookie(upstream_->cookie, value, client_.facts().secure));
+}
+
+void Exchange::on_replica_data(std::span<const char> data) {
+  if (!open_packet_) return pass_on(data);
+  held_.append(data.data(), data.size());
+  switch (open_packet_->feed(data)) {
+    case protocol::OpenPacketReader::State::reading: return;
+    case protocol::OpenPacketReader::State::not_an_open_packet: {
+      open_packet_.reset();
+      const std::string held = std::exchange(held_, {});
+      return pass_on(held);
+    }
+    case protocol::OpenPacketReader::State::found: return learn_sid();
+  }
+}
+
+// Another node may get the client's next request before this store has its sid: so the end of the
+// response waits for the store, at most store.timeout.
+void Exchange::learn_sid() {
+  replica_->pause();
+  const std::string sid = open_packet_->sid();
+  lookup_ = worker_.sessions().learn_sid(sid, *home_.replica, [this] {
+    open_packet_.reset();
+    const std::string held = std::exchange(held_, {});
+    pass_on(held);
+    if (held_end_) return finish_response(*held_end_);
+    replica_->resume();
+  });
+}
+
+void Exchange::pass_on(std::span<const char> data) {
+  bytes_out_ += data.size();
+  client_.send_data(data);
+  if (client_.above_high_mark() && replica_) replica_->pause();
+}
+
+void Exchange::on_client_writable() {
+  if (replica_ && !lookup_.active()) replica_->resume();
+}
+
+void Exchange::on_replica_end(protocol::Headers trailers) {
+  if (lookup_.active()) {
+    held_end_ = std::move(trailers);
+    return;
+  }
+  if (open_packet_) {
+    open_packet_.reset();
+    const std::string held = std::exchange(held_, {});
+    pass_on(held);
+  }
+  finish_response(trailers);
+}
+
+void Exchange::finish_response(const protocol::Headers& trailers) {
+  client_.send_end(trailers);
+  finish(!client_must_close_);
+}
+
+void Exchange::upgrade(protocol::ResponseHead head) {
+  const auto key = request_.headers.get("Sec-WebSocket-Key");
+  const auto accept = head.headers.get("Sec-WebSocket-Accept");
+  const bool valid =
+      request_.wants_websocket && key && accept && head.headers.has_token("Upgrade", "websocket") &&
+      head.headers.has_token("Connection", "upgrade") && *accept == tls::websocket_accept(*key);
+  if (!valid) {
+    // RFC 6455 section 4.1: a client would have to fail this handshake.
+    return fail({Errc::replica_bad_upgrade, Side::replica,
+                 "the replica's 101 is not a valid websocket handshake"});
+  }
+  protocol::strip_hop_by_hop(head.headers);
+  add_cookie(head.headers);
+  status_ = 101;
+  response_started_ = true;
+  finished_ = true;
+  worker_.count().responses[1].add();
+  client_.send_head(head, false);
+  TunnelRecord record = make_tunnel_record();
+  std::unique_ptr<net::Stream> stream = replica_->take_stream();
+  worker_.loop().bury(std::move(replica_));
+  client_.open_tunnel(std::move(stream), std::move(record));
+}
+
+TunnelRecord Exchange::make_tunnel_record() {
+  TunnelRecord record;
+  record.started = started_;
+  record.client = client_address_;
+  record.host = request_.authority;
+  record.target = request_.path();
+  record.replica = replica_id_;
+  record.request_id = request_.headers.get("X-Request-Id").value_or("");
+  record.user_agent = request_.headers.get("User-Agent").value_or("");
+  record.affinity = name_of(home_.outcome);
+  record.first_byte = std::chrono::duration_cast<Duration>(*first_byte_ - started_);
+  record.attempts = attempts_;
+  record.idle_limit = upstream_->timeouts.tunnel_idle;
+  record.status = home_.replica->status;
+  return record;
+}
+
+void Exchange::on_replica_error(Error error) { fail(std::move(error)); }
+
+void Exchange::on_client_gone(Error error) { fail(std::move(error)); }
+
+void Exchange::on_client_stalled(bool waiting_for_body) {
+  if (waiting_for_body) {
+    return fail({Errc::body_timeout, Side::client, "no byte of the body within the stall limit"});
+  }
+  fail({Errc::client_stalled, Side::client, "the client stopped reading"});
+}
+
+// The one place where failures end.
+void Exchange::fail(Error error) {
+  if (finished_) return;
+  const Attempt attempt{
+      .number = attempts_,
+      .most = upstream_ ? std::min<unsigned>(most_attempts,
+                                             static_cast<unsigned>(upstream_->replicas.size()) + 1)
+                        : 1,
+      .response_started = response_started_,
+      .reused_connection = replica_ && replica_->reused(),
+      .repeatable = protocol::is_idempotent(request_.method) && !has_body(request_),
+      .body_begun = body_begun_};
+  const Errc code = error.code;
+  error_ = std::move(error);
+  note_replica_failure(code);
+  switch (decide(code, attempt)) {
+    case NextStep::try_again: return try_again(code);
+    case NextStep::error_response: return respond(make_error_response(code, wants_page(request_)));
+    case NextStep::reset:
+      if (!response_started_) status_ = 499;  // nobody is there to get one: nginx's number for it
+      client_.reset_exchange();
+      return finish(false);
+  }
+}
+
+// What a failed connect says of the replica, for everybody.
+void Exchange::note_replica_failure(Errc failure) {
+  if (!home_.replica) return;
+  routing::ReplicaStatus& status = *home_.replica->status;
+  bool went_down = false;
+  if (failure == Errc::connect_refused) {
+    went_down = status.connect_refused();
+  } else if (failure == Errc::connect_failed || failure == Errc::connect_timeout) {
+    went_down = status.connect_failed(upstream_->fall);
+  }
+  if (went_down) {
+    worker_.shared().log.warning("replica_down", {{"upstream", upstream_->name},
+                                                  {"replica", home_.replica->id},
+                                                  {"reason", to_string(error_)}});
+  }
+}
+
+void Exchange::try_again(Errc failure) {
+  worker_.count().retries.add();
+  error_ =
+      {};  // a failure that another attempt makes good is not the request's; `attempts` tells of it
+  // A stale kept-alive connection says nothing of the replica: the same one gets a fresh
+  // connection.
+  fresh_connection_ = true;
+  avoid_ = row_of(failure).retry == Retry::nothing_sent ? home_.replica : nullptr;
+  drop_replica();
+  find_home();
+}
+
+void Exchange::respond(OwnResponse response) {
+  status_ = response.head.status;
+  response_started_ = true;
+  // The rest of a body has no taker; and a request that could not be read hides where the next
+  // begins.
+  client_must_close_ = (!client_.request_complete() && has_body(request_)) ||
+                       request_.method.empty() || worker_.draining();
+  client_.send_head(response.head, client_must_close_);
+  if (request_.method != "HEAD" && !response.body.empty()) {
+    bytes_out_ += response.body.size();
+    client_.send_data(response.body);
+  }
+  client_.send_end({});
+  finish(!client_must_close_);
+}
+
+void Exchange::drop_replica() {
+  if (!replica_) return;
+  replica_->close();
+  worker_.loop().bury(std::move(replica_));
+}
+
+void Exchange::finish(bool reuse) {
+  finished_ = true;
+  lookup_.reset();
+  if (replica_) worker_.pool().give_back(std::move(replica_));
+  log();
+  client_.end_exchange(reuse);
+}
+
+void Exchange::log() {
+  WorkerCounters& count = worker_.count();
+  count.responses[status_ == 499 ? 0 : status_ / 100 % 6].add();
+  count.affinity[static_cast<size_t>(home_.outcome)].add();
+  count.bytes_in.add(bytes_in_);
+  count.bytes_out.add(bytes_out_);
+  if (error_.code != Errc::none) count.errors[static_cast<size_t>(error_.code)].add();
+
+  AccessRecord line;
+  line.time = started_wall_;
+  line.client = client_address_.empty() ? client_.facts().ip_text : client_address_;
+  line.method = request_.method;
+  line.host = request_.authority;
+  line.target = request_.target;
+  line.protocol = client_.protocol_name();
+  line.status = status_;
+  line.bytes_in = bytes_in_;
+  line.bytes_out = bytes_out_;
+  line.duration = std::chrono::duration_cast<Duration>(worker_.loop().now() - started_);
+  if (first_byte_) line.first_byte = std::chrono::duration_cast<Duration>(*first_byte_ - started_);
+  line.replica = replica_id_;
+  line.affinity = name_of(home_.outcome);
+  line.attempts = attempts_;
+  if (error_.code != Errc::none) line.error = to_string(error_);
+  line.request_id = request_.headers.get("X-Request-Id").value_or("");
+  line.user_agent = request_.headers.get("User-Agent").value_or("");
+  line.referer = request_.headers.get("Referer").value_or("");
+  worker_.shared().access_log.write(line);
+}
+
+}  // namespace usher::proxy

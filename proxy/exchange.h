@@ -1,0 +1,114 @@
+// One request and its response: finds the route and the session's home, borrows a replica
+// connection, moves both bodies under backpressure, and ends in one access-log line.
+//
+// exchange.cc reads in the order in which things happen. Every failure goes through fail().
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/pending.h"
+#include "base/result.h"
+#include "net/loop.h"
+#include "protocol/engine_io.h"
+#include "protocol/message.h"
+#include "proxy/own_response.h"
+#include "proxy/replica_connection.h"
+#include "proxy/snapshot.h"
+#include "proxy/tunnel.h"
+#include "routing/session_directory.h"
+
+namespace usher::proxy {
+
+class ClientConnection;
+class Worker;
+
+class Exchange final : public net::Mortal, private ReplicaConnectionUser {
+ public:
+  Exchange(Worker& worker, ClientConnection& client, std::shared_ptr<const Snapshot> snapshot);
+  ~Exchange() override;
+
+  // From the client's connection.
+  void on_request_head(protocol::RequestHead head);
+  // The request could not be read.
+  void on_request_error(Error error);
+  // May the body's next piece come?
+  bool takes_body() const { return replica_ && replica_->ready() && !finished_; }
+  void on_request_data(std::span<const char> data);
+  void on_request_end(protocol::Headers trailers);
+  // The client takes more of the response again.
+  void on_client_writable();
+  void on_client_gone(Error error);
+  // The client's body or its reading has stopped moving.
+  void on_client_stalled(bool waiting_for_body);
+
+ private:
+  // In the order in which they happen.
+  Outcome serve();
+  bool redirect_to_https();
+  void respond(OwnResponse response);
+  void read_session();
+  void find_home();
+  void settle(routing::Home home);
+  void lease();
+  void on_replica_ready() override;
+  void on_replica_head(protocol::ResponseHead head) override;
+  void on_replica_data(std::span<const char> data) override;
+  void on_replica_end(protocol::Headers trailers) override;
+  void on_replica_writable() override;
+  void on_replica_error(Error error) override;
+
+  void upgrade(protocol::ResponseHead head);
+  void add_cookie(protocol::Headers& headers) const;
+  void pass_on(std::span<const char> data);
+  void learn_sid();
+  void finish_response(const protocol::Headers& trailers);
+
+  void fail(Error error);
+  void try_again(Errc failure);
+  void note_replica_failure(Errc failure);
+  void drop_replica();
+  void finish(bool reuse);
+  void log();
+  TunnelRecord make_tunnel_record();
+
+  Worker& worker_;
+  ClientConnection& client_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  protocol::RequestHead request_;
+  const routing::Route* route_ = nullptr;
+  const routing::Upstream* upstream_ = nullptr;
+
+  routing::SessionClaim claim_;
+  routing::Home home_;
+  Pending lookup_;  // of the home, or of a sid being kept
+  std::unique_ptr<ReplicaConnection> replica_;
+
+  // The body of a polling handshake is held until the store has its sid.
+  std::optional<protocol::OpenPacketReader> open_packet_;
+  std::string held_;
+  std::optional<protocol::Headers> held_end_;
+
+  MonotonicTime started_;
+  WallTime started_wall_;
+  std::optional<MonotonicTime> first_byte_;
+  std::string client_address_;
+  std::string replica_id_;
+  Error error_;
+  uint64_t bytes_in_ = 0;
+  uint64_t bytes_out_ = 0;
+  unsigned attempts_ = 0;
+  uint16_t status_ = 0;
+  bool fresh_connection_ = false;  // the next lease must not be a reused one
+  const routing::Replica* avoid_ = nullptr;
+  bool body_begun_ = false;
+  bool response_started_ = false;
+  bool client_must_close_ = false;  // said so in the response's head
+  bool finished_ = false;
+};
+
+}  // namespace usher::proxy

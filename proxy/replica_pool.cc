@@ -1,0 +1,58 @@
+#include "proxy/replica_pool.h"
+
+#include <algorithm>
+
+namespace usher::proxy {
+
+ReplicaPool::~ReplicaPool() { drain(); }
+
+std::unique_ptr<ReplicaConnection> ReplicaPool::lease(const routing::Replica& replica,
+                                                      const conf::UpstreamTimeouts& timeouts,
+                                                      protocol::HeadLimits response_limits,
+                                                      ReplicaConnectionUser& user, bool fresh) {
+  if (!fresh) {
+    if (const auto found = idle_.find(replica.status);
+        found != idle_.end() && !found->second.empty()) {
+      std::unique_ptr<ReplicaConnection> connection = std::move(found->second.back());
+      found->second.pop_back();
+      connection->lend(user);
+      return connection;
+    }
+  }
+  auto connection =
+      std::make_unique<ReplicaConnection>(loop_, replica, timeouts, response_limits, user);
+  connection->connect();
+  return connection;
+}
+
+void ReplicaPool::give_back(std::unique_ptr<ReplicaConnection> connection) {
+  Idle& idle = idle_[&connection->status()];
+  if (draining_ || !connection->reusable() || idle.size() >= most_idle) {
+    connection->close();
+    return loop_.bury(std::move(connection));
+  }
+  connection->rest(*this);
+  idle.push_back(std::move(connection));
+}
+
+void ReplicaPool::drain() {
+  draining_ = true;
+  for (auto& [status, idle] : idle_) {
+    for (auto& connection : idle) {
+      connection->close();
+      loop_.bury(std::move(connection));
+    }
+    idle.clear();
+  }
+}
+
+void ReplicaPool::on_idle_over(ReplicaConnection& connection) {
+  Idle& idle = idle_[&connection.status()];
+  const auto found = std::ranges::find(idle, &connection, &std::unique_ptr<ReplicaConnection>::get);
+  if (found == idle.end()) return;
+  connection.close();
+  loop_.bury(std::move(*found));
+  idle.erase(found);
+}
+
+}  // namespace usher::proxy

@@ -1,0 +1,42 @@
+// One worker's connections to the replicas: idle ones are kept for less time than uvicorn keeps
+// them (5 s), so that a request never races the replica's own close.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "net/loop.h"
+#include "proxy/replica_connection.h"
+#include "routing/replica.h"
+
+namespace usher::proxy {
+
+class ReplicaPool final : private ReplicaConnection::Keeper {
+ public:
+  static constexpr size_t most_idle = 256;  // per replica
+
+  explicit ReplicaPool(net::Loop& loop) : loop_(loop) {}
+  ~ReplicaPool();
+
+  // The most recently used idle connection, or with none (or `fresh`) a new one that is connecting.
+  std::unique_ptr<ReplicaConnection> lease(const routing::Replica& replica,
+                                           const conf::UpstreamTimeouts& timeouts,
+                                           protocol::HeadLimits response_limits,
+                                           ReplicaConnectionUser& user, bool fresh);
+  // Keeps it if it is reusable, else buries it.
+  void give_back(std::unique_ptr<ReplicaConnection> connection);
+  // No idle connection is kept from now on.
+  void drain();
+
+ private:
+  using Idle = std::vector<std::unique_ptr<ReplicaConnection>>;
+
+  void on_idle_over(ReplicaConnection& connection) override;
+
+  net::Loop& loop_;
+  std::unordered_map<const routing::ReplicaStatus*, Idle> idle_;
+  bool draining_ = false;
+};
+
+}  // namespace usher::proxy

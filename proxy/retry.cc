@@ -1,0 +1,26 @@
+#include "proxy/retry.h"
+
+namespace usher::proxy {
+namespace {
+
+bool may_repeat(Retry rule, const Attempt& attempt) {
+  switch (rule) {
+    case Retry::never: return false;
+    case Retry::nothing_sent: return !attempt.body_begun;
+    case Retry::if_reused: return attempt.reused_connection && attempt.repeatable;
+    case Retry::if_idempotent: return attempt.repeatable;
+  }
+  return false;
+}
+
+}  // namespace
+
+NextStep decide(Errc failure, const Attempt& attempt) {
+  if (attempt.response_started) return NextStep::reset;
+  const ErrorRow& row = row_of(failure);
+  if (row.status == 0) return NextStep::reset;  // the client is not there to be told
+  if (attempt.number < attempt.most && may_repeat(row.retry, attempt)) return NextStep::try_again;
+  return NextStep::error_response;
+}
+
+}  // namespace usher::proxy

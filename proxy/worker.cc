@@ -1,0 +1,85 @@
+#include "proxy/worker.h"
+
+#include "base/random.h"
+
+namespace usher::proxy {
+
+Worker::Worker(const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
+               const MakeStore& make_store)
+    : shared_(shared), store_(make_store(loop_)), placement_(make_jitter()()), pool_(loop_) {
+  sessions_ = std::make_unique<routing::SessionDirectory>(*store_, shared.clock,
+                                                          snapshot->settings.affinity, placement_);
+  adopt(std::move(snapshot));
+}
+
+Worker::~Worker() {
+  listeners_.clear();
+  while (!connections_.empty())
+    connections_.back()->close_all();
+}
+
+void Worker::listen(Fd fd, const ListenerRole& role) {
+  roles_.push_back(std::make_unique<ListenerRole>(role));
+  const ListenerRole& kept = *roles_.back();
+  listeners_.push_back(std::make_unique<net::Listener>(
+      loop_, std::move(fd),
+      [this, &kept](Fd accepted, const SocketAddress& peer) {
+        accept(std::move(accepted), peer, kept);
+      },
+      [this](const Error& why) {
+        shared_.log.warning("listener_rests", {{"reason", to_string(why)}});
+      }));
+}
+
+void Worker::run() { loop_.run(); }
+
+void Worker::accept(Fd fd, const SocketAddress& peer, const ListenerRole& role) {
+  counters_.accepted.add();
+  auto transport =
+      role.tls ? snapshot_->tls->make_transport(role.alpn) : net::make_plain_transport();
+  auto connection =
+      std::make_unique<ClientConnection>(*this, role, std::move(fd), peer, std::move(transport));
+  connection->index = connections_.size();
+  connections_.push_back(std::move(connection));
+  connections_.back()->start();
+}
+
+void Worker::remove(ClientConnection& connection) {
+  const size_t at = connection.index;
+  if (at >= connections_.size() || connections_[at].get() != &connection) return;
+  std::swap(connections_[at], connections_.back());
+  connections_[at]->index = at;
+  loop_.bury(std::move(connections_.back()));
+  connections_.pop_back();
+}
+
+void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
+  loop_.post([this, next = std::move(snapshot)] { adopt(next); });
+}
+
+void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
+  const bool new_secrets = !snapshot_ || snapshot_->secrets.secrets != snapshot->secrets.secrets;
+  if (new_secrets) {
+    cookies_.push_back(std::make_unique<routing::AffinityCookies>(shared_.mac, snapshot->secrets));
+  }
+  snapshot_ = std::move(snapshot);
+}
+
+void Worker::drain() {
+  loop_.post([this] {
+    draining_ = true;
+    listeners_.clear();
+    pool_.drain();
+    for (size_t i = connections_.size(); i-- > 0;)
+      connections_[i]->drain();
+  });
+}
+
+void Worker::send_away() {
+  loop_.post([this] {
+    for (size_t i = connections_.size(); i-- > 0;)
+      connections_[i]->go_away();
+  });
+}
+
+}  // namespace usher::proxy

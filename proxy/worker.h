@@ -1,0 +1,93 @@
+// One loop and all that it serves: listeners, client connections, pools, placement and the session
+// directory. Shares nothing with other workers but the replica board and immutable snapshots.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "net/listener.h"
+#include "net/loop.h"
+#include "proxy/access_log.h"
+#include "proxy/client_connection.h"
+#include "proxy/connection_limit.h"
+#include "proxy/counters.h"
+#include "proxy/replica_pool.h"
+#include "proxy/snapshot.h"
+#include "routing/affinity_cookie.h"
+#include "routing/affinity_store.h"
+#include "routing/placement.h"
+#include "routing/session_directory.h"
+
+namespace usher::proxy {
+
+// What the process lends to its workers. Outlives them; safe for any thread.
+struct Shared {
+  const Clock& clock;
+  const Log& log;
+  AccessLog& access_log;
+  ConnectionLimit& connection_limit;
+  routing::Mac mac;
+};
+
+class Worker final {
+ public:
+  using MakeStore = std::function<std::unique_ptr<routing::AffinityStore>(net::Loop&)>;
+
+  Worker(const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
+         const MakeStore& make_store);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Before run().
+  void listen(Fd fd, const ListenerRole& role);
+  // On the worker's own thread; returns after stop().
+  void run();
+
+  // From any thread.
+  void use(std::shared_ptr<const Snapshot> snapshot);
+  // Stops accepting, closes what is idle, lets exchanges finish. Tunnels stay.
+  void drain();
+  // Tells websockets to go (Close 1001) and cuts what else remains.
+  void send_away();
+  void stop() { loop_.stop(); }
+  const WorkerCounters& counters() const { return counters_; }
+
+  // For the connections, on the worker's thread.
+  net::Loop& loop() { return loop_; }
+  const Shared& shared() const { return shared_; }
+  const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
+  ReplicaPool& pool() { return pool_; }
+  routing::SessionDirectory& sessions() { return *sessions_; }
+  const routing::AffinityCookies& cookies() const { return *cookies_.back(); }
+  WorkerCounters& count() { return counters_; }
+  bool draining() const { return draining_; }
+  // The connection is closed: takes it off the table and buries it.
+  void remove(ClientConnection& connection);
+
+ private:
+  void accept(Fd fd, const SocketAddress& peer, const ListenerRole& role);
+  void adopt(std::shared_ptr<const Snapshot> snapshot);
+
+  const Shared& shared_;
+  net::Loop loop_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::unique_ptr<routing::AffinityStore> store_;
+  routing::Placement placement_;
+  std::unique_ptr<routing::SessionDirectory> sessions_;
+  // The last one seals. Earlier ones stay for lookups that began with them; secrets change rarely.
+  std::vector<std::unique_ptr<routing::AffinityCookies>> cookies_;
+  std::vector<std::unique_ptr<ListenerRole>> roles_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  ReplicaPool pool_;
+  std::vector<std::unique_ptr<ClientConnection>> connections_;
+  WorkerCounters counters_;
+  bool draining_ = false;
+};
+
+}  // namespace usher::proxy
