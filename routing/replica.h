@@ -24,7 +24,7 @@ struct Upstream {
   conf::Balance balance = conf::Balance::least_connections;
   std::vector<std::string> socketio;  // path prefixes
   conf::UpstreamTimeouts timeouts;
-  uint32_t fall = 3;  // connect failures in a row that put a replica down
+  uint32_t fall = 3;   // connect failures in a row that put a replica down
   std::string cookie;  // its affinity cookie's name
   std::vector<Replica> replicas;
 

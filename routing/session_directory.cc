@@ -354,6 +354,7 @@ void SessionDirectory::answered(const std::string& key, const Answered& answer) 
   remember(key, answer);
   // Taken out first: whoever is answered may ask the next question about the same key.
   auto question = questions_.extract(key);
+  if (question.empty()) return;
   std::list<Lookup*>& askers = question.mapped().askers;
   while (!askers.empty()) {
     Lookup* const asker = askers.front();

@@ -1,11 +1,20 @@
-// AffinityStore on Redis. Keys "<prefix>:client:<id>", "<prefix>:sid:<sid>": values "<epoch> <replica>",
-// every key with a TTL. Docs: docs/store.md.
+// AffinityStore on Redis. Keys "<prefix>:client:<id>", "<prefix>:sid:<sid>": values "<epoch>
+// <replica>", every key with a TTL. Docs: docs/store.md.
 #pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "routing/affinity_store.h"
 #include "routing/redis/redis_client.h"
 
 namespace usher::routing::redis {
+
+// "<epoch> <replica>". Nothing for what is no binding.
+std::optional<Binding> parse_binding(std::string_view value);
 
 class RedisStore final : public AffinityStore {
  public:
@@ -16,12 +25,14 @@ class RedisStore final : public AffinityStore {
                 Claimed claimed) override;
   bool available() const override { return client_.available(); }
 
-  // The secret that all nodes share: stores `proposal` under "<prefix>:secret" unless there is one, and
-  // answers with the one that holds, its life prolonged.
+  // The secret that all nodes share: stores `proposal` under "<prefix>:secret" unless there is one,
+  // and answers with the one that holds, its life prolonged.
   Pending agree_on_secret(std::string_view proposal, std::chrono::milliseconds ttl,
                           std::function<void(Result<std::string>)> agreed);
 
  private:
+  std::string key_of(std::string_view key) const;
+
   RedisClient& client_;
   std::string prefix_;
 };

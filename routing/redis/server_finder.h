@@ -1,0 +1,54 @@
+// Where the store's server is at this moment; asked before every round of connection attempts.
+// Sentinel (ask the Sentinels for the master) and Cluster (one finder a shard) are to be further
+// finders.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/address.h"
+#include "base/pending.h"
+#include "base/result.h"
+#include "conf/settings.h"
+#include "net/loop.h"
+#include "net/resolver.h"
+#include "net/timer.h"
+
+namespace usher::routing::redis {
+
+class ServerFinder {
+ public:
+  using Found = std::function<void(Result<std::vector<SocketAddress>>)>;
+
+  virtual ~ServerFinder() = default;
+
+  // One question at a time. Answers in a later turn with at least one address, the best first.
+  virtual Pending find(Found found) = 0;
+};
+
+// The one server that store.url names: an address, a unix socket, or a name that is resolved each
+// time.
+class NamedServer final : public ServerFinder, private PendingAnswer {
+ public:
+  NamedServer(net::Loop& loop, net::Resolver& resolver, conf::Endpoint server);
+  ~NamedServer() override;
+
+  Pending find(Found found) override;
+
+ private:
+  void cancel() noexcept override;
+  void on_numeric();
+  void answer(Result<std::vector<SocketAddress>> addresses);
+
+  net::Resolver& resolver_;
+  conf::Endpoint server_;
+  std::vector<SocketAddress> numeric_;
+  net::Timer<&NamedServer::on_numeric> soon_;
+  Found found_;
+  // The resolver cannot be told that nobody waits any more: what it calls finds nobody here
+  // instead.
+  std::shared_ptr<NamedServer*> asker_;
+};
+
+}  // namespace usher::routing::redis
