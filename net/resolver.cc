@@ -6,9 +6,8 @@
 #include <memory>
 
 namespace usher::net {
-namespace {
 
-Result<std::vector<SocketAddress>> look_up(const std::string& host, uint16_t port) {
+Result<std::vector<SocketAddress>> resolve_now(const std::string& host, uint16_t port) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -27,7 +26,24 @@ Result<std::vector<SocketAddress>> look_up(const std::string& host, uint16_t por
   return addresses;
 }
 
-}  // namespace
+// A question whose answer is still wanted.
+class Resolver::Asked final : public PendingAnswer {
+ public:
+  Asked(Resolver& resolver, uint64_t id, Answer answer)
+      : resolver_(resolver), id_(id), answer_(std::move(answer)) {}
+
+  Answer take() {
+    finished();
+    return std::move(answer_);
+  }
+
+ private:
+  void cancel() noexcept override { resolver_.asked_.erase(id_); }
+
+  Resolver& resolver_;
+  uint64_t id_;
+  Answer answer_;
+};
 
 Resolver::Resolver(Loop& loop) : loop_(loop), thread_([this] { run(); }) {}
 
@@ -40,17 +56,27 @@ Resolver::~Resolver() {
   thread_.join();
 }
 
-void Resolver::resolve(std::string host, uint16_t port, Answer answer) {
+Pending Resolver::resolve(std::string host, uint16_t port, Answer answer) {
+  const uint64_t id = ++next_id_;
+  Asked& asked = *asked_.emplace(id, std::make_unique<Asked>(*this, id, std::move(answer))).first->second;
   if (const auto address = SocketAddress::from_ip(host, port)) {
-    return loop_.post([answer = std::move(answer), address = *address] {
-      answer(std::vector<SocketAddress>{address});
-    });
+    loop_.later([this, id, address = *address] { deliver(id, std::vector<SocketAddress>{address}); });
+    return Pending(asked);
   }
   {
     const std::lock_guard lock(mutex_);
-    questions_.push_back({std::move(host), port, std::move(answer)});
+    questions_.push_back({id, std::move(host), port});
   }
   wake_.notify_one();
+  return Pending(asked);
+}
+
+void Resolver::deliver(uint64_t id, Result<std::vector<SocketAddress>> addresses) {
+  const auto found = asked_.find(id);
+  if (found == asked_.end()) return;
+  const Answer answer = found->second->take();
+  asked_.erase(found);
+  answer(std::move(addresses));
 }
 
 void Resolver::run() {
@@ -58,13 +84,11 @@ void Resolver::run() {
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !questions_.empty(); });
     if (stopping_) return;
-    Question question = std::move(questions_.front());
+    const Question question = std::move(questions_.front());
     questions_.pop_front();
     lock.unlock();
-    auto addresses = look_up(question.host, question.port);
-    loop_.post([answer = std::move(question.answer), addresses = std::move(addresses)] {
-      answer(addresses);
-    });
+    auto addresses = resolve_now(question.host, question.port);
+    loop_.post([this, id = question.id, addresses = std::move(addresses)] { deliver(id, addresses); });
     lock.lock();
   }
 }

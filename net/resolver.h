@@ -5,40 +5,53 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "base/address.h"
+#include "base/pending.h"
 #include "base/result.h"
 #include "net/loop.h"
 
 namespace usher::net {
 
+// On the caller's thread, which waits: for a start, not for a loop. Every A and AAAA address of host,
+// each once, sorted.
+Result<std::vector<SocketAddress>> resolve_now(const std::string& host, uint16_t port);
+
 class Resolver final {
  public:
   using Answer = std::function<void(Result<std::vector<SocketAddress>>)>;
 
-  // Answers are posted to loop. The Resolver must outlive no callback's captures: destroy it first.
+  // Belongs to loop's thread and answers there. Destroy it before the loop, when the loop runs no more.
   explicit Resolver(Loop& loop);
   ~Resolver();
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
-  // Every A and AAAA address of host, each once, sorted.
-  void resolve(std::string host, uint16_t port, Answer answer);
+  // Answers in a later turn; at most as late as the system's own resolver gives up.
+  Pending resolve(std::string host, uint16_t port, Answer answer);
 
  private:
   struct Question {
+    uint64_t id;
     std::string host;
     uint16_t port;
-    Answer answer;
   };
+  class Asked;
+
   void run();
+  void deliver(uint64_t id, Result<std::vector<SocketAddress>> addresses);
 
   Loop& loop_;
-  std::mutex mutex_;
+  std::unordered_map<uint64_t, std::unique_ptr<Asked>> asked_;
+  uint64_t next_id_ = 0;
+
+  std::mutex mutex_;  // for these three
   std::condition_variable wake_;
   std::deque<Question> questions_;
   bool stopping_ = false;

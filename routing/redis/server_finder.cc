@@ -41,19 +41,16 @@ Pending NamedServer::find(Found found) {
     soon_.start(0ms);
     return Pending(*this);
   }
-  asker_ = std::make_shared<NamedServer*>(this);
-  resolver_.resolve(server_.host, server_.port,
-                    [asker = asker_](Result<std::vector<SocketAddress>> addresses) {
-                      if (*asker) (*asker)->answer(std::move(addresses));
-                    });
+  lookup_ = resolver_.resolve(
+      server_.host, server_.port,
+      [this](Result<std::vector<SocketAddress>> addresses) { answer(std::move(addresses)); });
   return Pending(*this);
 }
 
 void NamedServer::cancel() noexcept {
   found_ = nullptr;
   soon_.stop();
-  if (asker_) *asker_ = nullptr;
-  asker_.reset();
+  lookup_.reset();
 }
 
 void NamedServer::on_numeric() { answer(numeric_); }

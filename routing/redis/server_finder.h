@@ -46,9 +46,7 @@ class NamedServer final : public ServerFinder, private PendingAnswer {
   std::vector<SocketAddress> numeric_;
   net::Timer<&NamedServer::on_numeric> soon_;
   Found found_;
-  // The resolver cannot be told that nobody waits any more: what it calls finds nobody here
-  // instead.
-  std::shared_ptr<NamedServer*> asker_;
+  Pending lookup_;
 };
 
 }  // namespace usher::routing::redis
