@@ -7,6 +7,7 @@ import os
 import socket as sockets
 import time
 
+import fakes
 import harness
 import pytest
 import wire
@@ -201,13 +202,15 @@ def opened(node) -> wire.Wire:
     return connection
 
 
-def test_a_half_closed_client_still_gets_its_echo(node):
+def test_a_half_closed_client_still_gets_its_answer(house):
+    node = house.usher([house.fake(fakes.AnswersAtTheEnd())], name="half")
     with wire.Wire(node.url()) as connection:
-        connection.send(handshake(TERMINAL))
+        connection.send(handshake("/any/thing"))
         assert connection.response().status == 101
-        connection.send(masked(b"last"))
+        connection.send(b"last words")
         connection.socket.shutdown(sockets.SHUT_WR)
-        assert connection.read_exactly(6) == b"\x81\x04last"
+        assert connection.read_exactly(10) == b"last words"
+        assert connection.closed_by_peer()
 
 
 def test_socket_io_works_over_wss(house, node):

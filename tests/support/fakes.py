@@ -204,6 +204,16 @@ class AnswersAfterTheFirst(FakeReplica):
         return True
 
 
+class AnswersAtTheEnd(FakeReplica):
+    """Takes any upgrade and sends everything back once the other side has finished."""
+
+    async def misbehave(self, head, reader, writer, number):
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n")
+        writer.write(await reader.read(-1))
+        await writer.drain()
+        return False
+
+
 class RefusesConnections:
     """An address on which nothing listens."""
 

@@ -6,16 +6,30 @@ import { io } from "socket.io-client";
 import { Jar } from "./jar.mjs";
 import { transportsOf } from "./transports.mjs";
 
+// One GET, as the page makes beside its socket. Resolves with status and Set-Cookie lines.
+function get(url, options) {
+  return new Promise((resolve, reject) => {
+    const request = (url.startsWith("https:") ? https : http).get(url, options, (response) => {
+      response.resume();
+      response.on("end", () => resolve({ status: response.statusCode, cookies: response.headers["set-cookie"] }));
+      response.on("error", reject);
+    });
+    request.on("error", reject);
+  });
+}
+
 export class Client {
   constructor(id, options, nodes, report) {
     this.id = id;
     this.options = options;
+    this.nodes = nodes;
     this.report = (event, fields = {}) => report({ event, client: id, ...fields });
     this.jar = options.jar ? new Jar() : null;
     this.agents = {
       http: new http.Agent({ keepAlive: true }),
       https: new https.Agent({ keepAlive: true, rejectUnauthorized: false }),
     };
+    this.fetched = 0;
     this.acked = 0;
     this.lost = 0;
     this.connects = 0;
@@ -60,6 +74,25 @@ export class Client {
       this.report("replica", { replica: who.replica, engine_sid: who.engine_sid, cookie: this.jar?.get("usher") ?? null });
     });
     this.ticker ??= setInterval(() => this.#echo(), this.options.intervalMs);
+    if (this.options.httpMs) this.fetcher ??= setInterval(() => this.#fetch(), this.options.httpMs);
+  }
+
+  async #fetch() {
+    const node = this.nodes.pick();
+    const began = performance.now();
+    const headers = this.jar?.header() ? { cookie: this.jar.header() } : {};
+    const agent = node.startsWith("https:") ? this.agents.https : this.agents.http;
+    try {
+      const { status, cookies } = await get(`${node}/api/version?client=${this.id}`, { agent, headers });
+      this.jar?.learn(cookies);
+      this.fetched += 1;
+      const ms = performance.now() - began;
+      if (status !== 200) this.report("http_error", { status, method: "GET", node });
+      if (ms >= this.options.slowMs) this.report("slow", { ms, fetch: true, node });
+    } catch (error) {
+      this.nodes.failed(node);
+      this.report("http_error", { status: 0, method: "GET", body: error.message, node });
+    }
   }
 
   #echo() {
@@ -81,8 +114,8 @@ export class Client {
   }
 
   state() {
-    const { id, replica, node, connects, acked, lost, worst } = this;
-    return { client: id, connected: this.socket.connected, replica, node, connects, acked, lost, worst };
+    const { id, replica, node, connects, acked, fetched, lost, worst } = this;
+    return { client: id, connected: this.socket.connected, replica, node, connects, acked, fetched, lost, worst };
   }
 
   resetWorst() {
@@ -91,6 +124,7 @@ export class Client {
 
   stop() {
     clearInterval(this.ticker);
+    clearInterval(this.fetcher);
     this.socket.disconnect();
     this.agents.http.destroy();
     this.agents.https.destroy();

@@ -17,6 +17,7 @@ const { values } = parseArgs({
     "no-jar": { type: "boolean", default: false },
     "per-request-random": { type: "boolean", default: false },
     "interval-ms": { type: "string", default: "1000" },
+    "http-ms": { type: "string", default: "0" },
     "ack-ms": { type: "string", default: "30000" },
     "slow-ms": { type: "string", default: "500" },
     "ramp-ms": { type: "string", default: "10" },
@@ -38,6 +39,7 @@ const options = {
   jar: !values["no-jar"],
   perRequestRandom: values["per-request-random"],
   intervalMs: Number(values["interval-ms"]),
+  httpMs: Number(values["http-ms"]),
   ackMs: Number(values["ack-ms"]),
   slowMs: Number(values["slow-ms"]),
 };
