@@ -57,7 +57,7 @@ void Checker::listeners() {
     const bool chosen_by_kernel = listen.address.unix_path.empty() && listen.address.port == 0;
     const auto [first, fresh] = seen.emplace(address, at);
     if (!fresh && !chosen_by_kernel) {
-      problems_.error(at, "two listeners on " + quoted(address) + first_one(first->second));
+      problems_.error(at, "two listeners on " + in_quotes(address) + first_one(first->second));
     }
   }
 
@@ -67,7 +67,7 @@ void Checker::listeners() {
       (admin.address.port != 0 || !admin.address.unix_path.empty())) {
     const Position at = places_.of(admin.address);
     problems_.error(at.line > 0 ? at : taken->second,
-                    "a listener and the admin API are both on " + quoted(taken->first));
+                    "a listener and the admin API are both on " + in_quotes(taken->first));
   }
   for (const auto& certificate : settings_.tls.certificates) {
     if (tls) break;
@@ -84,19 +84,19 @@ void Checker::upstreams() {
     const auto [first, fresh] = seen.emplace(upstream.name, at);
     if (!fresh) {
       problems_.error(
-          at, "two upstreams are named " + quoted(upstream.name) + first_one(first->second));
+          at, "two upstreams are named " + in_quotes(upstream.name) + first_one(first->second));
     }
     std::set<std::string> replicas;
     for (const auto& replica : upstream.replicas) {
       if (replicas.insert(to_string(replica)).second) continue;
       problems_.error(places_.of(replica, upstream),
-                      "the replica " + quoted(to_string(replica)) + " is listed twice");
+                      "the replica " + in_quotes(to_string(replica)) + " is listed twice");
     }
     const bool used =
         std::any_of(settings_.routes.begin(), settings_.routes.end(),
                     [&](const RouteSettings& route) { return route.upstream == upstream.name; });
     if (!used && fresh) {
-      problems_.warning(at, "no route leads to the upstream " + quoted(upstream.name));
+      problems_.warning(at, "no route leads to the upstream " + in_quotes(upstream.name));
     }
   }
 }
@@ -115,8 +115,8 @@ void Checker::routes() {
     const Position at = places_.of(route);
     const auto [first, fresh] = seen.emplace(std::pair{route.host, route.path}, at);
     if (!fresh) {
-      problems_.error(at, "two routes for host " + quoted(route.host) + " and path " +
-                              quoted(route.path) + first_one(first->second));
+      problems_.error(at, "two routes for host " + in_quotes(route.host) + " and path " +
+                              in_quotes(route.path) + first_one(first->second));
     }
     if (one_action(route) && all_upstreams_known) known_upstream(route, names);
   }
@@ -140,7 +140,7 @@ void Checker::known_upstream(const RouteSettings& route,
   if (std::find(names.begin(), names.end(), route.upstream) != names.end()) return;
   const auto hint = did_you_mean(route.upstream, names);
   problems_.error(places_.of(route.upstream, route),
-                  "no upstream is named " + quoted(route.upstream) +
+                  "no upstream is named " + in_quotes(route.upstream) +
                       (hint.empty() ? "; there is " + any_of(names) : hint));
 }
 

@@ -3,13 +3,16 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <sstream>
+#include <vector>
+
+#include "conf/words.h"
 
 namespace usher::conf {
 namespace {
 
 constexpr const char* about = "usher, the front door of Open WebUI";
 constexpr const char* footer =
-    "\nEvery override is also an environment variable: a flag beats the environment, which beats "
+    "Every override is also an environment variable: a flag beats the environment, which beats "
     "the\n"
     "file. Without -c: $USHER_CONFIG, ./usher.toml, /etc/usher/usher.toml, else the built-in "
     "defaults.";
@@ -64,9 +67,34 @@ bool any_override(const Overrides& overrides) {
   });
 }
 
-std::string ended(std::string text) {
-  if (!text.ends_with('\n')) text += '\n';
-  return text;
+// Every flag and command, for a misspelt one.
+std::vector<std::string> known_words(const CLI::App& app) {
+  std::vector<std::string> words;
+  for (const auto* option : app.get_options()) {
+    for (const auto& name : option->get_lnames())
+      words.push_back("--" + name);
+  }
+  for (const auto* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    words.push_back(sub->get_name());
+    for (const auto& word : known_words(*sub))
+      words.push_back(word);
+  }
+  return words;
+}
+
+// What CLI11 found wrong, in one line, and where help is.
+Exit complaint(const CLI::App& app, const CLI::ParseError& error) {
+  std::string text = std::string("usher: ") + error.what();
+  const auto words = known_words(app);
+  const std::vector<std::string_view> known(words.begin(), words.end());
+  for (const auto& argument : app.remaining(true)) {
+    if (std::find(words.begin(), words.end(), argument) != words.end()) continue;
+    const auto hint = did_you_mean(argument, known);
+    if (hint.empty()) continue;
+    text = "usher: unknown argument " + in_quotes(argument) + hint;
+    break;
+  }
+  return {2, text + "\nusher --help says more\n"};
 }
 
 }  // namespace
@@ -106,10 +134,10 @@ std::variant<CommandLine, Exit> parse_command_line(std::span<const char* const> 
   try {
     app.parse(static_cast<int>(arguments.size()), arguments.data());
   } catch (const CLI::ParseError& error) {
-    std::ostringstream out;
-    std::ostringstream err;
-    const int code = app.exit(error, out, err);
-    return Exit{code == 0 ? 0 : 2, ended(code == 0 ? out.str() : err.str())};
+    if (error.get_exit_code() != 0) return complaint(app, error);
+    std::ostringstream help;
+    app.exit(error, help, help);
+    return Exit{0, help.str()};
   }
 
   if (import->parsed()) {

@@ -100,7 +100,7 @@ std::optional<HostPort> split_host_port(std::string_view text) {
 std::string hint(std::string_view text) {
   if (const auto scheme = text.find("://"); scheme != std::string_view::npos) {
     const std::string_view rest = text.substr(scheme + 3);
-    return "; write " + quoted(rest.substr(0, rest.find('/'))) + " without the scheme";
+    return "; write " + in_quotes(rest.substr(0, rest.find('/'))) + " without the scheme";
   }
   if (is_ipv6(text)) return "; write an IPv6 address in brackets";
   return {};
@@ -137,13 +137,13 @@ std::string without_password(std::string_view url) {
   const size_t start = scheme == std::string_view::npos ? 0 : scheme + 3;
   const std::string_view rest = url.substr(start);
   if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
-    return quoted(std::string(url.substr(0, start)) + "***" + std::string(rest.substr(at)));
+    return in_quotes(std::string(url.substr(0, start)) + "***" + std::string(rest.substr(at)));
   }
   const auto [host, tail] = cut(rest, ':');
-  if (!tail || scheme == std::string_view::npos || rest.starts_with('[')) return quoted(url);
+  if (!tail || scheme == std::string_view::npos || rest.starts_with('[')) return in_quotes(url);
   const std::string_view port = tail->substr(0, tail->find('/'));
-  if (std::all_of(port.begin(), port.end(), is_digit)) return quoted(url);
-  return quoted(std::string(url.substr(0, start)) + std::string(host) + ":***");
+  if (std::all_of(port.begin(), port.end(), is_digit)) return in_quotes(url);
+  return in_quotes(std::string(url.substr(0, start)) + std::string(host) + ":***");
 }
 
 }  // namespace
@@ -151,17 +151,18 @@ std::string without_password(std::string_view url) {
 Result<Endpoint> parse_listen_endpoint(std::string_view text) {
   if (text.starts_with(unix_scheme)) {
     if (auto endpoint = parse_unix(text)) return *std::move(endpoint);
-    return unexpected(R"("unix:" and an absolute path of at most 107 bytes)", quoted(text));
+    return unexpected(R"("unix:" and an absolute path of at most 107 bytes)", in_quotes(text));
   }
   if (parse_decimal<uint16_t>(text)) {
-    return unexpected(listen_form, quoted(text) + "; write " + quoted(":" + std::string(text)));
+    return unexpected(listen_form,
+                      in_quotes(text) + "; write " + in_quotes(":" + std::string(text)));
   }
   const auto parts = split_host_port(text);
   if (!parts || !parts->port || (!parts->host.empty() && !is_known_host(parts->host))) {
-    return unexpected(listen_form, quoted(text) + hint(text));
+    return unexpected(listen_form, in_quotes(text) + hint(text));
   }
   const auto port = parse_decimal<uint16_t>(*parts->port);
-  if (!port) return unexpected("a port from 0 to 65535", quoted(*parts->port));
+  if (!port) return unexpected("a port from 0 to 65535", in_quotes(*parts->port));
   return Endpoint{std::string(parts->host), *port, {}};
 }
 
@@ -169,11 +170,11 @@ Result<Endpoint> parse_replica_endpoint(std::string_view text) {
   if (text.starts_with(unix_scheme)) return parse_listen_endpoint(text);
   const auto parts = split_host_port(text);
   if (!parts || !is_known_host(parts->host)) {
-    return unexpected(replica_form, quoted(text) + hint(text));
+    return unexpected(replica_form, in_quotes(text) + hint(text));
   }
-  if (!parts->port) return unexpected(replica_form, quoted(text) + ", which has no port");
+  if (!parts->port) return unexpected(replica_form, in_quotes(text) + ", which has no port");
   const auto port = parse_decimal<uint16_t>(*parts->port);
-  if (!port || *port == 0) return unexpected("a port from 1 to 65535", quoted(*parts->port));
+  if (!port || *port == 0) return unexpected("a port from 1 to 65535", in_quotes(*parts->port));
   return Endpoint{std::string(parts->host), *port, {}};
 }
 
@@ -187,7 +188,7 @@ Result<StoreUrl> parse_store_url(std::string_view text) {
     const std::string_view scheme = text.substr(0, text.find("://"));
     const auto* planned = std::find(std::begin(planned_schemes), std::end(planned_schemes), scheme);
     if (planned == std::end(planned_schemes) || scheme == text) return bad();
-    return refuse(quoted(std::string(scheme) + "://") +
+    return refuse(in_quotes(std::string(scheme) + "://") +
                   " is not served by this version yet; expected " + std::string(store_form));
   }
   std::string_view rest = text.substr(redis_scheme.size());
@@ -215,7 +216,7 @@ Result<StoreUrl> parse_store_url(std::string_view text) {
 
   if (path && !path->empty()) {
     const auto database = parse_decimal<uint32_t>(*path);
-    if (!database) return unexpected("a database's number after the \"/\"", quoted(*path));
+    if (!database) return unexpected("a database's number after the \"/\"", in_quotes(*path));
     url.database = *database;
   }
   return url;
@@ -233,12 +234,13 @@ Result<Cidr> parse_cidr(std::string_view text) {
     length = 16;
   }
   if (length == 0 || address.find('\0') != std::string_view::npos) {
-    return unexpected(cidr_form, quoted(text));
+    return unexpected(cidr_form, in_quotes(text));
   }
   const auto most = static_cast<uint8_t>(length * 8);
   const auto bits = bits_text ? parse_decimal<uint8_t>(*bits_text) : most;
   if (!bits || *bits > most) {
-    return unexpected("0 to " + std::to_string(most) + " bits after the \"/\"", quoted(*bits_text));
+    return unexpected("0 to " + std::to_string(most) + " bits after the \"/\"",
+                      in_quotes(*bits_text));
   }
 
   Cidr network{{bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(length)}, *bits};
@@ -247,9 +249,9 @@ Result<Cidr> parse_cidr(std::string_view text) {
     network.address[i] &= static_cast<uint8_t>(0xff00 >> kept);
   }
   if (!std::equal(network.address.begin(), network.address.end(), bytes.begin())) {
-    return unexpected(cidr_form, quoted(text) + ", which has bits set beyond /" +
+    return unexpected(cidr_form, in_quotes(text) + ", which has bits set beyond /" +
                                      std::to_string(*bits) + "; the network is " +
-                                     quoted(to_string(network)));
+                                     in_quotes(to_string(network)));
   }
   return network;
 }

@@ -1,22 +1,28 @@
 #include "conf/load.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <iterator>
 
+#include "base/fd.h"
 #include "conf/checks.h"
 #include "conf/overrides.h"
 #include "conf/toml_reader.h"
-#include "conf/words.h"
 
 namespace usher::conf {
 namespace {
 
 constexpr const char* config_variable = "USHER_CONFIG";
 constexpr const char* searched_files[] = {"usher.toml", "/etc/usher/usher.toml"};
+// More than the reader takes: a device or a core dump is refused there, and does not fill the
+// memory.
+constexpr size_t most_of_a_file = size_t{2} << 20;
 constexpr const char* nginx_file = "/etc/nginx/nginx.conf";
 
 // An empty variable counts as none: compose passes VAR= for what is not in .env.
@@ -126,11 +132,17 @@ Result<std::string> read_file(const std::string& path) {
     const Errc code = reason == ENOENT || reason == ENOTDIR ? Errc::not_found : Errc::bad_config;
     return Error{code, Side::usher, std::string("cannot be read: ") + std::strerror(reason)};
   };
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return failed();
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (file.bad() || errno == EISDIR) return failed();
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.valid()) return failed();
+  std::string text;
+  std::array<char, 4096> piece{};
+  while (text.size() < most_of_a_file) {
+    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failed();
+    if (got == 0) break;
+    text.append(piece.data(), static_cast<size_t>(got));
+  }
   return text;
 }
 

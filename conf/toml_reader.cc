@@ -33,7 +33,7 @@ std::string number_text(double number) {
 
 // What stands in the file, in a few words.
 std::string seen(const toml::node& node) {
-  if (const auto* text = node.as_string()) return quoted(text->get());
+  if (const auto* text = node.as_string()) return in_quotes(text->get());
   if (const auto* number = node.as_integer()) return "the integer " + std::to_string(number->get());
   if (const auto* number = node.as_floating_point())
     return "the number " + number_text(number->get());
@@ -166,7 +166,8 @@ void Reader::table(const toml::table& from, T& into, const Section& section) {
     const toml::node* node = from.get(key.name);
     if (!node) {
       if (!key.rule.required) continue;
-      problems_.error(position_of(from), section.header() + " needs the key " + quoted(key.name));
+      problems_.error(position_of(from),
+                      section.header() + " needs the key " + in_quotes(key.name));
       good = false;
       continue;
     }
@@ -213,7 +214,7 @@ bool Reader::unknown_keys(const toml::table& from, const Section& section) {
     if (known) continue;
     good = false;
     const std::string where = section.path.empty() ? " at " : " in ";
-    problems_.error(position_of(name.source()), "unknown key " + quoted(name.str()) + where +
+    problems_.error(position_of(name.source()), "unknown key " + in_quotes(name.str()) + where +
                                                     section.header() + meant<T>(name.str()));
   }
   return good;
@@ -296,9 +297,9 @@ void Reader::serve_what_is_served(std::vector<std::string>& list, const Rule& ru
   }
   for (const auto& word : list) {
     if (!planned(word)) continue;
-    problems_.warning(places_.of(word), quoted(word) +
+    problems_.warning(places_.of(word), in_quotes(word) +
                                             " is not served by this version yet; it offers " +
-                                            quoted(served.front()) + " only");
+                                            in_quotes(served.front()) + " only");
   }
   if (rule.planned.empty()) return;
   std::erase_if(list, planned);
@@ -337,7 +338,11 @@ std::string syntax_error(const toml::parse_error& error) {
   constexpr std::string_view preface = "Error while parsing ";
   if (!text.starts_with(preface)) return "not TOML: " + std::string(text);
   text.remove_prefix(preface.size());
-  std::string out = "not TOML: in a " + std::string(text);
+  if (text.starts_with("string: unescaped control characters")) {
+    return "not TOML: in a string: the closing quote is missing, or a control character is in it";
+  }
+  const bool vowel = std::string_view("aeio").find(text.front()) != std::string_view::npos;
+  std::string out = std::string("not TOML: in a") + (vowel ? "n " : " ") + std::string(text);
   const bool bare = text.starts_with("decimal integer: expected digit") ||
                     text.starts_with("value: could not determine value type");
   return bare ? out + R"(; a text, a duration and a size are in quotes: "3s")" : out;

@@ -66,7 +66,7 @@ template <typename Int>
 Outcome assign_number(std::string_view text, Int& value, const Rule& rule) {
   const auto number = parse_decimal<Int>(text);
   if (!number || *number < rule.min || *number > most_of<Int>(rule)) {
-    return unexpected(expected_number<Int>(rule), quoted(text));
+    return unexpected(expected_number<Int>(rule), in_quotes(text));
   }
   value = *number;
   return {};
@@ -88,7 +88,7 @@ Outcome assign_name(std::string_view text, Value& value) {
     return {};
   }
   const auto words = words_of<Value>();
-  return unexpected(any_of(words), quoted(text) + did_you_mean(text, words));
+  return unexpected(any_of(words), in_quotes(text) + did_you_mean(text, words));
 }
 
 template <typename T>
@@ -102,10 +102,10 @@ Outcome take(Result<T> parsed, T& value) {
 
 Outcome assign(std::string_view text, Millis& value, const Rule& rule) {
   const auto [millis, unit_missing] = measure(text, time_units, most_millis);
-  if (unit_missing) return unexpected(duration_form, quoted(text) + ", which has no unit");
-  if (!millis) return unexpected(duration_form, quoted(text));
+  if (unit_missing) return unexpected(duration_form, in_quotes(text) + ", which has no unit");
+  if (!millis) return unexpected(duration_form, in_quotes(text));
   if (*millis < rule.min || *millis > std::min(rule.max, most_millis)) {
-    return unexpected(allowed(value, rule), quoted(text));
+    return unexpected(allowed(value, rule), in_quotes(text));
   }
   value = Millis(static_cast<int64_t>(*millis));
   return {};
@@ -116,10 +116,10 @@ Outcome assign(std::string_view text, Size& value, const Rule& rule) {
   auto [bytes, unit_missing] = measure(text, size_units, most);
   // Nothing is nothing in every unit.
   if (text == "0") bytes = 0;
-  if (unit_missing && !bytes) return unexpected(size_form, quoted(text) + ", which has no unit");
-  if (!bytes) return unexpected(size_form, quoted(text));
+  if (unit_missing && !bytes) return unexpected(size_form, in_quotes(text) + ", which has no unit");
+  if (!bytes) return unexpected(size_form, in_quotes(text));
   if (*bytes < rule.min || *bytes > rule.max) {
-    return unexpected(allowed(value, rule), quoted(text));
+    return unexpected(allowed(value, rule), in_quotes(text));
   }
   value.bytes = *bytes;
   return {};
@@ -136,17 +136,17 @@ Outcome assign(std::string_view text, uint32_t& value, const Rule& rule) {
 Outcome assign(std::string_view text, std::string& value, const Rule& rule) {
   if (!rule.choices.empty() &&
       std::find(rule.choices.begin(), rule.choices.end(), text) == rule.choices.end()) {
-    return unexpected(expected(value, rule), quoted(text) + did_you_mean(text, rule.choices));
+    return unexpected(expected(value, rule), in_quotes(text) + did_you_mean(text, rule.choices));
   }
   if (rule.check) {
-    if (const char* wanted = rule.check(text)) return unexpected(wanted, quoted(text));
+    if (const char* wanted = rule.check(text)) return unexpected(wanted, in_quotes(text));
   }
   if (text.size() > rule.max) {
     return unexpected("at most " + std::to_string(rule.max) + " bytes",
                       std::to_string(text.size()) + " of them");
   }
   if (has_control_characters(text)) {
-    return unexpected("a text without control characters", quoted(text));
+    return unexpected("a text without control characters", in_quotes(text));
   }
   value = text;
   return {};
@@ -209,7 +209,7 @@ std::string expected(const LogLevelName&, const Rule&) { return any_of(words_of<
 
 std::string allowed(const Millis&, const Rule& rule) {
   const auto in_words = [](uint64_t millis) {
-    return quoted(format_millis(Millis(static_cast<int64_t>(std::min(millis, most_millis)))));
+    return in_quotes(format_millis(Millis(static_cast<int64_t>(std::min(millis, most_millis)))));
   };
   return "a duration from " + in_words(rule.min) + " to " + in_words(rule.max);
 }
@@ -217,8 +217,8 @@ std::string allowed(const Millis&, const Rule& rule) {
 std::string allowed(const Size&, const Rule& rule) {
   const uint64_t most = std::numeric_limits<int64_t>::max();
   if (rule.max > most) return std::string(size_form);
-  return "a size from " + quoted(format_size({rule.min})) + " to " +
-         quoted(format_size({rule.max}));
+  return "a size from " + in_quotes(format_size({rule.min})) + " to " +
+         in_quotes(format_size({rule.max}));
 }
 
 std::string format_millis(Millis value) {

@@ -9,6 +9,7 @@ namespace {
 
 constexpr size_t longest_quote = 80;
 constexpr size_t longest_word = 64;
+constexpr size_t shortest_start = 4;
 
 // Optimal string alignment: insert, delete, replace, swap of two neighbours.
 size_t edits(std::string_view a, std::string_view b) {
@@ -34,7 +35,7 @@ size_t edits(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (const char c : text.substr(0, longest_quote)) {
     if (c == '"' || c == '\\') {
@@ -63,7 +64,7 @@ std::string any_of(std::span<const std::string_view> words) {
   std::string out;
   for (size_t i = 0; i < words.size(); ++i) {
     if (i > 0) out += i + 1 == words.size() ? " or " : ", ";
-    out += quoted(words[i]);
+    out += in_quotes(words[i]);
   }
   return out;
 }
@@ -82,6 +83,7 @@ std::optional<std::string_view> nearest(std::string_view word,
   std::optional<std::string_view> best;
   size_t fewest = std::max<size_t>(1, word.size() / 3) + 1;
   for (const auto candidate : known) {
+    if (word.size() >= shortest_start && candidate.starts_with(word)) return candidate;
     const size_t distance = edits(word, candidate);
     if (distance >= fewest || distance >= candidate.size()) continue;
     fewest = distance;
@@ -92,7 +94,7 @@ std::optional<std::string_view> nearest(std::string_view word,
 
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> known) {
   const auto meant = nearest(word, known);
-  return meant ? "; did you mean " + quoted(*meant) + "?" : std::string();
+  return meant ? "; did you mean " + in_quotes(*meant) + "?" : std::string();
 }
 
 }  // namespace usher::conf

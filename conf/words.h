@@ -11,7 +11,7 @@
 namespace usher::conf {
 
 // In double quotes on one line: control characters escaped, cut when long.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 // "a", "b" or "c"
 std::string any_of(std::span<const std::string_view> words);
@@ -19,7 +19,8 @@ std::string any_of(std::span<const std::string_view> words);
 // expected <expected>, got <got>
 Error unexpected(std::string_view expected, std::string_view got);
 
-// The known word that was probably meant: few edits away, a swap of neighbours counted as one.
+// The known word that was probably meant: it begins so, or is few edits away, where a swap of
+// neighbours counts as one.
 std::optional<std::string_view> nearest(std::string_view word,
                                         std::span<const std::string_view> known);
 

@@ -9,7 +9,8 @@ namespace usher::conf {
 namespace {
 
 constexpr const char* how =
-    "conf/keys.cc changed: run  ninja -C build/dev conf_reference && build/dev/conf/conf_reference .";
+    "conf/keys.cc changed: run  ninja -C build/dev conf_reference && build/dev/conf/conf_reference "
+    ".";
 
 std::string file(const std::string& path) {
   const auto text = read_file(std::string(USHER_SOURCE_DIR) + "/" + path);
