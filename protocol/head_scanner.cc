@@ -124,7 +124,8 @@ Outcome check_head_bytes(std::string_view head) {
   if (const auto fault = scanner.scan(head)) {
     return Error{fault.code, Side::client, std::string(fault.detail)};
   }
-  if (scanner.size() != head.size()) return Error{Errc::bad_request, Side::client, "not one head"};
+  if (!scanner.complete() || scanner.size() != head.size())
+    return Error{Errc::bad_request, Side::client, "not one head"};
   return {};
 }
 

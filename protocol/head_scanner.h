@@ -59,7 +59,7 @@ class HeadReader final {
   // Removes what it used from the front of input. When the head is whole, text() is set and stays
   // valid as long as the input does, until reset().
   Fault next(std::span<const char>& input);
-  bool complete() const { return scanner_.size() > 0; }
+  bool complete() const { return scanner_.complete(); }
   std::string_view text() const { return text_; }
   size_t fields() const { return scanner_.fields(); }
   bool started() const { return !collected_.empty(); }

@@ -18,7 +18,7 @@ class BodyReader final {
 
   void begin(BodyFraming framing) {
     framing_ = framing;
-    trailers_.clear();
+    trailers_ = Headers();
     if (framing.kind == BodyKind::chunked) chunks_.emplace(limits_);
   }
 

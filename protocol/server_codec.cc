@@ -17,12 +17,14 @@ class Http1ServerCodec final : public ServerCodec {
   explicit Http1ServerCodec(HeadLimits limits) : parser_(limits) {}
 
   Result<ServerEvent> next(std::span<const char>& input) override {
-    const bool holds = receiving_ == Progress::ended && answering_ != Progress::ended;
-    if (holds || closing_) return event(ServerEventKind::need_more);
+    const bool between = receiving_ == Progress::ended;
+    if (failed_ || (between && (closing_ || answering_ != Progress::ended))) {
+      return event(ServerEventKind::need_more);
+    }
 
     auto parsed = parser_.next(input);
     if (!parsed) {
-      closing_ = true;
+      failed_ = closing_ = true;
       if (!in_exchange()) begin_exchange();
       return std::move(parsed).error();
     }
@@ -116,7 +118,8 @@ class Http1ServerCodec final : public ServerCodec {
   bool head_request_ = false;
   bool http10_client_ = false;
   bool keep_alive_ = true;
-  bool closing_ = false;
+  bool closing_ = false;  // no other request will be read
+  bool failed_ = false;
   BodyFraming framing_;  // of the response, as the client gets it
   uint64_t left_ = 0;
   std::array<char, 18> prefix_;

@@ -47,7 +47,8 @@ class ServerCodec {
   virtual Headers take_trailers(StreamId stream) = 0;
 
   // Sends one response head; interim ones first. `head.body` is how the replica framed it; the
-  // codec frames it as its protocol asks. `close`: the connection ends after this response.
+  // codec frames it as its protocol asks. `close`: the connection ends after this response. A
+  // response to HEAD gets no frame(), whatever its head says.
   virtual void write_head(StreamId stream, const ResponseHead& head, bool close,
                           std::string& out) = 0;
   virtual DataFrame frame(StreamId stream, size_t available) = 0;
