@@ -33,9 +33,10 @@ class HeadScanner final {
   HeadScanner(HeadKind kind, HeadLimits limits) : kind_(kind), limits_(limits) {}
 
   // text is the head from its first octet, as far as it is known; each call gives what the call
-  // before gave and more. Complete when size() is not 0.
+  // before gave and more.
   Fault scan(std::string_view text);
-  // Of the whole head with its empty line; 0 while it is not known.
+  bool complete() const { return size_ > 0; }
+  // Of the whole head with its empty line.
   size_t size() const { return size_; }
   size_t fields() const { return kind_ == HeadKind::trailers ? lines_ : lines_ - 1; }
 
