@@ -2,7 +2,6 @@
 what a test sees, and runs on an event loop of its own thread."""
 
 import asyncio
-import contextlib
 import socket
 import threading
 

@@ -195,6 +195,8 @@ def toml(table: dict, prefix: str = "") -> str:
 
 REPORTS = re.compile(r"ERROR: AddressSanitizer|WARNING: ThreadSanitizer|ERROR: LeakSanitizer|runtime error:|Assertion .* failed")
 
+CRASHES = tuple(-number for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE))
+
 
 def settings_for(replicas, store: str = "memory:", **extra) -> dict:
     """Settings of a node on free ports; `extra` replaces whole top-level tables."""
@@ -233,7 +235,6 @@ class Usher(Child):
         self.state = self.folder / f"{name}.state"
         self.listen: list[str] = []
         self.admin: str | None = None
-        self.may_report = False
 
     def start(self, timeout: float = 30) -> "Usher":
         command = [usher_binary(), "run"]
@@ -269,6 +270,10 @@ class Usher(Child):
         code = self.wait(timeout)
         assert code == 0, f"{self.name} exited with {code} on SIGTERM\n{self.stderr[-4000:]}"
 
+    def assert_no_crash(self) -> None:
+        code = self.process.poll() if self.process else None
+        assert code not in CRASHES, f"{self.name} died of {signal.Signals(-code).name}\n{self.stderr[-4000:]}"
+
     def assert_no_reports(self) -> None:
         for path in self.folder.glob(f"{self.name}.*.err"):
             text = path.read_text(errors="replace")
@@ -285,9 +290,9 @@ class Usher(Child):
                 self.signal(signal.SIGTERM)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(10)
+        self.assert_no_crash()
         self.kill()
-        if not self.may_report:
-            self.assert_no_reports()
+        self.assert_no_reports()
 
     # What it says of itself.
 
