@@ -26,8 +26,7 @@ bool contains(const conf::Cidr& network, std::span<const uint8_t> ip) {
 }
 
 bool is_forwarded_family(std::string_view name) {
-  return (name.size() > forwarded_family.size() &&
-          equals_canonical(name.substr(0, forwarded_family.size()), forwarded_family)) ||
+  return equals_canonical(name.substr(0, forwarded_family.size()), forwarded_family) ||
          equals_canonical(name, "x-real-ip") || equals_canonical(name, "forwarded");
 }
 
