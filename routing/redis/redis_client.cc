@@ -187,7 +187,8 @@ void RedisClient::Impl::look_for_server() {
   next_address_ = 0;
   opening_.start(opening_time);
   finding_ = finder_->find([this](Result<std::vector<SocketAddress>> found) {
-    if (!found) return lost(found.error());
+    if (!found) return lost({Errc::store_down, Side::store, found.error().detail});
+    if (found->empty()) return lost({Errc::store_down, Side::store, "its name has no address"});
     addresses_ = std::move(*found);
     connect_next();
   });

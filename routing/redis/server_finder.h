@@ -4,7 +4,6 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <vector>
 
 #include "base/address.h"
@@ -32,21 +31,17 @@ class ServerFinder {
 class NamedServer final : public ServerFinder, private PendingAnswer {
  public:
   NamedServer(net::Loop& loop, net::Resolver& resolver, conf::Endpoint server);
-  ~NamedServer() override;
 
   Pending find(Found found) override;
 
  private:
-  void cancel() noexcept override;
-  void on_numeric();
-  void answer(Result<std::vector<SocketAddress>> addresses);
+  void cancel() noexcept override { soon_.stop(); }
+  void on_unix_path();
 
   net::Resolver& resolver_;
   conf::Endpoint server_;
-  std::vector<SocketAddress> numeric_;
-  net::Timer<&NamedServer::on_numeric> soon_;
+  net::Timer<&NamedServer::on_unix_path> soon_;
   Found found_;
-  Pending lookup_;
 };
 
 }  // namespace usher::routing::redis

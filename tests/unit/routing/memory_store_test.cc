@@ -1,0 +1,147 @@
+#include "routing/memory_store.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/unit/routing/fleet.h"
+
+namespace usher::routing {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(MemoryTable, KeepsTheBindingWithTheHigherEpoch) {
+  ManualClock clock;
+  MemoryTable table(clock);
+  EXPECT_EQ(table.find("k"), std::nullopt);
+  EXPECT_EQ(table.claim("k", {"r1", 1}, 1h), (Binding{"r1", 1}));
+  EXPECT_EQ(table.claim("k", {"r2", 1}, 1h), (Binding{"r1", 1}));
+  EXPECT_EQ(table.claim("k", {"r2", 2}, 1h), (Binding{"r2", 2}));
+  EXPECT_EQ(table.claim("k", {"r3", 1}, 1h), (Binding{"r2", 2}));
+  EXPECT_EQ(table.find("k"), (Binding{"r2", 2}));
+  EXPECT_EQ(table.size(), 1u);
+}
+
+TEST(MemoryTable, ForgetsABindingWhenItsTimeIsOver) {
+  ManualClock clock;
+  MemoryTable table(clock);
+  (void)table.claim("k", {"r1", 5}, 60s);
+  clock.advance(59s);
+  EXPECT_EQ(table.find("k"), (Binding{"r1", 5}));
+  clock.advance(1s);
+  EXPECT_EQ(table.find("k"), std::nullopt);
+  EXPECT_EQ(table.size(), 0u);
+}
+
+TEST(MemoryTable, ProlongsALifeByAClaimAndNotByAFind) {
+  ManualClock clock;
+  MemoryTable table(clock);
+  (void)table.claim("k", {"r1", 1}, 60s);
+  clock.advance(40s);
+  EXPECT_EQ(table.claim("k", {"r2", 1}, 60s), (Binding{"r1", 1}));
+  clock.advance(40s);
+  EXPECT_TRUE(table.find("k"));
+  clock.advance(20s);
+  EXPECT_FALSE(table.find("k"));
+}
+
+TEST(MemoryTable, LetsALowEpochReplaceWhatHasExpired) {
+  ManualClock clock;
+  MemoryTable table(clock);
+  (void)table.claim("k", {"r1", 9}, 60s);
+  clock.advance(61s);
+  EXPECT_EQ(table.claim("k", {"r2", 1}, 60s), (Binding{"r2", 1}));
+}
+
+TEST(MemoryTable, DropsTheLeastRecentlyUsedWhenItIsFull) {
+  ManualClock clock;
+  MemoryTable table(clock, 3);
+  (void)table.claim("a", {"r1", 1}, 1h);
+  (void)table.claim("b", {"r1", 1}, 1h);
+  (void)table.claim("c", {"r1", 1}, 1h);
+  (void)table.find("a");
+  (void)table.claim("d", {"r1", 1}, 1h);
+  EXPECT_EQ(table.size(), 3u);
+  EXPECT_TRUE(table.find("a"));
+  EXPECT_FALSE(table.find("b"));
+  EXPECT_TRUE(table.find("c"));
+  EXPECT_TRUE(table.find("d"));
+}
+
+TEST(MemoryTable, LetsWorkersAgreeOnOneWinner) {
+  const SystemClock clock;
+  MemoryTable table(clock);
+  std::vector<Binding> winners(4);
+  std::vector<std::thread> workers;
+  for (size_t i = 0; i < winners.size(); ++i) {
+    workers.emplace_back([&, i] {
+      for (size_t k = 0; k < 200; ++k) {
+        const auto winner = table.claim(numbered("k", k), {numbered("r", i), 1}, 1h);
+        if (k == 199) winners[i] = winner;
+      }
+    });
+  }
+  for (std::thread& worker : workers)
+    worker.join();
+  for (const Binding& winner : winners)
+    EXPECT_EQ(winner, winners.front());
+  EXPECT_EQ(table.size(), 200u);
+}
+
+class AMemoryStore : public testing::Test {
+ protected:
+  ManualClock clock_;
+  MemoryTable table_{clock_};
+  Turns turns_;
+  MemoryStore store_{table_, turns_};
+};
+
+TEST_F(AMemoryStore, AnswersInALaterTurn) {
+  std::optional<Binding> winner;
+  std::optional<Binding> found;
+  Pending claim =
+      store_.claim("k", {"r1", 1}, 1h, [&](Result<Binding> binding) { winner = *binding; });
+  Pending find = store_.find("k", [&](auto binding) { found = *binding; });
+  EXPECT_EQ(winner, std::nullopt);
+  EXPECT_TRUE(claim.active());
+  turns_.run();
+  EXPECT_EQ(winner, (Binding{"r1", 1}));
+  EXPECT_EQ(found, (Binding{"r1", 1}));
+  EXPECT_FALSE(claim.active());
+  EXPECT_TRUE(store_.available());
+}
+
+TEST_F(AMemoryStore, DoesNotAnswerWhoHasGone) {
+  bool answered = false;
+  {
+    Pending find = store_.find("k", [&](auto) { answered = true; });
+  }
+  turns_.run();
+  EXPECT_FALSE(answered);
+}
+
+TEST_F(AMemoryStore, LetsAnAnswerCancelTheNextOne) {
+  bool answered = false;
+  Pending second;
+  Pending first = store_.find("a", [&](auto) { second.reset(); });
+  second = store_.find("b", [&](auto) { answered = true; });
+  turns_.run();
+  EXPECT_FALSE(answered);
+}
+
+TEST_F(AMemoryStore, LetsAnAnswerAskAgain) {
+  int answers = 0;
+  Pending again;
+  Pending first = store_.find("a", [&](auto) {
+    ++answers;
+    again = store_.find("b", [&](auto) { ++answers; });
+  });
+  turns_.run_one();
+  EXPECT_EQ(answers, 1);
+  turns_.run();
+  EXPECT_EQ(answers, 2);
+}
+
+}  // namespace
+}  // namespace usher::routing

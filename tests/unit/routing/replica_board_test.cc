@@ -1,0 +1,125 @@
+#include "routing/replica_board.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+#include <vector>
+
+#include "tests/unit/routing/fleet.h"
+
+namespace usher::routing {
+namespace {
+
+enum class Health { unknown, up, down };
+
+struct StateRow {
+  Health health;
+  bool draining;
+  bool vanished;
+  ReplicaState state;
+  bool serves_bound;
+  bool takes_new;
+};
+
+constexpr StateRow state_rows[] = {
+    {Health::unknown, false, false, ReplicaState::unknown, true, true},
+    {Health::unknown, true, false, ReplicaState::draining, true, false},
+    {Health::unknown, false, true, ReplicaState::draining, true, false},
+    {Health::up, false, false, ReplicaState::up, true, true},
+    {Health::up, true, false, ReplicaState::draining, true, false},
+    {Health::up, false, true, ReplicaState::draining, true, false},
+    {Health::up, true, true, ReplicaState::draining, true, false},
+    {Health::down, false, false, ReplicaState::down, false, false},
+    {Health::down, true, false, ReplicaState::down, false, false},
+    {Health::down, true, true, ReplicaState::down, false, false},
+};
+
+TEST(ReplicaStatus, IsWhatItsTableSays) {
+  for (const StateRow& row : state_rows) {
+    ReplicaStatus status;
+    if (row.health != Health::unknown) status.set_health(row.health == Health::up);
+    status.set_draining(row.draining);
+    status.set_vanished(row.vanished);
+    SCOPED_TRACE(testing::Message() << "row " << &row - state_rows);
+    EXPECT_EQ(status.state(), row.state);
+    EXPECT_EQ(status.serves_bound(), row.serves_bound);
+    EXPECT_EQ(status.takes_new(), row.takes_new);
+  }
+}
+
+TEST(ReplicaStatus, IsNamedAsTheStatusPageNamesIt) {
+  EXPECT_EQ(name_of(ReplicaState::unknown), "up");
+  EXPECT_EQ(name_of(ReplicaState::up), "up");
+  EXPECT_EQ(name_of(ReplicaState::down), "down");
+  EXPECT_EQ(name_of(ReplicaState::draining), "draining");
+}
+
+TEST(ReplicaStatus, GoesDownAtTheFirstRefusedConnectAndTellsOne) {
+  ReplicaStatus status;
+  EXPECT_TRUE(status.connect_refused());
+  EXPECT_EQ(status.state(), ReplicaState::down);
+  EXPECT_FALSE(status.connect_refused());
+}
+
+TEST(ReplicaStatus, GoesDownWhenAsManyConnectsFailAsFallAllows) {
+  ReplicaStatus status;
+  EXPECT_FALSE(status.connect_failed(3));
+  EXPECT_FALSE(status.connect_failed(3));
+  EXPECT_TRUE(status.serves_bound());
+  EXPECT_TRUE(status.connect_failed(3));
+  EXPECT_FALSE(status.serves_bound());
+  EXPECT_FALSE(status.connect_failed(3));
+}
+
+TEST(ReplicaStatus, ForgetsFailuresAfterASuccess) {
+  ReplicaStatus status;
+  EXPECT_FALSE(status.connect_failed(2));
+  status.connect_succeeded();
+  EXPECT_FALSE(status.connect_failed(2));
+  EXPECT_TRUE(status.serves_bound());
+}
+
+TEST(ReplicaStatus, IsNotBroughtBackByAConnectButByAHealthCheck) {
+  ReplicaStatus status;
+  status.connect_refused();
+  status.connect_succeeded();
+  EXPECT_EQ(status.state(), ReplicaState::down);
+  status.set_health(true);
+  EXPECT_EQ(status.state(), ReplicaState::up);
+}
+
+TEST(ReplicaStatus, ForgetsFailuresWhenAHealthCheckSaysUp) {
+  ReplicaStatus status;
+  EXPECT_FALSE(status.connect_failed(2));
+  status.set_health(true);
+  EXPECT_FALSE(status.connect_failed(2));
+}
+
+TEST(ReplicaBoard, KeepsOneStatusForOneId) {
+  ReplicaBoard board;
+  ReplicaStatus& first = board.status_of("a:1");
+  EXPECT_NE(&first, &board.status_of("b:1"));
+  EXPECT_EQ(&first, &board.status_of("a:1"));
+}
+
+TEST(ReplicaBoard, TellsExactlyOneOfManyThreadsThatAReplicaWentDown) {
+  ReplicaBoard board;
+  for (size_t round = 0; round < 20; ++round) {
+    std::atomic<int> told{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        ReplicaStatus& status = board.status_of(numbered("r", round));
+        if (status.connect_failed(2)) ++told;
+        status.in_flight.fetch_add(1, std::memory_order_relaxed);
+      });
+    }
+    for (std::thread& thread : threads)
+      thread.join();
+    EXPECT_EQ(told, 1);
+    EXPECT_EQ(board.status_of(numbered("r", round)).in_flight, 4u);
+  }
+}
+
+}  // namespace
+}  // namespace usher::routing

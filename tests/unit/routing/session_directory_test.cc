@@ -1,0 +1,632 @@
+#include "routing/session_directory.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/unit/routing/node.h"
+
+namespace usher::routing {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr const char* client = "AAAAAAAAAAAAAAAAAAAAAA";
+constexpr const char* client_key = "client:AAAAAAAAAAAAAAAAAAAAAA";
+constexpr const char* claimed_r2 = "claim client:AAAAAAAAAAAAAAAAAAAAAA r2 1";
+
+SessionClaim sid_only(std::string sid) { return {.sid = std::move(sid), .cookie = {}}; }
+
+class ADirectory : public testing::Test {
+ protected:
+  std::string cookie(const std::string& replica, uint64_t epoch) const {
+    return node_.cookies.seal(client, {replica, epoch});
+  }
+  SessionClaim claim(const std::string& replica, uint64_t epoch, std::string sid = {}) const {
+    return {.sid = std::move(sid), .cookie = node_.cookies.open(cookie(replica, epoch))};
+  }
+  void stored(const std::string& key, const Binding& binding) {
+    (void)table_.claim(key, binding, 1h);
+  }
+
+  ManualClock clock_;
+  MemoryTable table_{clock_};
+  Node node_{table_, clock_, 3};
+  Fleet& fleet_ = node_.fleet;
+};
+
+// --- Clients without anything
+// ----------------------------------------------------------------------
+
+TEST_F(ADirectory, PlacesANewClientAtOnceAndLeavesNothingInTheStore) {
+  std::set<std::string> clients;
+  for (int i = 0; i < 1000; ++i) {
+    node_.ask({});
+    ASSERT_TRUE(node_.answered_at_once);
+    const Home& home = *node_.home;
+    ASSERT_NE(home.replica, nullptr);
+    EXPECT_EQ(home.outcome, AffinityOutcome::fresh);
+    EXPECT_TRUE(home.set_cookie);
+    EXPECT_EQ(home.binding, (Binding{home.replica->id, 1}));
+    EXPECT_TRUE(clients.insert(home.client).second);
+  }
+  EXPECT_THAT(node_.store.log, IsEmpty());
+  EXPECT_EQ(table_.size(), 0u);
+  EXPECT_EQ(node_.directory.counters().store_calls, 0u);
+}
+
+TEST_F(ADirectory, GivesANewClientACookieThatBringsItBack) {
+  node_.ask({});
+  const Home first = *node_.home;
+  const Home second = node_.get(node_.by_cookie(node_.seal(first)));
+  EXPECT_EQ(second.replica, first.replica);
+  EXPECT_EQ(second.client, first.client);
+  EXPECT_EQ(second.outcome, AffinityOutcome::cookie);
+  EXPECT_FALSE(second.set_cookie);
+}
+
+TEST_F(ADirectory, PlacesANewClientElsewhereWhenAReplicaHasFailedIt) {
+  for (int i = 0; i < 50; ++i) {
+    node_.ask({}, fleet_.replica("r1"));
+    EXPECT_NE(node_.home->replica->id, "r1");
+  }
+}
+
+TEST_F(ADirectory, HasNoHomeToGiveWhenAllReplicasAreDown) {
+  for (const char* id : {"r1", "r2", "r3"})
+    fleet_.set_up(id, false);
+  for (const SessionClaim& asked :
+       {SessionClaim{}, sid_only("s"), claim("r1", 1), claim("r1", 1, "s")}) {
+    const Home home = node_.get(asked);
+    EXPECT_EQ(home.replica, nullptr);
+    EXPECT_EQ(home.outcome, AffinityOutcome::none);
+    EXPECT_FALSE(home.set_cookie);
+  }
+  EXPECT_EQ(table_.size(), 0u);
+}
+
+// --- Clients with a cookie
+// -------------------------------------------------------------------------
+
+TEST_F(ADirectory, AsksTheStoreOncePerClientAndMinute) {
+  for (int second = 0; second < 60; ++second) {
+    EXPECT_EQ(node_.get(claim("r2", 1)).replica, fleet_.replica("r2"));
+    EXPECT_EQ(node_.answered_at_once, second > 0);
+    clock_.advance(1s);
+  }
+  EXPECT_THAT(node_.store.log, ElementsAre(claimed_r2));
+  EXPECT_EQ(node_.store.last_ttl, 24h);
+  EXPECT_EQ(node_.directory.counters().cache_hits, 59u);
+  EXPECT_EQ(node_.get(claim("r2", 1)).replica, fleet_.replica("r2"));
+  EXPECT_FALSE(node_.answered_at_once);
+  EXPECT_EQ(node_.store.log.size(), 2u) << "the minute is over: its life is prolonged";
+}
+
+TEST_F(ADirectory, KeepsAClientAtItsHomeWhileThatDrains) {
+  fleet_.status("r2").set_draining(true);
+  const Home home = node_.get(claim("r2", 1));
+  EXPECT_EQ(home.replica, fleet_.replica("r2"));
+  EXPECT_EQ(home.outcome, AffinityOutcome::cookie);
+}
+
+TEST_F(ADirectory, MovesAClientOnceWhenItsReplicaIsDown) {
+  fleet_.set_up("r2", false);
+  const Home moved = node_.get(claim("r2", 1));
+  EXPECT_EQ(moved.replica, Placement::pick_by_key(fleet_.upstream, client));
+  EXPECT_EQ(moved.outcome, AffinityOutcome::rebound);
+  EXPECT_TRUE(moved.set_cookie);
+  EXPECT_EQ(moved.binding, (Binding{moved.replica->id, 2}));
+  EXPECT_EQ(table_.find(client_key), moved.binding);
+  EXPECT_EQ(node_.directory.counters().rebound, 1u);
+
+  fleet_.set_up("r2", true);
+  for (const auto& asked : {node_.by_cookie(node_.seal(moved)), claim("r2", 1)}) {
+    const Home stays = node_.get(asked);
+    EXPECT_EQ(stays.replica, moved.replica) << "it must not flap back";
+    EXPECT_EQ(stays.binding, moved.binding);
+  }
+}
+
+TEST_F(ADirectory, MovesAClientWhoseHomeDiesWhileItIsCached) {
+  (void)node_.get(claim("r2", 1));
+  fleet_.set_up("r2", false);
+  const Home moved = node_.get(claim("r2", 1));
+  EXPECT_EQ(moved.outcome, AffinityOutcome::rebound);
+  EXPECT_EQ(moved.binding.epoch, 2u);
+  EXPECT_EQ(table_.find(client_key), moved.binding);
+}
+
+TEST_F(ADirectory, MovesAClientWhoseReplicaIsGone) {
+  fleet_.remove("r2");
+  const Home moved = node_.get(claim("r2", 4));
+  EXPECT_EQ(moved.outcome, AffinityOutcome::rebound);
+  EXPECT_EQ(moved.binding.epoch, 5u);
+}
+
+TEST_F(ADirectory, MovesAClientWhoseHomeHasJustFailedIt) {
+  (void)node_.get(claim("r2", 1));
+  const Home moved = node_.get(claim("r2", 1), fleet_.replica("r2"));
+  EXPECT_NE(moved.replica, fleet_.replica("r2"));
+  EXPECT_EQ(moved.binding.epoch, 2u);
+  EXPECT_EQ(node_.get(claim("r2", 1)).replica, moved.replica);
+}
+
+TEST_F(ADirectory, StaysWithAReplicaThatFailedWhenItIsTheLastOne) {
+  fleet_.set_up("r1", false);
+  fleet_.set_up("r3", false);
+  const Home home = node_.get(claim("r2", 1), fleet_.replica("r2"));
+  EXPECT_EQ(home.replica, fleet_.replica("r2"));
+  EXPECT_EQ(home.binding.epoch, 1u);
+  EXPECT_EQ(home.outcome, AffinityOutcome::cookie);
+}
+
+TEST_F(ADirectory, FollowsTheStoreWhenAnotherNodeHasMovedTheClient) {
+  stored(client_key, {"r3", 2});
+  const Home home = node_.get(claim("r2", 1));
+  EXPECT_EQ(home.replica, fleet_.replica("r3"));
+  EXPECT_EQ(home.outcome, AffinityOutcome::rebound);
+  EXPECT_TRUE(home.set_cookie);
+  EXPECT_EQ(home.binding, (Binding{"r3", 2}));
+}
+
+TEST_F(ADirectory, AsksAgainWhenACookieKnowsBetterThanTheCache) {
+  (void)node_.get(claim("r2", 1));
+  stored(client_key, {"r3", 2});
+  EXPECT_EQ(node_.get(claim("r2", 1)).replica, fleet_.replica("r2")) << "cached for a minute";
+  EXPECT_EQ(node_.get(claim("r3", 2)).replica, fleet_.replica("r3"));
+  EXPECT_EQ(node_.get(claim("r2", 1)).replica, fleet_.replica("r3"));
+  EXPECT_TRUE(node_.home->set_cookie);
+}
+
+TEST_F(ADirectory, MovesOnWhenTheWinnersReplicaIsDownTooForThisNode) {
+  stored(client_key, {"r3", 7});
+  fleet_.set_up("r2", false);
+  fleet_.set_up("r3", false);
+  const Home home = node_.get(claim("r2", 1));
+  EXPECT_EQ(home.replica, fleet_.replica("r1"));
+  EXPECT_EQ(home.binding, (Binding{"r1", 8}));
+  EXPECT_EQ(table_.find(client_key), (Binding{"r1", 8}));
+}
+
+TEST_F(ADirectory, SendsOneQuestionForManyRequestsOfOneClient) {
+  std::vector<Pending> pendings;
+  std::vector<std::string> homes;
+  for (int i = 0; i < 6; ++i) {
+    pendings.push_back(node_.directory.find(claim("r2", 1), fleet_.upstream, node_.cookies, nullptr,
+                                            [&](Home home) { homes.push_back(home.replica->id); }));
+  }
+  EXPECT_EQ(node_.store.log.size(), 1u);
+  pendings[3].reset();
+  node_.store.answer();
+  EXPECT_THAT(homes, ElementsAre("r2", "r2", "r2", "r2", "r2"));
+}
+
+TEST_F(ADirectory, KeepsTheHigherEpochOfTwoCookiesThatAskAtOnce) {
+  Home older;
+  Home newer;
+  Pending first = node_.directory.find(claim("r2", 1), fleet_.upstream, node_.cookies, nullptr,
+                                       [&](Home home) { older = home; });
+  Pending second = node_.directory.find(claim("r3", 2), fleet_.upstream, node_.cookies, nullptr,
+                                        [&](Home home) { newer = home; });
+  node_.store.answer();
+  EXPECT_EQ(newer.replica, fleet_.replica("r3"));
+  EXPECT_FALSE(newer.set_cookie);
+  EXPECT_EQ(table_.find(client_key), (Binding{"r3", 2}));
+}
+
+TEST_F(ADirectory, LetsAnAnswerDropTheOthersThatWaitForIt) {
+  std::vector<Pending> pendings(4);
+  int answers = 0;
+  for (Pending& pending : pendings) {
+    pending =
+        node_.directory.find(claim("r2", 1), fleet_.upstream, node_.cookies, nullptr, [&](Home) {
+          ++answers;
+          pendings.clear();
+        });
+  }
+  node_.store.answer();
+  EXPECT_EQ(answers, 1);
+}
+
+TEST_F(ADirectory, DoesNotAnswerWhoHasGoneInAnyRound) {
+  for (size_t rounds = 0; rounds < 3; ++rounds) {
+    ManualClock clock;
+    MemoryTable table(clock);
+    Node node(table, clock, 3);
+    (void)table.claim("sid:s", {"r1", 1}, 1h);
+    (void)table.claim(client_key, {"r1", 9}, 1h);
+    node.fleet.set_up("r1", false);
+    node.ask({.sid = "s", .cookie = node.cookies.open(cookie("r1", 1))});
+    for (size_t i = 0; i < rounds; ++i)
+      node.store.answer_one();
+    EXPECT_FALSE(node.home);
+    node.pending.reset();
+    node.store.answer();
+    EXPECT_FALSE(node.home) << rounds;
+  }
+}
+
+TEST_F(ADirectory, MayBeDestroyedWhileItWaits) {
+  Pending find;
+  Pending learn;
+  {
+    Placement placement(1);
+    SessionDirectory directory(node_.store, clock_, node_.settings, placement);
+    find = directory.find(claim("r2", 1, "s"), fleet_.upstream, node_.cookies, nullptr,
+                          [](Home) { FAIL(); });
+    learn = directory.learn_sid("s", *fleet_.replica("r1"), [] { FAIL(); });
+  }
+  EXPECT_FALSE(find.active());
+  EXPECT_FALSE(learn.active());
+  node_.store.answer();
+}
+
+TEST_F(ADirectory, GivesANewCookieWhenTheSecretIsOnItsWayOut) {
+  const AffinityCookies rotated(&tls::hmac_sha256, {{"new", "secret"}});
+  Home home;
+  Pending pending =
+      node_.directory.find({.sid = {}, .cookie = rotated.open(cookie("r2", 1))}, fleet_.upstream,
+                           rotated, nullptr, [&](Home found) { home = found; });
+  node_.store.answer();
+  EXPECT_EQ(home.outcome, AffinityOutcome::cookie);
+  EXPECT_TRUE(home.set_cookie);
+  EXPECT_EQ(home.binding, (Binding{"r2", 1}));
+}
+
+TEST_F(ADirectory, CountsTheClientsThatLiveAtAReplica) {
+  for (int i = 0; i < 30; ++i) {
+    node_.ask({});
+    (void)node_.get(node_.by_cookie(node_.seal(*node_.home)));
+  }
+  const auto sessions = [&](const char* id) { return fleet_.status(id).sessions.load(); };
+  EXPECT_EQ(sessions("r1") + sessions("r2") + sessions("r3"), 30u);
+  const auto at_r2 = sessions("r2");
+  (void)node_.get(claim("r2", 1));
+  EXPECT_EQ(sessions("r2"), at_r2 + 1);
+  fleet_.set_up("r2", false);
+  (void)node_.get(claim("r2", 1));
+  EXPECT_EQ(sessions("r2"), at_r2);
+  EXPECT_EQ(sessions("r1") + sessions("r2") + sessions("r3"), 31u);
+}
+
+// --- Sessions of Engine.IO
+// -------------------------------------------------------------------------
+
+TEST_F(ADirectory, SendsASidToTheReplicaThatIssuedItThroughAnyNode) {
+  Node other(table_, clock_, 3);
+  bool kept = false;
+  Pending learning = node_.directory.learn_sid("s1", *fleet_.replica("r3"), [&] { kept = true; });
+  EXPECT_FALSE(kept);
+  node_.store.answer();
+  EXPECT_TRUE(kept);
+  EXPECT_EQ(node_.store.last_ttl, 10min);
+
+  node_.ask(sid_only("s1"));
+  EXPECT_TRUE(node_.answered_at_once);
+  EXPECT_EQ(node_.home->replica, fleet_.replica("r3"));
+  EXPECT_EQ(node_.home->outcome, AffinityOutcome::sid);
+  const Home home = other.get(sid_only("s1"));
+  EXPECT_EQ(home.replica, other.fleet.replica("r3"));
+  EXPECT_THAT(other.store.log, ElementsAre("find sid:s1"));
+}
+
+TEST_F(ADirectory, GivesACookieThatNamesTheSidsReplicaToWhoHasNone) {
+  stored("sid:s1", {"r3", 1});
+  const Home home = node_.get(sid_only("s1"));
+  EXPECT_TRUE(home.set_cookie);
+  EXPECT_EQ(home.binding, (Binding{"r3", 1}));
+  const Home next = node_.get(node_.by_cookie(node_.seal(home)));
+  EXPECT_EQ(next.replica, fleet_.replica("r3"));
+}
+
+TEST_F(ADirectory, PrefersTheSidToTheCookieAndLeavesTheCookieAlone) {
+  stored("sid:s1", {"r3", 1});
+  const Home home = node_.get(claim("r1", 1, "s1"));
+  EXPECT_EQ(home.replica, fleet_.replica("r3"));
+  EXPECT_EQ(home.outcome, AffinityOutcome::sid);
+  EXPECT_FALSE(home.set_cookie);
+  EXPECT_EQ(home.client, client);
+}
+
+TEST_F(ADirectory, FallsBackToTheCookieForAnUnknownSid) {
+  const Home home = node_.get(claim("r2", 1, "unknown"));
+  EXPECT_EQ(home.replica, fleet_.replica("r2"));
+  EXPECT_EQ(home.outcome, AffinityOutcome::cookie);
+  EXPECT_THAT(node_.store.log, ElementsAre("find sid:unknown", claimed_r2));
+}
+
+TEST_F(ADirectory, FallsBackToTheCookieWhenTheSidsReplicaIsDown) {
+  stored("sid:s1", {"r3", 1});
+  fleet_.set_up("r3", false);
+  EXPECT_EQ(node_.get(claim("r2", 1, "s1")).replica, fleet_.replica("r2"));
+  EXPECT_EQ(node_.get(claim("r2", 1, "s1")).replica, fleet_.replica("r2"));
+  EXPECT_TRUE(node_.answered_at_once) << "both the sid and the client are known by now";
+}
+
+TEST_F(ADirectory, PlacesAnUnknownSidWithoutCookieWhereEveryNodeWould) {
+  Node other(table_, clock_, 3);
+  for (size_t i = 0; i < 50; ++i) {
+    const std::string sid = numbered("s", i);
+    EXPECT_EQ(node_.get(sid_only(sid)).replica->id, other.get(sid_only(sid)).replica->id);
+    EXPECT_EQ(node_.home->outcome, AffinityOutcome::fresh);
+  }
+  EXPECT_EQ(table_.size(), 0u);
+}
+
+TEST_F(ADirectory, ProlongsTheLifeOfASidOnceAMinute) {
+  stored("sid:s1", {"r3", 1});
+  (void)node_.get(sid_only("s1"));
+  for (int i = 0; i < 30 * 60; i += 5) {
+    clock_.advance(5s);
+    ASSERT_EQ(node_.get(sid_only("s1")).replica, fleet_.replica("r3"));
+  }
+  EXPECT_EQ(node_.store.log.front(), "find sid:s1");
+  EXPECT_EQ(node_.store.log.back(), "claim sid:s1 r3 1");
+  EXPECT_EQ(node_.store.log.size(), 31u);
+}
+
+TEST_F(ADirectory, TakesNoMoreOfASidThanAReplicaWouldIssue) {
+  const std::string endless(100'000, 's');
+  (void)node_.get(sid_only(endless));
+  ASSERT_EQ(node_.store.log.size(), 1u);
+  EXPECT_LT(node_.store.log[0].size(), 200u);
+  Pending learning = node_.directory.learn_sid(endless, *fleet_.replica("r2"), [] {});
+  node_.store.answer();
+  EXPECT_EQ(node_.get(sid_only(endless)).replica, fleet_.replica("r2"));
+}
+
+TEST_F(ADirectory, TellsTheHandshakeWhenTheStoreCannotHaveTheSid) {
+  node_.store.failing = true;
+  bool kept = false;
+  Pending learning = node_.directory.learn_sid("s1", *fleet_.replica("r3"), [&] { kept = true; });
+  node_.store.answer();
+  EXPECT_TRUE(kept);
+  node_.store.up = false;
+  node_.ask(sid_only("s1"));
+  EXPECT_EQ(node_.home->replica, fleet_.replica("r3")) << "this node knows it all the same";
+
+  node_.store.up = true;
+  node_.store.failing = false;
+  (void)node_.get(sid_only("s1"));
+  EXPECT_EQ(table_.find("sid:s1"), (Binding{"r3", 1})) << "and tells the store when it is back";
+}
+
+TEST_F(ADirectory, StopsWaitingForASidThatNobodyWaitsFor) {
+  bool kept = false;
+  {
+    Pending learning = node_.directory.learn_sid("s1", *fleet_.replica("r3"), [&] { kept = true; });
+  }
+  node_.store.answer();
+  EXPECT_FALSE(kept);
+  EXPECT_EQ(table_.find("sid:s1"), (Binding{"r3", 1}));
+}
+
+// --- The store is away
+// -----------------------------------------------------------------------------
+
+class ADirectoryAlone : public ADirectory {
+ protected:
+  void SetUp() override { node_.store.failing = true; }
+};
+
+TEST_F(ADirectoryAlone, BelievesTheCookieWhenTheStoreFails) {
+  const Home home = node_.get(claim("r2", 3));
+  EXPECT_EQ(home.replica, fleet_.replica("r2"));
+  EXPECT_EQ(home.outcome, AffinityOutcome::cookie);
+  EXPECT_FALSE(home.set_cookie);
+  EXPECT_EQ(node_.directory.counters().store_failures, 1u);
+}
+
+TEST_F(ADirectoryAlone, AnswersAtOnceWhenTheStoreIsKnownToBeDown) {
+  node_.store.up = false;
+  for (const SessionClaim& asked :
+       {SessionClaim{}, sid_only("s"), claim("r2", 1), claim("r2", 1, "s")}) {
+    node_.ask(asked);
+    EXPECT_TRUE(node_.answered_at_once);
+    EXPECT_NE(node_.home->replica, nullptr);
+  }
+  EXPECT_THAT(node_.store.log, IsEmpty());
+}
+
+TEST_F(ADirectoryAlone, MovesAClientWhereEveryNodeWould) {
+  Node other(table_, clock_, 3);
+  for (Node* node : {&node_, &other}) {
+    node->store.failing = true;
+    node->fleet.set_up("r2", false);
+  }
+  for (int i = 0; i < 50; ++i) {
+    const std::string sealed = node_.cookies.seal(AffinityCookies::new_client_id(), {"r2", 1});
+    const Home here = node_.get(node_.by_cookie(sealed));
+    const Home there = other.get(other.by_cookie(sealed));
+    EXPECT_EQ(here.replica->id, there.replica->id);
+    EXPECT_EQ(here.binding, there.binding);
+    EXPECT_EQ(here.outcome, AffinityOutcome::rebound);
+    EXPECT_TRUE(here.set_cookie);
+  }
+}
+
+TEST_F(ADirectoryAlone, DoesNotFlapBackWhenTheReplicaReturns) {
+  node_.store.up = false;
+  fleet_.set_up("r2", false);
+  const Home moved = node_.get(claim("r2", 1));
+  fleet_.set_up("r2", true);
+  EXPECT_EQ(node_.get(claim("r2", 1)).replica, moved.replica);
+  EXPECT_TRUE(node_.home->set_cookie);
+}
+
+TEST_F(ADirectoryAlone, TellsTheStoreWhenItIsBack) {
+  node_.store.up = false;
+  fleet_.set_up("r2", false);
+  const Home moved = node_.get(claim("r2", 1));
+  node_.store.up = true;
+  node_.store.failing = false;
+  EXPECT_EQ(node_.get(claim("r2", 1)).replica, moved.replica);
+  EXPECT_EQ(table_.find(client_key), moved.binding);
+}
+
+TEST_F(ADirectoryAlone, FollowsTheCookieThatAnotherNodeHasRenewedMeanwhile) {
+  node_.store.up = false;
+  EXPECT_EQ(node_.get(claim("r1", 1)).replica, fleet_.replica("r1"));
+  EXPECT_EQ(node_.get(claim("r3", 2)).replica, fleet_.replica("r3"));
+  EXPECT_EQ(node_.get(claim("r2", 2)).replica, fleet_.replica("r2")) << "of equals the cookie's";
+  EXPECT_EQ(node_.get(claim("r1", 1)).replica, fleet_.replica("r2")) << "the lower one is old";
+}
+
+TEST_F(ADirectoryAlone, BelievesWhatTheStoreOnceSaidBeforeACookieOfTheSameEpoch) {
+  node_.store.failing = false;
+  stored(client_key, {"r3", 2});
+  (void)node_.get(claim("r3", 2));
+  node_.store.up = false;
+  EXPECT_EQ(node_.get(claim("r1", 2)).replica, fleet_.replica("r3"));
+}
+
+TEST_F(ADirectoryAlone, ServesCachedClientsBeyondTheirMinute) {
+  node_.store.failing = false;
+  (void)node_.get(claim("r2", 1));
+  stored("sid:s1", {"r3", 1});
+  (void)node_.get(sid_only("s1"));
+  clock_.advance(10min);
+  node_.store.up = false;
+  EXPECT_EQ(node_.get(claim("r2", 1)).replica, fleet_.replica("r2"));
+  EXPECT_EQ(node_.get(sid_only("s1")).replica, fleet_.replica("r3"));
+  EXPECT_TRUE(node_.answered_at_once);
+}
+
+TEST_F(ADirectoryAlone, ServesACachedSidWhenTheStoreFailsToConfirmIt) {
+  node_.store.failing = false;
+  stored("sid:s1", {"r3", 1});
+  (void)node_.get(sid_only("s1"));
+  clock_.advance(2min);
+  node_.store.failing = true;
+  EXPECT_EQ(node_.get(sid_only("s1")).replica, fleet_.replica("r3"));
+  EXPECT_FALSE(node_.answered_at_once);
+}
+
+TEST_F(ADirectoryAlone, PlacesNewClientsByTheirKey) {
+  node_.store.up = false;
+  for (int i = 0; i < 20; ++i) {
+    node_.ask({});
+    EXPECT_EQ(node_.home->replica, Placement::pick_by_key(fleet_.upstream, node_.home->client));
+  }
+}
+
+TEST_F(ADirectory, WaitsForOneSlowAnswerAndNotForThree) {
+  stored(client_key, {"r3", 7});
+  fleet_.set_up("r3", false);
+  node_.ask(claim("r2", 1, "unknown"));
+  clock_.advance(200ms);
+  node_.store.answer_one();
+  ASSERT_TRUE(node_.home) << "after a slow answer for the sid it decides alone about the client";
+  EXPECT_EQ(node_.home->replica, fleet_.replica("r2"));
+
+  Node slow(table_, clock_, 3);
+  slow.fleet.set_up("r3", false);
+  slow.ask(claim("r2", 1));
+  clock_.advance(200ms);
+  slow.store.answer_one();
+  ASSERT_TRUE(slow.home);
+  EXPECT_EQ(slow.home->binding.epoch, 8u) << "what the slow answer said counts";
+}
+
+TEST_F(ADirectory, BoundsWhatItRemembers) {
+  node_.store.up = false;
+  for (size_t i = 0; i < 70'000; ++i) {
+    CookieContent content;
+    content.client = numbered("c", i);
+    node_.ask({.sid = {}, .cookie = content});
+  }
+  uint64_t sessions = 0;
+  for (const char* id : {"r1", "r2", "r3"})
+    sessions += fleet_.status(id).sessions;
+  EXPECT_EQ(sessions, 65'536u);
+}
+
+TEST_F(ADirectory, ForgetsIdleClientsWhenOthersCome) {
+  (void)node_.get(claim("r2", 1));
+  EXPECT_EQ(fleet_.status("r2").sessions, 1u);
+  clock_.advance(25h);
+  node_.ask({});
+  (void)node_.get(node_.by_cookie(node_.seal(*node_.home)));
+  EXPECT_EQ(fleet_.status("r2").sessions, 0u);
+}
+
+TEST(AffinityOutcome, IsNamedAsInTheAccessLog) {
+  EXPECT_EQ(name_of(AffinityOutcome::none), "none");
+  EXPECT_EQ(name_of(AffinityOutcome::fresh), "new");
+  EXPECT_EQ(name_of(AffinityOutcome::cookie), "cookie");
+  EXPECT_EQ(name_of(AffinityOutcome::sid), "sid");
+  EXPECT_EQ(name_of(AffinityOutcome::rebound), "rebound");
+}
+
+// --- Two nodes
+// -------------------------------------------------------------------------------------
+
+TEST(TwoNodes, AgreeOnOneNewHomeForEveryClientOfALostReplica) {
+  ManualClock clock;
+  MemoryTable table(clock);
+  Node a(table, clock, 3);
+  Node b(table, clock, 3);
+  // b has not yet seen that r3 is down; a has.
+  for (Node* node : {&a, &b})
+    node->fleet.set_up("r1", false);
+  a.fleet.set_up("r3", false);
+  std::map<std::string, Home> at_a;
+  std::map<std::string, Home> at_b;
+  std::vector<Pending> pendings;
+  for (int i = 0; i < 200; ++i) {
+    const std::string sealed = a.cookies.seal(AffinityCookies::new_client_id(), {"r1", 1});
+    const auto ask = [&](Node& node, std::map<std::string, Home>& homes) {
+      pendings.push_back(node.directory.find(node.by_cookie(sealed), node.fleet.upstream,
+                                             node.cookies, nullptr,
+                                             [&](Home home) { homes[home.client] = home; }));
+    };
+    if (i % 2 == 0) {
+      ask(a, at_a);
+      ask(b, at_b);
+    } else {
+      ask(b, at_b);
+      ask(a, at_a);
+    }
+  }
+  b.store.answer();
+  a.store.answer();
+  // Those whom b had sent to r3 were moved again by a; b follows within a minute or with the
+  // cookie.
+  int moved_again = 0;
+  for (const auto& [id, home] : at_a) {
+    EXPECT_EQ(home.binding, table.find(std::string("client:").append(id)));
+    const Home& there = at_b[id];
+    if (there.binding == home.binding) continue;
+    ++moved_again;
+    EXPECT_EQ(there.replica->id, "r3");
+    EXPECT_EQ(b.get(b.by_cookie(a.seal(home))).binding, home.binding);
+  }
+  EXPECT_GT(moved_again, 0);
+}
+
+TEST(TwoNodes, SpreadTheClientsOfALostReplicaEvenly) {
+  ManualClock clock;
+  MemoryTable table(clock);
+  Node a(table, clock, 4);
+  Node b(table, clock, 4);
+  std::map<std::string, int> shares;
+  for (Node* node : {&a, &b})
+    node->fleet.set_up("r2", false);
+  for (int i = 0; i < 3000; ++i) {
+    const std::string sealed = a.cookies.seal(AffinityCookies::new_client_id(), {"r2", 1});
+    Node& node = i % 2 == 0 ? a : b;
+    ++shares[node.get(node.by_cookie(sealed)).replica->id];
+  }
+  ASSERT_EQ(shares.size(), 3u);
+  int most = 0;
+  for (const auto& [id, share] : shares)
+    most = std::max(most, share);
+  RecordProperty("largest_share", most);
+  EXPECT_LE(most, 1250);
+}
+
+}  // namespace
+}  // namespace usher::routing
