@@ -1,0 +1,275 @@
+#include "protocol/server_codec.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "protocol/http1_parser.h"
+
+namespace usher::protocol {
+namespace {
+
+// A client's octets, and the codec that reads them.
+class Connection final {
+ public:
+  explicit Connection(std::string text, HeadLimits limits = {})
+      : text_(std::move(text)), input_(text_), codec_(make_http1_server_codec(limits)) {}
+
+  ServerCodec& codec() { return *codec_; }
+  size_t left() const { return input_.size(); }
+
+  // "request 1", "data 1 hello", "end 1", "-" for need_more, "error bad_request 1".
+  std::string next() {
+    auto event = codec_->next(input_);
+    if (!event) {
+      return "error " + std::string(name_of(event.error().code)) + " " +
+             std::to_string(codec_->error_stream());
+    }
+    const std::string stream = std::to_string(event->stream);
+    switch (event->kind) {
+      case ServerEventKind::need_more: return "-";
+      case ServerEventKind::request: return "request " + stream;
+      case ServerEventKind::data:
+        return "data " + stream + " " + std::string(event->data.begin(), event->data.end());
+      case ServerEventKind::end: return "end " + stream;
+    }
+    return "?";
+  }
+
+  std::string answer(uint16_t status, BodyFraming body, std::string_view text = {},
+                     bool close = false) {
+    ResponseHead head;
+    head.status = status;
+    head.reason = "R";
+    head.body = body;
+    return answer(head, text, close);
+  }
+
+  std::string answer(const ResponseHead& head, std::string_view text, bool close = false) {
+    std::string out;
+    codec_->write_head(1, head, close, out);
+    while (!text.empty()) {
+      const auto frame = codec_->frame(1, text.size());
+      if (frame.take == 0) break;
+      out.append(frame.prefix).append(text.substr(0, frame.take)).append(frame.suffix);
+      text.remove_prefix(frame.take);
+    }
+    codec_->write_end(1, {}, out);
+    return out;
+  }
+
+ private:
+  std::string text_;
+  std::span<const char> input_;
+  std::unique_ptr<ServerCodec> codec_;
+};
+
+const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+const std::string get10 = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+constexpr BodyFraming none{}, five{BodyKind::length, 5}, chunked{BodyKind::chunked, 0},
+    until_close{BodyKind::until_close, 0};
+
+TEST(Http1ServerCodec, HoldsThePipelineUntilARequestIsAnswered) {
+  Connection connection(get + get);
+  EXPECT_TRUE(connection.codec().idle());
+  EXPECT_EQ(connection.next(), "request 1");
+  EXPECT_FALSE(connection.codec().idle());
+  EXPECT_EQ(connection.codec().take_request(1).authority, "a");
+  EXPECT_EQ(connection.next(), "end 1");
+  EXPECT_EQ(connection.next(), "-");
+  EXPECT_EQ(connection.left(), get.size());
+  EXPECT_FALSE(connection.codec().reusable());
+  EXPECT_EQ(connection.answer(200, five, "hello"),
+            "HTTP/1.1 200 R\r\nContent-Length: 5\r\n\r\nhello");
+  EXPECT_TRUE(connection.codec().reusable());
+  EXPECT_EQ(connection.next(), "request 2");
+  EXPECT_EQ(connection.next(), "end 2");
+  EXPECT_EQ(connection.answer(204, none), "HTTP/1.1 204 R\r\n\r\n");
+  EXPECT_EQ(connection.next(), "-");
+  EXPECT_TRUE(connection.codec().idle());
+  EXPECT_EQ(connection.codec().name(), "h1");
+}
+
+TEST(Http1ServerCodec, IsNotIdleOnceARequestBegins) {
+  Connection connection("GE");
+  EXPECT_EQ(connection.next(), "-");
+  EXPECT_FALSE(connection.codec().idle());
+}
+
+TEST(Http1ServerCodec, ReadsOnWhenTheAnswerComesFirst) {
+  Connection connection("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" + get);
+  EXPECT_EQ(connection.next(), "request 1");
+  EXPECT_EQ(connection.answer(413, none, {}), "HTTP/1.1 413 R\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_FALSE(connection.codec().reusable());
+  EXPECT_EQ(connection.next(), "data 1 hello");
+  EXPECT_EQ(connection.next(), "end 1");
+  EXPECT_TRUE(connection.codec().reusable());
+  EXPECT_EQ(connection.next(), "request 2");
+}
+
+TEST(Http1ServerCodec, ReadsTheRestOfAnUploadThatWasAnsweredWithClose) {
+  Connection connection("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" + get);
+  EXPECT_EQ(connection.next(), "request 1");
+  EXPECT_EQ(connection.answer(413, none, {}, true),
+            "HTTP/1.1 413 R\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(connection.next(), "data 1 hello");
+  EXPECT_EQ(connection.next(), "end 1");
+  EXPECT_FALSE(connection.codec().reusable());
+  EXPECT_EQ(connection.next(), "-") << "no request after a close";
+  EXPECT_EQ(connection.left(), get.size());
+}
+
+TEST(Http1ServerCodec, FramesAsTheClientUnderstands) {
+  {
+    Connection connection(get);
+    connection.next(), connection.next();
+    EXPECT_EQ(connection.answer(200, until_close, "hello"),
+              "HTTP/1.1 200 R\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+    EXPECT_TRUE(connection.codec().reusable());
+  }
+  for (const auto body : {chunked, until_close}) {
+    Connection connection(get10);
+    connection.next(), connection.next();
+    EXPECT_EQ(connection.answer(200, body, "hello"),
+              "HTTP/1.1 200 R\r\nConnection: close\r\n\r\nhello");
+    EXPECT_FALSE(connection.codec().reusable());
+  }
+  {
+    Connection connection(get10);
+    connection.next(), connection.next();
+    EXPECT_EQ(connection.answer(200, five, "hello"),
+              "HTTP/1.1 200 R\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhello");
+    EXPECT_TRUE(connection.codec().reusable());
+  }
+  {
+    Connection connection("GET / HTTP/1.0\r\n\r\n");
+    connection.next(), connection.next();
+    EXPECT_EQ(connection.answer(200, five, "hello"),
+              "HTTP/1.1 200 R\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
+    EXPECT_FALSE(connection.codec().reusable());
+  }
+  {
+    Connection connection("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    connection.next(), connection.next();
+    EXPECT_EQ(connection.answer(200, five, "hello"),
+              "HTTP/1.1 200 R\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
+    EXPECT_FALSE(connection.codec().reusable());
+  }
+}
+
+TEST(Http1ServerCodec, SendsNoBodyInAnswerToHead) {
+  for (const auto body : {none, chunked, until_close}) {
+    Connection connection("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+    connection.next(), connection.next();
+    const auto out = connection.answer(200, body);
+    EXPECT_TRUE(out.ends_with("\r\n\r\n"));
+    EXPECT_EQ(out.find("\r\n\r\n"), out.size() - 4) << out;
+    EXPECT_EQ(out.find("Content-Length"), std::string::npos);
+    EXPECT_TRUE(connection.codec().reusable());
+  }
+  Connection connection("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n");
+  connection.next(), connection.next();
+  ResponseHead head;
+  head.status = 200;
+  head.announced_length = 9;
+  EXPECT_EQ(connection.answer(head, {}), "HTTP/1.1 200 \r\nContent-Length: 9\r\n\r\n");
+}
+
+TEST(Http1ServerCodec, PassesInterimResponsesToClientsThatKnowThem) {
+  ResponseHead head;
+  head.status = 100;
+  head.reason = "Continue";
+  for (const auto& [request, text] :
+       {std::pair(get, "HTTP/1.1 100 Continue\r\n\r\n"), std::pair(get10, "")}) {
+    Connection connection(request);
+    connection.next();
+    std::string out;
+    connection.codec().write_head(1, head, false, out);
+    EXPECT_EQ(out, text);
+    EXPECT_FALSE(connection.codec().reusable());
+    EXPECT_NE(connection.answer(200, five, "hello"), "");
+  }
+}
+
+TEST(Http1ServerCodec, LeavesWhatFollowsAHandshakeAlone) {
+  const std::string handshake =
+      "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+  Connection connection(handshake + "\x81\x80mask");
+  EXPECT_EQ(connection.next(), "request 1");
+  EXPECT_TRUE(connection.codec().take_request(1).wants_websocket);
+  EXPECT_EQ(connection.next(), "end 1");
+  EXPECT_EQ(connection.next(), "-");
+  ResponseHead head;
+  head.status = 101;
+  head.reason = "Switching Protocols";
+  std::string out;
+  connection.codec().write_head(1, head, false, out);
+  EXPECT_EQ(
+      out, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  EXPECT_EQ(connection.left(), 6u);
+}
+
+TEST(Http1ServerCodec, AnswersABrokenRequestAndCloses) {
+  Connection connection(get + "BROKEN\r\n\r\n");
+  EXPECT_EQ(connection.next(), "request 1");
+  EXPECT_EQ(connection.next(), "end 1");
+  connection.answer(204, none);
+  EXPECT_EQ(connection.next(), "error bad_request 2");
+  EXPECT_FALSE(connection.codec().reusable());
+  EXPECT_EQ(connection.next(), "-");
+  EXPECT_EQ(connection.answer(400, five, "wrong"),
+            "HTTP/1.1 400 R\r\nContent-Length: 5\r\nConnection: close\r\n\r\nwrong");
+  EXPECT_FALSE(connection.codec().reusable());
+}
+
+TEST(Http1ServerCodec, NamesTheStreamWhoseBodyBroke) {
+  Connection connection("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n");
+  EXPECT_EQ(connection.next(), "request 1");
+  EXPECT_EQ(connection.next(), "error bad_request 1");
+}
+
+TEST(Http1ServerCodec, DoesNotKeepAConnectionWhoseBodyCameOutShort) {
+  Connection connection(get);
+  connection.next(), connection.next();
+  connection.answer(200, five, "hel");
+  EXPECT_FALSE(connection.codec().reusable());
+}
+
+TEST(Http1ServerCodec, NeverWritesMoreThanItSaid) {
+  Connection connection(get);
+  connection.next(), connection.next();
+  EXPECT_TRUE(connection.answer(200, five, "hello, world").ends_with("\r\n\r\nhello"));
+}
+
+TEST(Http1ServerCodec, EndsNoChunkedBodyWithAnEmptyPiece) {
+  Connection connection(get);
+  connection.next(), connection.next();
+  ResponseHead head;
+  head.status = 200;
+  head.body = chunked;
+  std::string out;
+  connection.codec().write_head(1, head, false, out);
+  const auto frame = connection.codec().frame(1, 0);
+  EXPECT_TRUE(frame.prefix.empty() && frame.suffix.empty() && frame.take == 0);
+}
+
+TEST(Http1ServerCodec, PassesTrailersBothWays) {
+  Connection connection(
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n\r\n");
+  EXPECT_EQ(connection.next(), "request 1");
+  EXPECT_EQ(connection.next(), "end 1");
+  const auto trailers = connection.codec().take_trailers(1);
+  EXPECT_EQ(trailers.get("a"), "b");
+  ResponseHead head;
+  head.status = 200;
+  head.body = chunked;
+  std::string out;
+  connection.codec().write_head(1, head, false, out);
+  out.clear();
+  connection.codec().write_end(1, trailers, out);
+  EXPECT_EQ(out, "0\r\nA: b\r\n\r\n");
+}
+
+}  // namespace
+}  // namespace usher::protocol
