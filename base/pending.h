@@ -17,7 +17,7 @@ class PendingAnswer {
 
  protected:
   friend class Pending;
-  ~PendingAnswer();
+  virtual ~PendingAnswer();
   // The asker no longer wants the answer. Must not call back. May destroy this object.
   virtual void cancel() noexcept = 0;
   // Cuts the tie before the answer is delivered (or when it never will be).

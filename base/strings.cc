@@ -95,6 +95,26 @@ std::optional<std::vector<uint8_t>> from_base64url(std::string_view text) {
   return bytes;
 }
 
+std::optional<std::string> percent_decode(std::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  while (!text.empty()) {
+    if (text.front() != '%') {
+      decoded.push_back(text.front());
+      text.remove_prefix(1);
+      continue;
+    }
+    uint8_t byte = 0;
+    const std::string_view digits = text.substr(1, 2);
+    const char* end = digits.data() + digits.size();
+    const auto [parsed, error] = std::from_chars(digits.data(), end, byte, 16);
+    if (digits.size() != 2 || error != std::errc{} || parsed != end) return std::nullopt;
+    decoded.push_back(static_cast<char>(byte));
+    text.remove_prefix(3);
+  }
+  return decoded;
+}
+
 std::string to_hex(std::span<const uint8_t> bytes) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text;

@@ -4,13 +4,13 @@
 add_library(usher_flags INTERFACE)
 target_compile_options(usher_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-qual
-  -Woverloaded-virtual -Wnull-dereference -Wimplicit-fallthrough)
+  -Woverloaded-virtual -Wimplicit-fallthrough)
 if(USHER_WERROR)
   target_compile_options(usher_flags INTERFACE -Werror)
 endif()
 # GCC's flow analysis warns about library code once sanitizers have rewritten it.
 if(USHER_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  target_compile_options(usher_flags INTERFACE -Wno-null-dereference -Wno-maybe-uninitialized)
+  target_compile_options(usher_flags INTERFACE -Wno-maybe-uninitialized)
 endif()
 target_compile_definitions(usher_flags INTERFACE USHER_VERSION="${PROJECT_VERSION}")
 target_include_directories(usher_flags INTERFACE ${CMAKE_SOURCE_DIR})

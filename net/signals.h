@@ -15,7 +15,8 @@ class SignalWatch final {
   SignalWatch(Loop& loop, int signal, std::function<void()> caught) : caught_(std::move(caught)) {
     event_assign(
         &event_, loop.base(), signal, EV_SIGNAL | EV_PERSIST,
-        [](evutil_socket_t, short, void* self) { static_cast<SignalWatch*>(self)->caught_(); }, this);
+        [](evutil_socket_t, short, void* self) { static_cast<SignalWatch*>(self)->caught_(); },
+        this);
     event_add(&event_, nullptr);
   }
   ~SignalWatch() { event_del(&event_); }

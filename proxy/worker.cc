@@ -8,14 +8,14 @@ Worker::Worker(const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
                const MakeStore& make_store)
     : shared_(shared), store_(make_store(loop_)), placement_(make_jitter()()), pool_(loop_) {
   sessions_ = std::make_unique<routing::SessionDirectory>(*store_, shared.clock,
-                                                          snapshot->settings.affinity, placement_);
+                                                          affinity_, placement_);
   adopt(std::move(snapshot));
 }
 
 Worker::~Worker() {
   listeners_.clear();
   while (!connections_.empty())
-    connections_.back()->close_all();
+    connections_.back()->cut();
 }
 
 void Worker::listen(Fd fd, const ListenerRole& role) {

@@ -77,6 +77,7 @@ class Worker final {
   const Shared& shared_;
   net::Loop loop_;
   std::shared_ptr<const Snapshot> snapshot_;
+  const conf::AffinitySettings affinity_;
   std::unique_ptr<routing::AffinityStore> store_;
   routing::Placement placement_;
   std::unique_ptr<routing::SessionDirectory> sessions_;

@@ -1,0 +1,117 @@
+#include "control/admin.h"
+
+#include <algorithm>
+
+#include "net/stream.h"
+#include "net/timer.h"
+#include "protocol/server_codec.h"
+#include "proxy/own_response.h"
+
+namespace usher::control {
+namespace {
+
+constexpr std::chrono::milliseconds idle_limit{60'000};
+
+}  // namespace
+
+class Admin::Connection final : public net::Mortal, private net::StreamHandler {
+ public:
+  Connection(Admin& admin, Fd fd) : admin_(admin), deadline_(admin.loop_, *this) {
+    net::StreamHandler& handler = *this;
+    stream_ = std::make_unique<net::Stream>(admin.loop_, std::move(fd), net::make_plain_transport(),
+                                            handler);
+    deadline_.start(idle_limit);
+    stream_->start();
+  }
+  ~Connection() override { close(); }
+
+  void close() {
+    if (!stream_) return;
+    stream_->close();
+    admin_.loop_.bury(std::move(stream_));
+    admin_.remove(*this);
+  }
+
+ private:
+  void on_stream_open() override {}
+
+  size_t on_stream_data(std::span<const char> data) override {
+    deadline_.start(idle_limit);
+    std::span<const char> input = data;
+    while (stream_) {
+      auto event = codec_->next(input);
+      if (!event) {
+        send({row_of(event.error().code).status, "application/json", R"({"detail":"bad request"})"},
+             true);
+        return data.size();
+      }
+      switch (event->kind) {
+        case protocol::ServerEventKind::need_more: return data.size();
+        case protocol::ServerEventKind::request:
+          request_ = codec_->take_request(event->stream);
+          stream_id_ = event->stream;
+          break;
+        case protocol::ServerEventKind::data: break;  // no request here needs a body
+        case protocol::ServerEventKind::end:
+          send(admin_.answer_({request_.method, request_.path()}), !request_.keep_alive);
+      }
+    }
+    return data.size();
+  }
+
+  void send(const AdminResponse& response, bool close) {
+    protocol::ResponseHead head;
+    head.status = response.status;
+    head.reason = proxy::reason_of(response.status);
+    head.headers.append("Content-Type", response.content_type);
+    head.headers.append("Cache-Control", "no-store");
+    head.body = {protocol::BodyKind::length, response.body.size()};
+    codec_->write_head(stream_id_, head, close, stream_->tail());
+    if (request_.method != "HEAD") stream_->tail() += response.body;
+    codec_->write_end(stream_id_, {}, stream_->tail());
+    stream_->commit();
+    if (close) stream_->finish();
+  }
+
+  void on_stream_end() override { close(); }
+  void on_stream_writable() override {}
+  void on_stream_finished() override { close(); }
+  void on_stream_error(Error) override { close(); }
+  void on_deadline() { close(); }
+
+  Admin& admin_;
+  std::unique_ptr<net::Stream> stream_;
+  std::unique_ptr<protocol::ServerCodec> codec_ =
+      protocol::make_http1_server_codec({.bytes = 16 * 1024});
+  protocol::RequestHead request_;
+  protocol::StreamId stream_id_ = 1;
+  net::Timer<&Connection::on_deadline> deadline_;
+};
+
+Admin::Admin(net::Loop& loop, Fd fd, Answer answer)
+    : loop_(loop),
+      answer_(std::move(answer)),
+      listener_(
+          loop, std::move(fd),
+          [this](Fd accepted, const SocketAddress&) { accept(std::move(accepted)); },
+          [](const Error&) {}) {}
+
+Admin::~Admin() {
+  while (!connections_.empty())
+    connections_.back()->close();
+}
+
+void Admin::accept(Fd fd) {
+  if (connections_.size() >= most_connections) return;
+  connections_.push_back(std::make_unique<Connection>(*this, std::move(fd)));
+}
+
+void Admin::remove(Connection& connection) {
+  const auto found =
+      std::ranges::find(connections_, &connection, &std::unique_ptr<Connection>::get);
+  if (found == connections_.end()) return;
+  loop_.bury(std::move(*found));
+  connections_.erase(found);
+}
+
+}  // namespace usher::control

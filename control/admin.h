@@ -1,0 +1,49 @@
+// The admin listener: a small HTTP/1.1 server on the control thread. What the answers are is
+// decided by whoever made it; here is how they are carried.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "net/listener.h"
+#include "net/loop.h"
+
+namespace usher::control {
+
+struct AdminRequest {
+  std::string_view method;
+  std::string_view path;
+};
+
+struct AdminResponse {
+  uint16_t status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+};
+
+class Admin final {
+ public:
+  using Answer = std::function<AdminResponse(const AdminRequest&)>;
+  // More connections than this wait in the kernel's queue to be closed.
+  static constexpr size_t most_connections = 256;
+
+  Admin(net::Loop& loop, Fd fd, Answer answer);
+  ~Admin();
+
+ private:
+  class Connection;
+
+  void accept(Fd fd);
+  void remove(Connection& connection);
+
+  net::Loop& loop_;
+  Answer answer_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  net::Listener listener_;
+};
+
+}  // namespace usher::control

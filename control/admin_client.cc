@@ -1,0 +1,140 @@
+#include "control/admin_client.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
+
+#include "base/strings.h"
+#include "net/loop.h"
+#include "net/resolver.h"
+#include "net/stream.h"
+#include "net/timer.h"
+#include "protocol/http1_parser.h"
+#include "protocol/http1_writer.h"
+
+namespace usher::control {
+namespace {
+
+constexpr std::chrono::milliseconds limit{10'000};
+constexpr size_t most_body = 16 * 1024 * 1024;
+
+// One request on a loop that runs for nothing else.
+class Call final : private net::StreamHandler {
+ public:
+  Call(const SocketAddress& address, std::string authority, std::string_view method,
+       std::string_view path)
+      : authority_(std::move(authority)), method_(method), path_(path), deadline_(loop_, *this) {
+    net::StreamHandler& handler = *this;
+    stream_ = std::make_unique<net::Stream>(loop_, address, net::make_plain_transport(), handler,
+                                            Side::usher);
+  }
+
+  Result<AdminAnswer> run() {
+    deadline_.start(limit);
+    stream_->start();
+    loop_.run();
+    if (error_) return *error_;
+    return answer_;
+  }
+
+ private:
+  void on_stream_open() override {
+    protocol::RequestHead head;
+    head.method = method_;
+    head.target = path_;
+    head.authority = authority_;
+    if (method_ == "POST") head.body = {protocol::BodyKind::length, 0};
+    parser_.expect(method_);
+    protocol::write_request_head(stream_->tail(), head);
+    stream_->commit();
+  }
+
+  size_t on_stream_data(std::span<const char> data) override {
+    std::span<const char> input = data;
+    while (true) {
+      const auto event = parser_.next(input);
+      if (!event) return fail(event.error()), data.size();
+      switch (event->kind) {
+        case protocol::ParsedKind::need_more: return data.size();
+        case protocol::ParsedKind::head: answer_.status = parser_.take_head().status; break;
+        case protocol::ParsedKind::data:
+          answer_.body.append(event->data.data(), event->data.size());
+          if (answer_.body.size() > most_body)
+            return fail({Errc::system, Side::usher, "too long an answer"}), 0;
+          break;
+        case protocol::ParsedKind::end: loop_.stop(); return data.size();
+      }
+    }
+  }
+
+  void on_stream_end() override { fail({Errc::system, Side::usher, "the connection was closed"}); }
+  void on_stream_writable() override {}
+  void on_stream_error(Error error) override { fail(std::move(error)); }
+  void on_deadline() { fail({Errc::system, Side::usher, "no answer"}); }
+
+  void fail(Error error) {
+    if (!error_) error_ = std::move(error);
+    loop_.stop();
+  }
+
+  net::Loop loop_;
+  std::string authority_;
+  std::string method_;
+  std::string path_;
+  std::unique_ptr<net::Stream> stream_;
+  protocol::ResponseParser parser_{protocol::HeadLimits{}};
+  net::Timer<&Call::on_deadline> deadline_;
+  AdminAnswer answer_;
+  std::optional<Error> error_;
+};
+
+}  // namespace
+
+Result<AdminAnswer> ask_admin(const std::string& url, std::string_view method,
+                              std::string_view path) {
+  std::string_view authority = url;
+  if (authority.starts_with("http://")) authority.remove_prefix(7);
+  authority = authority.substr(0, authority.find('/'));
+  const size_t colon = authority.rfind(':');
+  const auto port = colon == std::string_view::npos
+                        ? std::nullopt
+                        : parse_decimal<uint16_t>(authority.substr(colon + 1));
+  if (!port) return Error{Errc::bad_config, Side::usher, url + ": expected http://host:port"};
+  std::string host(authority.substr(0, colon));
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const auto addresses = net::resolve_now(host, *port);
+  if (!addresses) return addresses.error();
+  return Call(addresses->front(), std::string(authority), method, path).run();
+}
+
+Result<std::string> status_table(std::string_view text) {
+  const auto status = nlohmann::json::parse(text, nullptr, false);
+  if (!status.is_object() || !status.contains("upstreams")) {
+    return Error{Errc::system, Side::usher, "that is no status of usher's"};
+  }
+  std::string table = "node " + status.value("node", "") + ", version " +
+                      status.value("version", "") + ", up " +
+                      std::to_string(status.value("uptime_seconds", 0)) + " s" +
+                      (status.value("draining", false) ? ", draining" : "") + "\n";
+  table += "store " + status["store"].value("url", "") + ": " + status["store"].value("state", "") +
+           "\n";
+  for (const auto& upstream : status["upstreams"]) {
+    table += "\nupstream " + upstream.value("name", "") + "\n";
+    char line[160];
+    std::snprintf(line, sizeof line, "  %-28s %-9s %9s %11s %9s\n", "replica", "state", "in flight",
+                  "websockets", "sessions");
+    table += line;
+    for (const auto& replica : upstream["replicas"]) {
+      std::snprintf(line, sizeof line, "  %-28s %-9s %9u %11u %9lu\n",
+                    replica.value("id", "").c_str(), replica.value("state", "").c_str(),
+                    replica.value("in_flight", 0u), replica.value("websockets", 0u),
+                    replica.value("sessions", 0ul));
+      table += line;
+    }
+  }
+  return table;
+}
+
+}  // namespace usher::control

@@ -1,0 +1,24 @@
+// What `usher status`, `drain`, `undrain` and `reload` do: one request to a running usher's admin
+// listener.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace usher::control {
+
+struct AdminAnswer {
+  uint16_t status = 0;
+  std::string body;
+};
+
+// `url` is "http://host:port". Waits at most 10 seconds.
+Result<AdminAnswer> ask_admin(const std::string& url, std::string_view method,
+                              std::string_view path);
+
+// The body of GET /api/status as a table for people.
+Result<std::string> status_table(std::string_view json);
+
+}  // namespace usher::control

@@ -1,0 +1,158 @@
+#include "control/discovery.h"
+
+#include <algorithm>
+
+#include "base/pending.h"
+
+namespace usher::control {
+namespace {
+
+// Numeric addresses and unix sockets are what they are.
+std::optional<SocketAddress> fixed_address(const conf::Endpoint& endpoint) {
+  if (!endpoint.unix_path.empty()) return SocketAddress::from_unix_path(endpoint.unix_path);
+  return SocketAddress::from_ip(endpoint.host, endpoint.port);
+}
+
+bool in_use(const routing::ReplicaStatus& status) {
+  return status.in_flight > 0 || status.websockets > 0;
+}
+
+}  // namespace
+
+// One "host:port" of an upstream, and what it resolves to.
+class Discovery::Name final {
+ public:
+  Name(Discovery& owner, conf::Endpoint endpoint, std::chrono::milliseconds interval)
+      : owner_(owner),
+        endpoint_(std::move(endpoint)),
+        interval_(interval),
+        again_(owner.loop_, *this) {
+    if (const auto fixed = fixed_address(endpoint_)) {
+      addresses_.push_back(*fixed);
+      answered_ = true;
+    } else {
+      ask();
+    }
+  }
+
+  bool answered() const { return answered_; }
+  const std::vector<SocketAddress>& addresses() const { return addresses_; }
+  const std::vector<SocketAddress>& vanished() const { return vanished_; }
+
+ private:
+  void ask() {
+    lookup_ = owner_.resolver_.resolve(
+        endpoint_.host, endpoint_.port,
+        [this](Result<std::vector<SocketAddress>> found) { on_answer(std::move(found)); });
+  }
+
+  void on_answer(Result<std::vector<SocketAddress>> found) {
+    again_.start(interval_);
+    const bool first = !answered_;
+    answered_ = true;
+    bool changed = forget_unused();
+    if (!found || found->empty()) {
+      if (!failing_) {
+        failing_ = true;
+        owner_.log_.warning("resolve_failed",
+                            {{"name", to_string(endpoint_)},
+                             {"reason", found ? "no address" : to_string(found.error())},
+                             {"kept", static_cast<uint64_t>(addresses_.size())}});
+      }
+    } else {
+      failing_ = false;
+      changed = take(*found) || changed;
+    }
+    if (first || changed) owner_.on_answer();
+  }
+
+  bool take(const std::vector<SocketAddress>& found) {
+    if (found == addresses_) return false;
+    for (const SocketAddress& address : addresses_) {
+      if (std::ranges::find(found, address) != found.end()) continue;
+      owner_.board_.status_of(to_string(address)).set_vanished(true);
+      vanished_.push_back(address);
+      owner_.log_.info("replica_vanished",
+                       {{"replica", to_string(address)}, {"name", to_string(endpoint_)}});
+    }
+    for (const SocketAddress& address : found) {
+      if (std::ranges::find(addresses_, address) != addresses_.end()) continue;
+      owner_.board_.status_of(to_string(address)).set_vanished(false);
+      std::erase(vanished_, address);
+      owner_.log_.info("replica_found",
+                       {{"replica", to_string(address)}, {"name", to_string(endpoint_)}});
+    }
+    addresses_ = found;
+    return true;
+  }
+
+  // A vanished replica is kept while somebody uses it, unless it is dead.
+  bool forget_unused() {
+    return std::erase_if(vanished_, [this](const SocketAddress& address) {
+             const routing::ReplicaStatus& status = owner_.board_.status_of(to_string(address));
+             return !in_use(status) || !status.serves_bound();
+           }) > 0;
+  }
+
+  Discovery& owner_;
+  conf::Endpoint endpoint_;
+  std::chrono::milliseconds interval_;
+  std::vector<SocketAddress> addresses_;
+  std::vector<SocketAddress> vanished_;
+  Pending lookup_;
+  net::Timer<&Name::ask> again_;
+  bool answered_ = false;
+  bool failing_ = false;
+};
+
+Discovery::Discovery(net::Loop& loop, net::Resolver& resolver, routing::ReplicaBoard& board,
+                     const Log& log, std::function<void()> changed)
+    : loop_(loop), resolver_(resolver), board_(board), log_(log), changed_(std::move(changed)) {}
+
+Discovery::~Discovery() = default;
+
+void Discovery::start(const std::vector<conf::UpstreamSettings>& upstreams) {
+  watched_.clear();
+  for (const conf::UpstreamSettings& upstream : upstreams) {
+    Watched& watched = watched_.emplace_back();
+    watched.settings = upstream;
+    for (const conf::Endpoint& endpoint : upstream.replicas) {
+      watched.names.push_back(std::make_unique<Name>(*this, endpoint, upstream.resolve));
+    }
+  }
+}
+
+bool Discovery::complete() const {
+  return std::ranges::all_of(watched_, [](const Watched& watched) {
+    return std::ranges::all_of(watched.names, [](const auto& name) { return name->answered(); });
+  });
+}
+
+std::vector<routing::Upstream> Discovery::upstreams(const conf::AffinitySettings& affinity) const {
+  std::vector<routing::Upstream> made;
+  for (const Watched& watched : watched_) {
+    routing::Upstream& upstream = made.emplace_back();
+    const conf::UpstreamSettings& settings = watched.settings;
+    upstream.name = settings.name;
+    upstream.balance = settings.balance;
+    upstream.socketio = settings.socketio;
+    upstream.timeouts = settings.timeouts;
+    upstream.fall = settings.health.fall;
+    // A client has a home in every upstream, so every upstream has a cookie.
+    upstream.cookie = made.size() == 1 ? affinity.cookie : affinity.cookie + "_" + settings.name;
+    const auto add = [&](const SocketAddress& address) {
+      std::string id = to_string(address);
+      if (upstream.find(id)) return;
+      upstream.replicas.push_back({id, address, &board_.status_of(id)});
+    };
+    for (const auto& name : watched.names) {
+      std::ranges::for_each(name->addresses(), add);
+      std::ranges::for_each(name->vanished(), add);
+    }
+  }
+  return made;
+}
+
+void Discovery::on_answer() { changed_(); }
+
+}  // namespace usher::control

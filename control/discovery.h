@@ -1,0 +1,52 @@
+// Which replicas there are: every address that an upstream's names resolve to, asked again every
+// `resolve`. A failed look-up keeps the last known set; an address that is no longer named drains
+// until nobody uses it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "conf/settings.h"
+#include "net/loop.h"
+#include "net/resolver.h"
+#include "net/timer.h"
+#include "routing/replica.h"
+#include "routing/replica_board.h"
+
+namespace usher::control {
+
+class Discovery final {
+ public:
+  // `changed` is called when a list of replicas has changed, never inside of start().
+  Discovery(net::Loop& loop, net::Resolver& resolver, routing::ReplicaBoard& board, const Log& log,
+            std::function<void()> changed);
+  ~Discovery();
+
+  // Begins (again) with these upstreams. Addresses that need no resolver are known at once.
+  void start(const std::vector<conf::UpstreamSettings>& upstreams);
+  // Every name has been answered for at least once.
+  bool complete() const;
+  // The upstreams as now known, in the settings' order.
+  std::vector<routing::Upstream> upstreams(const conf::AffinitySettings& affinity) const;
+
+ private:
+  class Name;
+  struct Watched {
+    conf::UpstreamSettings settings;
+    std::vector<std::unique_ptr<Name>> names;
+  };
+
+  void on_answer();
+
+  net::Loop& loop_;
+  net::Resolver& resolver_;
+  routing::ReplicaBoard& board_;
+  const Log& log_;
+  std::function<void()> changed_;
+  std::vector<Watched> watched_;
+};
+
+}  // namespace usher::control

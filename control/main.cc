@@ -1,0 +1,96 @@
+// What the process is made of: the command line, the settings, and then a server or one question to
+// a running one.
+
+#include <cstdio>
+#include <string>
+#include <variant>
+
+#include "base/strings.h"
+#include "conf/command_line.h"
+#include "conf/describe.h"
+#include "conf/load.h"
+#include "control/admin_client.h"
+#include "control/server.h"
+
+namespace {
+
+using namespace usher;  // NOLINT: this file is the program
+
+int complain(const std::string& text) {
+  std::fprintf(stderr, "%s\n", text.c_str());
+  return 1;
+}
+
+int run(const conf::CommandLine& command_line) {
+  auto loaded = conf::load(command_line);
+  if (!loaded) return complain(loaded.error().detail);
+  for (const std::string& warning : loaded->warnings)
+    std::fprintf(stderr, "%s\n", warning.c_str());
+  control::Server server(std::move(loaded->settings), [&] { return conf::load(command_line); });
+  const auto code = server.run();
+  if (!code) return complain("usher cannot start: " + to_string(code.error()));
+  return *code;
+}
+
+int check(const conf::CommandLine& command_line) {
+  const auto loaded = conf::load(command_line);
+  if (!loaded) return complain(loaded.error().detail);
+  const std::string text = conf::describe(*loaded);
+  std::fputs(text.c_str(), stdout);
+  return 0;
+}
+
+// Where the settings say that a usher on this machine listens.
+Result<std::string> admin_url(const conf::CommandLine& command_line) {
+  if (!command_line.admin_url.empty()) return command_line.admin_url;
+  const auto loaded = conf::load(command_line);
+  if (!loaded) return loaded.error();
+  const conf::AdminSettings& admin = loaded->settings.admin;
+  if (!admin.enabled)
+    return Error{Errc::bad_config, Side::usher, "the admin listener is switched off"};
+  conf::Endpoint address = admin.address;
+  if (address.host.empty()) address.host = "127.0.0.1";
+  return "http://" + to_string(address);
+}
+
+int ask(const conf::CommandLine& command_line, std::string_view method, const std::string& path) {
+  const auto url = admin_url(command_line);
+  if (!url) return complain(url.error().detail);
+  const auto answer = control::ask_admin(*url, method, path);
+  if (!answer) return complain(*url + ": " + to_string(answer.error()));
+  if (answer->status != 200) return complain(answer->body);
+  if (command_line.command != conf::Command::status || command_line.json) {
+    std::printf("%s\n", answer->body.c_str());
+    return 0;
+  }
+  const auto table = control::status_table(answer->body);
+  if (!table) return complain(to_string(table.error()));
+  std::fputs(table->c_str(), stdout);
+  return 0;
+}
+
+int dispatch(const conf::CommandLine& command_line) {
+  switch (command_line.command) {
+    case conf::Command::run: return run(command_line);
+    case conf::Command::check: return check(command_line);
+    case conf::Command::version: std::puts("usher " USHER_VERSION); return 0;
+    case conf::Command::status: return ask(command_line, "GET", "/api/status");
+    case conf::Command::drain:
+      return ask(command_line, "POST", "/api/replicas/" + command_line.replica + "/drain");
+    case conf::Command::undrain:
+      return ask(command_line, "POST", "/api/replicas/" + command_line.replica + "/undrain");
+    case conf::Command::reload: return ask(command_line, "POST", "/api/reload");
+  }
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto parsed = conf::parse_command_line({argv, static_cast<size_t>(argc)});
+  if (const auto* exit = std::get_if<conf::Exit>(&parsed)) {
+    std::fputs(exit->text.c_str(), exit->code == 0 ? stdout : stderr);
+    return exit->code;
+  }
+  return dispatch(std::get<conf::CommandLine>(parsed));
+}

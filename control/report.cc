@@ -1,0 +1,178 @@
+#include "control/report.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace usher::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Prometheus' text format, version 0.0.4.
+class MetricsText final {
+ public:
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    text_.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ");
+    text_.append(name).append(" ").append(type).append("\n");
+  }
+  // labels: `a="b",c="d"` or empty.
+  void sample(const std::string& labels, uint64_t value) {
+    text_ += name_;
+    if (!labels.empty()) text_.append("{").append(labels).append("}");
+    text_.append(" ").append(std::to_string(value)).append("\n");
+  }
+  void single(std::string_view name, std::string_view type, std::string_view help, uint64_t value) {
+    family(name, type, help);
+    sample({}, value);
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+  std::string name_;
+};
+
+std::string label(std::string_view key, std::string_view value) {
+  std::string text(key);
+  text += "=\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text + '"';
+}
+
+template <typename Pick>
+uint64_t sum(const ReportFacts& facts, Pick pick) {
+  uint64_t total = 0;
+  for (const proxy::WorkerCounters* worker : facts.workers)
+    total += pick(*worker).value();
+  return total;
+}
+
+void add_traffic(MetricsText& text, const ReportFacts& facts) {
+  using proxy::WorkerCounters;
+  text.single("usher_connections", "gauge", "Client connections open now.",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.connections; }));
+  text.single("usher_connections_accepted_total", "counter", "Client connections accepted.",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.accepted; }));
+  text.single("usher_websockets", "gauge", "Websockets open now.",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.websockets; }));
+  text.single("usher_websockets_opened_total", "counter", "Websockets opened.",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.websockets_opened; }));
+  text.family("usher_responses_total", "counter",
+              "Responses by status class; none: the client had gone.");
+  for (size_t i = 0; i < std::tuple_size_v<decltype(WorkerCounters::responses)>; ++i) {
+    text.sample(label("class", i == 0 ? "none" : std::to_string(i) + "xx"),
+                sum(
+                    facts, [i](const WorkerCounters& w) -> auto& { return w.responses[i]; }));
+  }
+  text.family("usher_affinity_total", "counter", "Requests by how their replica was found.");
+  for (size_t i = 0; i < std::tuple_size_v<decltype(WorkerCounters::affinity)>; ++i) {
+    text.sample(label("outcome", name_of(static_cast<routing::AffinityOutcome>(i))),
+                sum(
+                    facts, [i](const WorkerCounters& w) -> auto& { return w.affinity[i]; }));
+  }
+  text.family("usher_errors_total", "counter", "Failures by cause.");
+  for (size_t i = 1; i < proxy::error_codes; ++i) {
+    text.sample(label("cause", name_of(static_cast<Errc>(i))),
+                sum(
+                    facts, [i](const WorkerCounters& w) -> auto& { return w.errors[i]; }));
+  }
+  text.single("usher_retries_total", "counter", "Attempts made good by another attempt.",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.retries; }));
+  text.family("usher_body_bytes_total", "counter",
+              "Bytes of request (in) and response (out) bodies.");
+  text.sample(label("direction", "in"),
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.bytes_in; }));
+  text.sample(label("direction", "out"),
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.bytes_out; }));
+}
+
+template <typename Value>
+void add_replicas(MetricsText& text, const ReportFacts& facts, std::string_view name,
+                  std::string_view type, std::string_view help, Value value) {
+  text.family(name, type, help);
+  for (const routing::Upstream& upstream : facts.snapshot.upstreams) {
+    for (const routing::Replica& replica : upstream.replicas) {
+      text.sample(label("upstream", upstream.name) + "," + label("replica", replica.id),
+                  value(*replica.status));
+    }
+  }
+}
+
+}  // namespace
+
+std::string make_metrics(const ReportFacts& facts) {
+  using routing::ReplicaStatus;
+  MetricsText text;
+  text.family("usher_build_info", "gauge", "The version that runs.");
+  text.sample(label("version", USHER_VERSION), 1);
+  const auto uptime =
+      std::chrono::duration_cast<std::chrono::seconds>(facts.now - facts.started).count();
+  text.single("usher_uptime_seconds", "gauge", "Seconds since the start.",
+              static_cast<uint64_t>(uptime));
+  text.single("usher_draining", "gauge", "1 while the process lets its clients finish.",
+              facts.draining);
+  add_traffic(text, facts);
+  add_replicas(text, facts, "usher_replica_up", "gauge", "1 if the replica serves.",
+               [](const ReplicaStatus& status) -> uint64_t { return status.serves_bound(); });
+  add_replicas(text, facts, "usher_replica_draining", "gauge", "1 if it takes no new clients.",
+               [](const ReplicaStatus& status) -> uint64_t {
+                 return status.state() == routing::ReplicaState::draining;
+               });
+  add_replicas(text, facts, "usher_replica_requests_in_flight", "gauge", "Requests it is serving.",
+               [](const ReplicaStatus& status) -> uint64_t { return status.in_flight; });
+  add_replicas(text, facts, "usher_replica_websockets", "gauge", "Websockets open to it.",
+               [](const ReplicaStatus& status) -> uint64_t { return status.websockets; });
+  add_replicas(text, facts, "usher_replica_requests_total", "counter", "Requests sent to it.",
+               [](const ReplicaStatus& status) -> uint64_t { return status.requests; });
+  text.single("usher_store_up", "gauge", "1 if the affinity store answers.",
+              facts.store_state != routing::StoreState::down);
+  text.single("usher_store_calls_total", "counter", "Calls of the affinity store.",
+              facts.store_calls);
+  text.single("usher_store_failures_total", "counter", "Calls without an answer of use.",
+              facts.store_failures);
+  text.single("usher_store_timeouts_total", "counter", "Of these, those that were too late.",
+              facts.store_timeouts);
+  text.single("usher_access_log_dropped_total", "counter", "Access-log lines that found no room.",
+              facts.log_lines_dropped);
+  return text.take();
+}
+
+std::string make_status(const ReportFacts& facts) {
+  Json upstreams = Json::array();
+  for (const routing::Upstream& upstream : facts.snapshot.upstreams) {
+    Json replicas = Json::array();
+    for (const routing::Replica& replica : upstream.replicas) {
+      const routing::ReplicaStatus& status = *replica.status;
+      replicas.push_back({{"id", replica.id},
+                          {"address", to_string(replica.address)},
+                          {"state", name_of(status.state())},
+                          {"in_flight", status.in_flight.load()},
+                          {"websockets", status.websockets.load()},
+                          {"sessions", status.sessions.load()}});
+    }
+    upstreams.push_back({{"name", upstream.name}, {"replicas", std::move(replicas)}});
+  }
+  const auto uptime =
+      std::chrono::duration_cast<std::chrono::seconds>(facts.now - facts.started).count();
+  const Json status{{"node", facts.node},
+                    {"version", USHER_VERSION},
+                    {"uptime_seconds", uptime},
+                    {"draining", facts.draining},
+                    {"store", {{"url", facts.store_url}, {"state", name_of(facts.store_state)}}},
+                    {"upstreams", std::move(upstreams)}};
+  return status.dump();
+}
+
+}  // namespace usher::control

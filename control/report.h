@@ -1,0 +1,32 @@
+// What the process tells of itself: GET /metrics for Prometheus, GET /api/status for programs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "proxy/counters.h"
+#include "proxy/snapshot.h"
+#include "routing/store_status.h"
+
+namespace usher::control {
+
+struct ReportFacts {
+  std::string node;
+  MonotonicTime started;
+  MonotonicTime now;
+  const proxy::Snapshot& snapshot;
+  std::vector<const proxy::WorkerCounters*> workers;
+  std::string store_url;  // without its password
+  routing::StoreState store_state;
+  uint64_t store_calls = 0;
+  uint64_t store_failures = 0;
+  uint64_t store_timeouts = 0;
+  uint64_t log_lines_dropped = 0;
+  bool draining = false;
+};
+
+std::string make_metrics(const ReportFacts& facts);
+std::string make_status(const ReportFacts& facts);
+
+}  // namespace usher::control

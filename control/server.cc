@@ -1,0 +1,415 @@
+#include "control/server.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "control/report.h"
+#include "tls/digest.h"
+
+namespace usher::control {
+namespace {
+
+using std::chrono_literals::operator""ms;
+
+// A start does not wait longer than this for DNS or the store: the doors open, and who comes before
+// a replica is known gets the waiting page.
+constexpr auto start_limit = 1000ms;
+constexpr auto drain_look_interval = 50ms;
+// After the farewell the clients have this long to close in their turn.
+constexpr auto farewell_limit = 6000ms;
+
+LogLevel level_of(conf::LogLevelName name) {
+  switch (name) {
+    case conf::LogLevelName::debug: return LogLevel::debug;
+    case conf::LogLevelName::info: return LogLevel::info;
+    case conf::LogLevelName::warning: return LogLevel::warning;
+    case conf::LogLevelName::error: return LogLevel::error;
+  }
+  return LogLevel::info;
+}
+
+std::string host_name() {
+  char name[256] = {};
+  if (::gethostname(name, sizeof name - 1) != 0) return "usher";
+  return name;
+}
+
+unsigned worker_count(uint32_t configured) {
+  return configured > 0 ? configured : std::max(1u, std::thread::hardware_concurrency());
+}
+
+// Two descriptors a websocket: the soft limit of many systems (1024) is an accident, not a choice.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Result<std::vector<SocketAddress>> addresses_of(const conf::Endpoint& endpoint) {
+  if (!endpoint.unix_path.empty()) {
+    const auto address = SocketAddress::from_unix_path(endpoint.unix_path);
+    if (!address)
+      return Error{Errc::bad_config, Side::usher, endpoint.unix_path + ": path too long"};
+    return std::vector<SocketAddress>{*address};
+  }
+  if (endpoint.host.empty()) {
+    // One IPv6 socket serves both; without IPv6 there is IPv4. bind() tries them in this order.
+    return std::vector<SocketAddress>{*SocketAddress::from_ip("::", endpoint.port),
+                                      *SocketAddress::from_ip("0.0.0.0", endpoint.port)};
+  }
+  if (const auto address = SocketAddress::from_ip(endpoint.host, endpoint.port)) {
+    return std::vector<SocketAddress>{*address};
+  }
+  return net::resolve_now(endpoint.host, endpoint.port);
+}
+
+Result<Fd> bind_first(const std::vector<SocketAddress>& addresses) {
+  Result<Fd> bound = Error{Errc::bad_config, Side::usher, "no address"};
+  for (const SocketAddress& address : addresses) {
+    bound = net::Listener::bind(address);
+    if (bound) break;
+  }
+  return bound;
+}
+
+// What a person would type; a socket on every address is reached on this machine's own.
+std::string url_of(std::string_view scheme, const SocketAddress& address) {
+  if (address.is_unix()) return to_string(address);
+  const std::string ip = address.ip();
+  const bool any = ip == "::" || ip == "0.0.0.0";
+  const std::string host = any                                 ? "127.0.0.1"
+                           : ip.find(':') == std::string::npos ? ip
+                                                               : "[" + ip + "]";
+  return std::string(scheme) + "://" + host + ":" + std::to_string(address.port());
+}
+
+AdminResponse json_detail(uint16_t status, std::string_view detail) {
+  return {status, "application/json", nlohmann::json{{"detail", detail}}.dump()};
+}
+
+}  // namespace
+
+Server::Server(conf::Settings settings, Reload reload)
+    : log_(2, level_of(settings.log.level)),
+      settings_(std::move(settings)),
+      reload_(std::move(reload)),
+      state_(StateDirectory::find(settings_.state)),
+      node_(host_name()),
+      started_(clock_.now()),
+      stores_(settings_.store, clock_, log_),
+      resolver_(loop_),
+      discovery_(loop_, resolver_, board_, log_, [this] { on_change(); }),
+      health_(loop_, log_),
+      secrets_(loop_, state_, log_, [this] { on_change(); }),
+      start_deadline_(loop_, *this),
+      drain_look_(loop_, *this) {}
+
+Server::~Server() { stop_workers(); }
+
+Result<int> Server::run() {
+  if (Outcome prepared = prepare(); !prepared) return std::move(prepared).error();
+  discovery_.start(settings_.upstreams);
+  shared_store_ = stores_.make_shared_door(loop_);
+  secrets_.start(settings_.affinity, shared_store_.get());
+  start_deadline_.start(start_limit);
+  loop_.later([this] { on_start_progress(); });
+  loop_.run();
+  stop_workers();
+  return 0;
+}
+
+Outcome Server::prepare() {
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit();
+  if (!state_.problem().empty()) {
+    log_.warning("state_not_kept", {{"directory", state_.path()}, {"reason", state_.problem()}});
+  }
+  if (Outcome loaded = load_certificates(settings_); !loaded) return loaded;
+  auto access_log = proxy::AccessLog::open(settings_.log, node_);
+  if (!access_log) return std::move(access_log).error();
+  access_log_ = std::move(*access_log);
+  shared_.emplace(proxy::Shared{clock_, log_, *access_log_, connection_limit_, &tls::hmac_sha256});
+  if (Outcome bound = bind_listeners(); !bound) return bound;
+  if (Outcome bound = bind_admin(); !bound) return bound;
+
+  const auto on_signal = [this](int signal, std::function<void()> caught) {
+    signals_.push_back(std::make_unique<net::SignalWatch>(loop_, signal, std::move(caught)));
+  };
+  on_signal(SIGTERM, [this] { begin_drain(); });
+  on_signal(SIGINT, [this] { begin_drain(); });
+  on_signal(SIGHUP, [this] { reload_on_signal(); });
+  on_signal(SIGUSR1, [this] { access_log_->reopen(); });
+  return {};
+}
+
+Outcome Server::load_certificates(const conf::Settings& settings) {
+  if (std::ranges::none_of(settings.listen, &conf::ListenSettings::tls)) {
+    tls_.reset();
+    return {};
+  }
+  std::optional<tls::KeptPair> own;
+  if (settings.tls.certificates.empty()) {
+    auto made = tls::load_or_make_self_signed(state_.path(), clock_.wall());
+    if (!made) return std::move(made).error();
+    own = std::move(*made);
+    if (own->made) {
+      log_.info("self_signed_certificate", {{"kept", own->kept}, {"directory", state_.path()}});
+    }
+  }
+  auto context = tls::ServerContext::make(settings.tls, own ? &own->pem : nullptr);
+  if (!context) return std::move(context).error();
+  tls_ = std::move(*context);
+  return {};
+}
+
+Outcome Server::bind_listeners() {
+  for (const conf::ListenSettings& settings : settings_.listen) {
+    if (Outcome bound = bind_listener(settings); !bound) return bound;
+  }
+  // Plain listeners lead to the first TLS listener.
+  const auto secure =
+      std::ranges::find_if(listeners_, [](const auto& each) { return each.role.tls; });
+  if (secure == listeners_.end()) return {};
+  for (BoundListener& listener : listeners_)
+    listener.role.https_port = secure->role.port;
+  return {};
+}
+
+Outcome Server::bind_listener(const conf::ListenSettings& settings) {
+  const auto addresses = addresses_of(settings.address);
+  if (!addresses) return addresses.error();
+  auto first = bind_first(*addresses);
+  if (!first) return std::move(first).error();
+  const SocketAddress bound = net::Listener::bound_address(*first);
+
+  BoundListener& listener = listeners_.emplace_back();
+  listener.role = {.tls = settings.tls,
+                   .alpn = tls::AlpnProtocols({"http/1.1"}),
+                   .redirect_to_https = settings.redirect_to_https,
+                   .port = bound.port()};
+  listener.url = url_of(settings.tls ? "https" : "http", bound);
+  listener.fds.push_back(std::move(*first));
+  for (unsigned i = 1; i < worker_count(settings_.workers); ++i) {
+    // Unix sockets have no SO_REUSEPORT: the workers share one queue.
+    auto next = bound.is_unix() ? Result<Fd>(Fd(::dup(listener.fds.front().get())))
+                                : net::Listener::bind(bound);
+    if (!next) return std::move(next).error();
+    listener.fds.push_back(std::move(*next));
+  }
+  return {};
+}
+
+Outcome Server::bind_admin() {
+  if (!settings_.admin.enabled) return {};
+  const auto addresses = addresses_of(settings_.admin.address);
+  if (!addresses) return addresses.error();
+  auto bound = bind_first(*addresses);
+  if (!bound) return std::move(bound).error();
+  admin_fd_ = std::move(*bound);
+  admin_url_ = url_of("http", net::Listener::bound_address(admin_fd_));
+  return {};
+}
+
+void Server::on_start_deadline() {
+  if (!open_) open_doors();
+}
+
+void Server::on_start_progress() {
+  if (!open_ && discovery_.complete() && secrets_.settled()) open_doors();
+}
+
+void Server::on_change() { open_ ? publish() : on_start_progress(); }
+
+void Server::open_doors() {
+  open_ = true;
+  start_deadline_.stop();
+  snapshot_ = make_snapshot();
+  health_.watch(*snapshot_);
+  if (admin_fd_.valid()) {
+    admin_ =
+        std::make_unique<Admin>(loop_, std::move(admin_fd_),
+                                [this](const AdminRequest& request) { return answer(request); });
+  }
+  const auto make_store = [this](net::Loop& loop) { return stores_.make(loop); };
+  for (unsigned i = 0; i < worker_count(settings_.workers); ++i) {
+    workers_.push_back(std::make_unique<proxy::Worker>(*shared_, snapshot_, make_store));
+    for (BoundListener& listener : listeners_) {
+      workers_.back()->listen(std::move(listener.fds[i]), listener.role);
+    }
+  }
+  for (const auto& worker : workers_) {
+    threads_.emplace_back([raw = worker.get()] { raw->run(); });
+  }
+  print_ready();
+}
+
+void Server::print_ready() const {
+  nlohmann::ordered_json ready{{"event", "ready"}, {"listen", nlohmann::json::array()}};
+  for (const BoundListener& listener : listeners_)
+    ready["listen"].push_back(listener.url);
+  ready["admin"] = admin_url_;
+  const std::string line = ready.dump() + "\n";
+  [[maybe_unused]] const ssize_t written = ::write(2, line.data(), line.size());
+}
+
+std::shared_ptr<const proxy::Snapshot> Server::make_snapshot() const {
+  return std::make_shared<const proxy::Snapshot>(
+      settings_, discovery_.upstreams(settings_.affinity), tls_, secrets_.secrets());
+}
+
+void Server::publish() {
+  snapshot_ = make_snapshot();
+  health_.watch(*snapshot_);
+  for (const auto& worker : workers_)
+    worker->use(snapshot_);
+}
+
+// All or nothing: whatever fails, what was served before is served on.
+Outcome Server::reload() {
+  auto loaded = reload_();
+  if (!loaded) return std::move(loaded).error();
+  conf::Settings& next = loaded->settings;
+  if (Outcome certificates = load_certificates(next); !certificates) return certificates;
+  for (const std::string& warning : loaded->warnings)
+    log_.warning("config", {{"warning", warning}});
+  // What was bound or connected at the start stays as it is until the next one.
+  const auto keep = [this](auto& now, auto& then, const char* name) {
+    if (now == then) return;
+    log_.warning("reload_needs_restart", {{"setting", name}});
+    then = now;
+  };
+  keep(settings_.listen, next.listen, "listen");
+  keep(settings_.workers, next.workers, "workers");
+  keep(settings_.store, next.store, "store");
+  keep(settings_.affinity, next.affinity, "affinity");
+  keep(settings_.admin, next.admin, "admin");
+  keep(settings_.state, next.state, "state");
+  keep(settings_.log, next.log, "log");
+  const bool new_upstreams = settings_.upstreams != next.upstreams;
+  settings_ = std::move(next);
+  if (new_upstreams) discovery_.start(settings_.upstreams);
+  publish();
+  log_.info("reloaded", {{"source", loaded->source}});
+  return {};
+}
+
+void Server::reload_on_signal() {
+  if (!open_) return;
+  if (const Outcome reloaded = reload(); !reloaded) {
+    log_.error("reload_failed", {{"reason", reloaded.error().detail}});
+  }
+}
+
+void Server::begin_drain() {
+  if (draining_ || !open_) {
+    log_.warning("stopped", {{"reason", "signal"}});
+    return loop_.stop();
+  }
+  draining_ = true;
+  drain_until_ = clock_.now() + settings_.timeouts.drain;
+  log_.info("draining", {{"limit_ms", static_cast<int64_t>(settings_.timeouts.drain.count())}});
+  for (const auto& worker : workers_)
+    worker->drain();
+  drain_look_.start(drain_look_interval);
+}
+
+void Server::on_drain_look() {
+  uint64_t connections = 0;
+  for (const auto& worker : workers_)
+    connections += worker->counters().connections.value();
+  const MonotonicTime now = clock_.now();
+  if (connections == 0 || (sent_away_ && now >= give_up_at_)) {
+    log_.info("drained", {{"cut", connections}});
+    return loop_.stop();
+  }
+  if (!sent_away_ && now >= drain_until_) {
+    sent_away_ = true;
+    give_up_at_ = now + farewell_limit;
+    for (const auto& worker : workers_)
+      worker->send_away();
+  }
+  drain_look_.start(drain_look_interval);
+}
+
+void Server::stop_workers() {
+  for (const auto& worker : workers_)
+    worker->stop();
+  for (std::thread& thread : threads_)
+    thread.join();
+  threads_.clear();
+  workers_.clear();
+}
+
+bool Server::any_replica_up() const {
+  return std::ranges::any_of(snapshot_->upstreams, [](const routing::Upstream& upstream) {
+    return std::ranges::any_of(upstream.replicas, [](const routing::Replica& replica) {
+      return replica.status->serves_bound();
+    });
+  });
+}
+
+AdminResponse Server::answer(const AdminRequest& request) {
+  const bool get = request.method == "GET" || request.method == "HEAD";
+  if (request.path == "/healthz" && get) return {200, "application/json", R"({"status":true})"};
+  if (request.path == "/readyz" && get) {
+    if (draining_) return json_detail(503, "draining");
+    if (!any_replica_up()) return json_detail(503, "no replica is up");
+    return {200, "application/json", R"({"status":true})"};
+  }
+  if ((request.path == "/metrics" || request.path == "/api/status") && get) {
+    ReportFacts facts{.node = node_,
+                      .started = started_,
+                      .now = clock_.now(),
+                      .snapshot = *snapshot_,
+                      .workers = {},
+                      .store_url = to_string(settings_.store.url),
+                      .store_state = stores_.state(),
+                      .store_calls = stores_.status().calls(),
+                      .store_failures = stores_.status().failures(),
+                      .store_timeouts = stores_.status().timeouts(),
+                      .log_lines_dropped = access_log_->dropped(),
+                      .draining = draining_};
+    for (const auto& worker : workers_)
+      facts.workers.push_back(&worker->counters());
+    if (request.path == "/metrics") return {200, "text/plain; version=0.0.4", make_metrics(facts)};
+    return {200, "application/json", make_status(facts)};
+  }
+  if (request.path == "/api/reload" && request.method == "POST") {
+    const Outcome reloaded = reload();
+    if (!reloaded) return json_detail(400, reloaded.error().detail);
+    return {200, "application/json", R"({"status":true})"};
+  }
+  if (request.path.starts_with("/api/replicas/") && request.method == "POST") {
+    return set_draining(request.path);
+  }
+  return json_detail(404, "no such thing");
+}
+
+// /api/replicas/{id}/drain and /undrain; the id's colons and brackets may be percent-encoded.
+AdminResponse Server::set_draining(std::string_view path) {
+  path.remove_prefix(std::string_view("/api/replicas/").size());
+  const size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos)
+    return json_detail(404, "expected {id}/drain or {id}/undrain");
+  const std::string_view action = path.substr(slash + 1);
+  const auto id = percent_decode(path.substr(0, slash));
+  if (!id || (action != "drain" && action != "undrain")) {
+    return json_detail(404, "expected {id}/drain or {id}/undrain");
+  }
+  for (const routing::Upstream& upstream : snapshot_->upstreams) {
+    const routing::Replica* replica = upstream.find(*id);
+    if (!replica) continue;
+    replica->status->set_draining(action == "drain");
+    log_.info(action == "drain" ? "replica_draining" : "replica_undrained", {{"replica", *id}});
+    const nlohmann::json state{{"id", *id}, {"state", name_of(replica->status->state())}};
+    return {200, "application/json", state.dump()};
+  }
+  return json_detail(404, "no replica " + *id);
+}
+
+}  // namespace usher::control

@@ -1,0 +1,113 @@
+// The process: settings into a snapshot, listeners, workers, signals, health, discovery, admin.
+// Lives on the control thread; run() returns when the process may exit.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "conf/load.h"
+#include "control/admin.h"
+#include "control/discovery.h"
+#include "control/health_checker.h"
+#include "control/secret_keeper.h"
+#include "control/state_directory.h"
+#include "control/stores.h"
+#include "net/loop.h"
+#include "net/resolver.h"
+#include "net/signals.h"
+#include "net/timer.h"
+#include "proxy/worker.h"
+#include "routing/replica_board.h"
+#include "tls/server_context.h"
+
+namespace usher::control {
+
+class Server final {
+ public:
+  using Reload = std::function<Result<conf::Loaded>()>;
+
+  // `reload` reads the configuration again.
+  Server(conf::Settings settings, Reload reload);
+  ~Server();
+
+  // The process's exit code. An error: it could not start, and why.
+  Result<int> run();
+
+ private:
+  struct BoundListener {
+    proxy::ListenerRole role;
+    std::vector<Fd> fds;  // one a worker
+    std::string url;
+  };
+
+  Outcome prepare();
+  Outcome load_certificates(const conf::Settings& settings);
+  Outcome bind_listeners();
+  Outcome bind_listener(const conf::ListenSettings& settings);
+  Outcome bind_admin();
+  // When names are resolved and the nodes agree on the secret, or when that takes too long.
+  void on_start_progress();
+  void on_start_deadline();
+  void open_doors();
+  void print_ready() const;
+
+  std::shared_ptr<const proxy::Snapshot> make_snapshot() const;
+  void publish();
+  void on_change();
+
+  Outcome reload();
+  void reload_on_signal();
+  void begin_drain();
+  void on_drain_look();
+  void stop_workers();
+
+  AdminResponse answer(const AdminRequest& request);
+  AdminResponse set_draining(std::string_view path);
+  bool any_replica_up() const;
+
+  SystemClock clock_;
+  Log log_;
+  conf::Settings settings_;
+  Reload reload_;
+  StateDirectory state_;
+  std::string node_;
+  MonotonicTime started_;
+
+  net::Loop loop_;
+  routing::ReplicaBoard board_;
+  proxy::ConnectionLimit connection_limit_;
+  Stores stores_;
+  net::Resolver resolver_;
+  std::unique_ptr<RedisDoor> shared_store_;
+  Discovery discovery_;
+  HealthChecker health_;
+  SecretKeeper secrets_;
+  std::shared_ptr<const tls::ServerContext> tls_;
+  std::unique_ptr<proxy::AccessLog> access_log_;
+  std::optional<proxy::Shared> shared_;
+  std::shared_ptr<const proxy::Snapshot> snapshot_;
+
+  std::vector<BoundListener> listeners_;
+  std::string admin_url_;
+  Fd admin_fd_;
+  std::unique_ptr<Admin> admin_;
+  std::vector<std::unique_ptr<proxy::Worker>> workers_;
+  std::vector<std::thread> threads_;
+  std::vector<std::unique_ptr<net::SignalWatch>> signals_;
+  net::Timer<&Server::on_start_deadline> start_deadline_;
+  net::Timer<&Server::on_drain_look> drain_look_;
+  MonotonicTime drain_until_;
+  MonotonicTime give_up_at_;
+  bool open_ = false;
+  bool draining_ = false;
+  bool sent_away_ = false;
+};
+
+}  // namespace usher::control

@@ -1,0 +1,74 @@
+// Makes each worker's AffinityStore out of the settings: doors to one table in memory, or a Redis
+// client each.
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "conf/settings.h"
+#include "net/loop.h"
+#include "net/resolver.h"
+#include "routing/affinity_store.h"
+#include "routing/memory_store.h"
+#include "routing/redis/redis_client.h"
+#include "routing/redis/redis_store.h"
+#include "routing/redis/store_watcher.h"
+#include "routing/store_status.h"
+
+namespace usher::control {
+
+// A connection to Redis with all that it needs, for one loop.
+class RedisDoor final : public routing::AffinityStore {
+ public:
+  RedisDoor(net::Loop& loop, const conf::StoreSettings& settings, routing::StoreStatus& status)
+      : settings_(settings),
+        resolver_(loop),
+        watcher_(status),
+        client_(loop, resolver_, settings_, watcher_),
+        store_(client_, settings_.prefix) {}
+
+  Pending find(std::string_view key, Found found) override {
+    return store_.find(key, std::move(found));
+  }
+  Pending claim(std::string_view key, routing::Binding proposal, std::chrono::milliseconds ttl,
+                Claimed claimed) override {
+    return store_.claim(key, std::move(proposal), ttl, std::move(claimed));
+  }
+  bool available() const override { return store_.available(); }
+  routing::redis::RedisStore& store() { return store_; }
+
+ private:
+  const conf::StoreSettings settings_;
+  net::Resolver resolver_;
+  routing::redis::StoreWatcher watcher_;
+  routing::redis::RedisClient client_;
+  routing::redis::RedisStore store_;
+};
+
+class Stores final {
+ public:
+  Stores(const conf::StoreSettings& settings, const Clock& clock, const Log& log)
+      : settings_(settings), status_(log, to_string(settings.url)), table_(clock) {}
+
+  // For a worker. Its loop outlives it.
+  std::unique_ptr<routing::AffinityStore> make(net::Loop& loop) {
+    if (shared()) return std::make_unique<RedisDoor>(loop, settings_, status_);
+    return std::make_unique<routing::MemoryStore>(table_, loop);
+  }
+  // For the secret; nullptr when the store is this process's own.
+  std::unique_ptr<RedisDoor> make_shared_door(net::Loop& loop) {
+    if (!shared()) return nullptr;
+    return std::make_unique<RedisDoor>(loop, settings_, status_);
+  }
+  bool shared() const { return settings_.url.kind != conf::StoreKind::memory; }
+  const routing::StoreStatus& status() const { return status_; }
+  routing::StoreState state() const { return shared() ? status_.state() : routing::StoreState::up; }
+
+ private:
+  const conf::StoreSettings settings_;
+  routing::StoreStatus status_;
+  routing::MemoryTable table_;
+};
+
+}  // namespace usher::control
