@@ -25,6 +25,8 @@ SocketAddress::SocketAddress(const sockaddr* address, socklen_t length)
 }
 
 std::optional<SocketAddress> SocketAddress::from_ip(std::string_view ip, uint16_t port) {
+  // inet_pton stops at a NUL: "192.0.2.1\0…" is no address.
+  if (ip.find('\0') != std::string_view::npos) return std::nullopt;
   const std::string text(ip);
   sockaddr_in v4{};
   v4.sin_family = AF_INET;
