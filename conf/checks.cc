@@ -109,11 +109,12 @@ void Checker::routes() {
     all_upstreams_known = all_upstreams_known && !places_.doubts(upstream);
   }
 
-  std::map<std::pair<std::string_view, std::string_view>, Position> seen;
+  using HostAndPath = std::pair<std::string_view, std::string_view>;
+  std::map<HostAndPath, Position> seen;
   for (const auto& route : settings_.routes) {
     if (places_.doubts(route)) continue;
     const Position at = places_.of(route);
-    const auto [first, fresh] = seen.emplace(std::pair{route.host, route.path}, at);
+    const auto [first, fresh] = seen.emplace(HostAndPath(route.host, route.path), at);
     if (!fresh) {
       problems_.error(at, "two routes for host " + in_quotes(route.host) + " and path " +
                               in_quotes(route.path) + first_one(first->second));
