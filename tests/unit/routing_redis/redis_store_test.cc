@@ -1,38 +1,364 @@
+// The store on a real redis-server.
+
 #include "routing/redis/redis_store.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "routing/redis/store_watcher.h"
+#include "tests/unit/routing_redis/client_fixture.h"
+#include "tests/unit/routing_redis/real_redis.h"
 
 namespace usher::routing::redis {
 namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
 
 struct ValueRow {
   std::string value;
   std::optional<Binding> binding;
 };
 
-TEST(ParseBinding, TakesWhatTheScriptTakesAndNothingElse) {
-  const ValueRow rows[] = {
-      {"1 10.0.0.1:8080", Binding{"10.0.0.1:8080", 1}},
-      {"999999999999999 r", Binding{"r", 999'999'999'999'999}},
-      {"007 r", Binding{"r", 7}},
-      {"2 unix:/run/a b.sock", Binding{"unix:/run/a b.sock", 2}},
-      {"1 " + std::string(298, 'r'), Binding{std::string(298, 'r'), 1}},
-      {"", {}},
-      {"1", {}},
-      {"1 ", {}},
-      {" r", {}},
-      {"r 1", {}},
-      {"0 r", {}},
-      {"-1 r", {}},
-      {"+1 r", {}},
-      {"1x r", {}},
-      {"1\tr", {}},
-      {"1000000000000000 r", {}},
-      {"99999999999999999999 r", {}},
-      {"1 " + std::string(299, 'r'), {}},
-  };
-  for (const ValueRow& row : rows)
+const ValueRow value_rows[] = {
+    {"1 10.0.0.1:8080", Binding{"10.0.0.1:8080", 1}},
+    {"999999999999999 r", Binding{"r", 999'999'999'999'999}},
+    {"007 r", Binding{"r", 7}},
+    {"2 unix:/run/a b.sock", Binding{"unix:/run/a b.sock", 2}},
+    {"1 " + std::string(298, 'r'), Binding{std::string(298, 'r'), 1}},
+    {"", {}},
+    {"1", {}},
+    {"1 ", {}},
+    {" r", {}},
+    {"r 1", {}},
+    {"0 r", {}},
+    {"-1 r", {}},
+    {"+1 r", {}},
+    {"1x r", {}},
+    {"1\tr", {}},
+    {"0x1 r", {}},
+    {"1e2 r", {}},
+    {"1000000000000000 r", {}},
+    {"99999999999999999999 r", {}},
+    {"1 " + std::string(299, 'r'), {}},
+};
+
+TEST(ParseBinding, TakesWhatTheTableSays) {
+  for (const ValueRow& row : value_rows)
     EXPECT_EQ(parse_binding(row.value), row.binding) << row.value;
+}
+
+// One client of the server, with a store on top.
+struct Member : ClientFixture {
+  explicit Member(const RealRedis& server) : ClientFixture(server.port()) {
+    settings.timeout = 2s;  // the machine may be slow; what must be late is frozen
+  }
+  bool join() {
+    make();
+    store.emplace(*client, settings.prefix);
+    return up();
+  }
+  std::string find(std::string_view key) {
+    std::optional<Result<std::optional<Binding>>> found;
+    Pending pending = store->find(key, [&](auto result) { found = std::move(result); });
+    driver.until([&] { return found.has_value(); });
+    if (!*found) return to_string(found->error());
+    return **found ? shown(***found) : "(none)";
+  }
+  std::string claim(std::string_view key, Binding proposal, Duration ttl = 60s) {
+    std::optional<Result<Binding>> winner;
+    Pending pending = store->claim(key, std::move(proposal), ttl,
+                                   [&](auto result) { winner = std::move(result); });
+    driver.until([&] { return winner.has_value(); });
+    return *winner ? shown(**winner) : to_string(winner->error());
+  }
+  std::string agree(std::string_view proposal, Duration ttl = 60s) {
+    std::optional<Result<std::string>> secret;
+    Pending pending =
+        store->agree_on_secret(proposal, ttl, [&](auto result) { secret = std::move(result); });
+    driver.until([&] { return secret.has_value(); });
+    return *secret ? **secret : to_string(secret->error());
+  }
+  long ttl_of(std::string_view key) { return std::stol(ask({"PTTL", key})); }
+
+  static std::string shown(const Binding& binding) {
+    return std::to_string(binding.epoch).append(" ").append(binding.replica);
+  }
+
+  std::optional<RedisStore> store;
+};
+
+class ARedisStore : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!RealRedis::is_installed()) GTEST_SKIP() << "no redis-server here";
+    ASSERT_TRUE(server_.start());
+    member_.emplace(server_);
+    ASSERT_TRUE(member_->join());
+  }
+
+  RealRedis server_;
+  std::optional<Member> member_;
+};
+
+TEST_F(ARedisStore, KeepsTheBindingWithTheHigherEpoch) {
+  EXPECT_EQ(member_->find("client:a"), "(none)");
+  EXPECT_EQ(member_->claim("client:a", {"r1", 1}), "1 r1");
+  EXPECT_EQ(member_->claim("client:a", {"r2", 1}), "1 r1");
+  EXPECT_EQ(member_->claim("client:a", {"r2", 2}), "2 r2");
+  EXPECT_EQ(member_->claim("client:a", {"r3", 1}), "2 r2");
+  EXPECT_EQ(member_->claim("client:a", {"r10", 10}), "10 r10") << "numbers, not texts";
+  EXPECT_EQ(member_->claim("client:a", {"r9", 9}), "10 r10");
+  EXPECT_EQ(member_->find("client:a"), "10 r10");
+}
+
+TEST_F(ARedisStore, UsesTheKeysThatTheDocumentationNames) {
+  (void)member_->claim("client:a", {"10.0.0.1:8080", 3});
+  (void)member_->claim("sid:s", {"10.0.0.2:8080", 1});
+  (void)member_->agree("secret");
+  EXPECT_EQ(member_->ask({"GET", "usher:client:a"}), "3 10.0.0.1:8080");
+  EXPECT_EQ(member_->ask({"GET", "usher:sid:s"}), "1 10.0.0.2:8080");
+  EXPECT_EQ(member_->ask({"GET", "usher:secret"}), "secret");
+  EXPECT_EQ(member_->ask({"DBSIZE"}), "3");
+}
+
+TEST_F(ARedisStore, GivesEveryKeyALifeAndProlongsItByClaims) {
+  (void)member_->claim("client:a", {"r1", 1}, 60s);
+  EXPECT_GT(member_->ttl_of("usher:client:a"), 50'000);
+  EXPECT_LE(member_->ttl_of("usher:client:a"), 60'000);
+  (void)member_->claim("client:a", {"r2", 1}, 100s);
+  EXPECT_GT(member_->ttl_of("usher:client:a"), 60'000);
+  (void)member_->find("client:a");
+  EXPECT_LE(member_->ttl_of("usher:client:a"), 100'000);
+  (void)member_->ask({"PERSIST", "usher:client:a"});
+  (void)member_->claim("client:a", {"r2", 1}, 100s);
+  EXPECT_GT(member_->ttl_of("usher:client:a"), 0);
+}
+
+TEST_F(ARedisStore, LetsABindingDieWithItsTime) {
+  (void)member_->claim("client:a", {"r1", 5}, 20ms);
+  EXPECT_EQ(member_->ask({"PTTL", "usher:client:b"}), "-2");
+  for (int i = 0; i < 200 && member_->find("client:a") != "(none)"; ++i) {
+    member_->driver.run_for(5ms);
+  }
+  EXPECT_EQ(member_->find("client:a"), "(none)");
+}
+
+TEST_F(ARedisStore, ReplacesWhatIsNoBinding) {
+  for (const ValueRow& row : value_rows) {
+    (void)member_->ask({"SET", "usher:client:a", row.value});
+    const std::string expected = row.binding ? Member::shown(*row.binding) : "(none)";
+    EXPECT_EQ(member_->find("client:a"), expected) << row.value;
+    EXPECT_EQ(member_->claim("client:a", {"r", 1}), row.binding ? expected : "1 r") << row.value;
+  }
+}
+
+TEST_F(ARedisStore, ReplacesAKeyOfTheWrongType) {
+  const auto spoil = [&](std::string_view key) {
+    (void)member_->ask({"DEL", key});
+    (void)member_->ask({"LPUSH", key, "x"});
+  };
+  spoil("usher:client:a");
+  EXPECT_EQ(member_->find("client:a"), "(none)");
+  EXPECT_EQ(member_->claim("client:a", {"r1", 1}), "1 r1");
+  spoil("usher:secret");
+  EXPECT_EQ(member_->agree("mine"), "mine");
+  EXPECT_EQ(member_->agree("other"), "mine");
+  EXPECT_TRUE(member_->client->available());
+}
+
+TEST_F(ARedisStore, AgreesOnTheSecretOfWhoeverCameFirst) {
+  Member other(server_);
+  ASSERT_TRUE(other.join());
+  EXPECT_EQ(member_->agree("first", 60s), "first");
+  EXPECT_EQ(other.agree("second", 100s), "first");
+  EXPECT_GT(member_->ttl_of("usher:secret"), 60'000);
+}
+
+TEST_F(ARedisStore, LetsTwoNodesAgreeWhateverTheOrder) {
+  Member other(server_);
+  ASSERT_TRUE(other.join());
+  for (int i = 0; i < 50; ++i) {
+    const std::string key = std::string("client:").append(std::to_string(i));
+    Member& first = i % 2 == 0 ? *member_ : other;
+    Member& second = i % 2 == 0 ? other : *member_;
+    const std::string winner = first.claim(key, {i % 2 == 0 ? "here" : "there", 2});
+    EXPECT_EQ(second.claim(key, {"late", 2}), winner);
+    EXPECT_EQ(first.find(key), winner);
+  }
+}
+
+TEST_F(ARedisStore, KeepsToItsPrefixAndDatabase) {
+  Member other(server_);
+  other.settings.prefix = "front door";
+  other.settings.url.database = 3;
+  ASSERT_TRUE(other.join());
+  (void)other.claim("client:a", {"r1", 1});
+  EXPECT_EQ(member_->find("client:a"), "(none)");
+  EXPECT_EQ(other.ask({"KEYS", "*"}), "(array)");
+  EXPECT_EQ(other.ask({"GET", "front door:client:a"}), "1 r1");
+  EXPECT_EQ(member_->ask({"DBSIZE"}), "0");
+}
+
+TEST_F(ARedisStore, ServesOnWhenItsMemoryIsFull) {
+  (void)member_->claim("client:a", {"r1", 1});
+  (void)member_->ask({"CONFIG", "SET", "maxmemory", "1"});
+  EXPECT_THAT(member_->claim("client:b", {"r1", 1}), StartsWith("store_error: OOM"));
+  EXPECT_EQ(member_->find("client:a"), "1 r1");
+  EXPECT_TRUE(member_->client->available());
+  (void)member_->ask({"CONFIG", "SET", "maxmemory", "0"});
+  EXPECT_EQ(member_->claim("client:b", {"r1", 1}), "1 r1");
+  EXPECT_THAT(member_->witness.events, ElementsAre("up"));
+}
+
+TEST_F(ARedisStore, IsDownWhileItsServerIsAReplica) {
+  (void)member_->ask({"REPLICAOF", "127.0.0.1", "1"});
+  EXPECT_THAT(member_->claim("client:b", {"r1", 1}), HasSubstr("READONLY"));
+  EXPECT_FALSE(member_->client->available());
+  Member admin(server_);
+  admin.make();
+  ASSERT_TRUE(admin.driver.until([&] { return !admin.witness.events.empty(); }));
+  EXPECT_THAT(admin.witness.why_down, HasSubstr("READONLY"));
+  EXPECT_EQ(std::system(
+                ("redis-cli -p " + std::to_string(server_.port()) + " replicaof no one >/dev/null")
+                    .c_str()),
+            0);
+  ASSERT_TRUE(member_->up());
+  EXPECT_EQ(member_->claim("client:b", {"r1", 1}), "1 r1");
+  EXPECT_THAT(member_->witness.events, ElementsAre("up", "down", "up"));
+}
+
+TEST_F(ARedisStore, ComesBackAfterARestartThatLostEverything) {
+  (void)member_->claim("client:a", {"r1", 1});
+  server_.stop();
+  ASSERT_TRUE(member_->down());
+  EXPECT_THAT(member_->claim("client:a", {"r1", 1}), StartsWith("store_down"));
+  member_->driver.run_for(300ms);
+  ASSERT_TRUE(server_.start());
+  ASSERT_TRUE(member_->up());
+  EXPECT_EQ(member_->find("client:a"), "(none)");
+  EXPECT_EQ(member_->claim("client:a", {"r1", 1}), "1 r1");
+  EXPECT_THAT(member_->witness.events, ElementsAre("up", "down", "up"));
+}
+
+TEST_F(ARedisStore, WaitsOnceForAFrozenServerAndCatchesUpWhenItThaws) {
+  member_->settings.timeout = 250ms;
+  ASSERT_TRUE(member_->join());
+  member_->witness.events.clear();
+  server_.freeze();
+  const auto asked = member_->driver.loop.now();
+  EXPECT_THAT(member_->claim("client:a", {"r1", 1}), StartsWith("store_timeout"));
+  EXPECT_LT(member_->driver.loop.now() - asked, 500ms);
+  const auto again = member_->driver.loop.now();
+  EXPECT_THAT(member_->claim("client:a", {"r2", 1}), StartsWith("store_down"));
+  EXPECT_LT(member_->driver.loop.now() - again, 100ms);
+  server_.thaw();
+  ASSERT_TRUE(member_->up());
+  EXPECT_EQ(member_->find("client:a"), "1 r1") << "the late claim was carried out";
+  EXPECT_THAT(member_->witness.events, ElementsAre("down", "up"));
+}
+
+TEST_F(ARedisStore, DoesNotNoticeThatTheServerHasCutIt) {
+  member_->driver.run_for(1050ms);
+  const std::string kill =
+      "redis-cli -p " + std::to_string(server_.port()) + " client kill type normal >/dev/null";
+  ASSERT_EQ(std::system(kill.c_str()), 0);
+  EXPECT_EQ(member_->claim("client:a", {"r1", 1}), "1 r1");
+  member_->driver.run_for(1050ms);
+  ASSERT_EQ(std::system(kill.c_str()), 0);
+  member_->driver.run_for(100ms);
+  EXPECT_EQ(member_->find("client:a"), "1 r1");
+  EXPECT_THAT(member_->witness.events, ElementsAre("up"));
+}
+
+TEST(ARedisStoreWithAPassword, IsUpOnlyForThoseWhoKnowIt) {
+  if (!RealRedis::is_installed()) GTEST_SKIP() << "no redis-server here";
+  RealRedis server(
+      {"--requirepass", "p w", "--user", "ada", "on", ">lovelace", "~usher:*", "+@all"});
+  ASSERT_TRUE(server.start());
+
+  struct Row {
+    const char* user;
+    const char* password;
+    const char* why_down;  // nullptr: it is up
+  };
+  for (const Row& row :
+       {Row{"", "p w", nullptr}, Row{"ada", "lovelace", nullptr}, Row{"", "wrong", "WRONGPASS"},
+        Row{"ada", "p w", "WRONGPASS"}, Row{"", "", "NOAUTH"}}) {
+    Member member(server);
+    member.settings.url.user = row.user;
+    member.settings.url.password = row.password;
+    member.make();
+    member.store.emplace(*member.client, "usher");
+    ASSERT_TRUE(member.driver.until([&] { return !member.witness.events.empty(); }));
+    if (row.why_down) {
+      EXPECT_THAT(member.witness.why_down, HasSubstr(row.why_down));
+      EXPECT_THAT(member.witness.why_down, testing::Not(HasSubstr("lovelace")));
+    } else {
+      EXPECT_EQ(member.claim("client:a", {"r1", 1}), "1 r1");
+    }
+  }
+}
+
+TEST(ARedisStoreWithoutRights, FailsAndSaysWhy) {
+  if (!RealRedis::is_installed()) GTEST_SKIP() << "no redis-server here";
+  RealRedis server({"--user", "eve", "on", ">eve", "~other:*", "+@all"});
+  ASSERT_TRUE(server.start());
+  Member member(server);
+  member.settings.url.user = "eve";
+  member.settings.url.password = "eve";
+  member.make();
+  ASSERT_TRUE(member.driver.until([&] { return !member.witness.events.empty(); }));
+  EXPECT_THAT(member.witness.why_down, HasSubstr("NOPERM"));
+}
+
+TEST(ARedisStoreWithFewConnections, IsDownWhenThereIsNoneLeft) {
+  if (!RealRedis::is_installed()) GTEST_SKIP() << "no redis-server here";
+  RealRedis server({"--maxclients", "1"});
+  ASSERT_TRUE(server.start());
+  std::optional<Member> first(std::in_place, server);
+  ASSERT_TRUE(first->join());
+  Member second(server);
+  second.make();
+  ASSERT_TRUE(second.driver.until([&] { return !second.witness.events.empty(); }));
+  EXPECT_THAT(second.witness.why_down, HasSubstr("max number of clients"));
+  first.reset();
+  EXPECT_TRUE(second.up());
+}
+
+TEST(ARedisStoreOnAUnixSocket, IsFound) {
+  if (!RealRedis::is_installed()) GTEST_SKIP() << "no redis-server here";
+  char folder[] = "/tmp/usher-redis-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder), nullptr);
+  const std::string path = std::string(folder) + "/redis.sock";
+  {
+    RealRedis server({"--unixsocket", path});
+    ASSERT_TRUE(server.start());
+    Member member(server);
+    member.settings.url.server = {.host = {}, .port = 0, .unix_path = path};
+    EXPECT_TRUE(member.join());
+    EXPECT_EQ(member.claim("client:a", {"r1", 1}), "1 r1");
+  }
+  ::unlink(path.c_str());
+  ::rmdir(folder);
+}
+
+TEST(StoreWatcher, TellsTheProcessWhatItsClientSees) {
+  const Log log(-1);
+  StoreStatus status(log, "redis://test");
+  {
+    StoreWatcher watcher(status);
+    EXPECT_EQ(status.state(), StoreState::unknown);
+    watcher.on_store_up();
+    EXPECT_EQ(status.state(), StoreState::up);
+    watcher.on_store_down({Errc::store_down, Side::store, "gone"});
+    EXPECT_EQ(status.state(), StoreState::down);
+    watcher.on_store_call(nullptr, 5us);
+    EXPECT_EQ(status.calls(), 1u);
+  }
+  EXPECT_EQ(status.state(), StoreState::unknown);
 }
 
 }  // namespace
