@@ -118,7 +118,7 @@ Result<std::string> status_table(std::string_view text) {
                       status.value("version", "") + ", up " +
                       std::to_string(status.value("uptime_seconds", 0)) + " s" +
                       (status.value("draining", false) ? ", draining" : "") + "\n";
-  table += "store " + status["store"].value("url", "") + ": " + status["store"].value("state", "") +
+  table += "store " + status["store"].value("url", "") + ", " + status["store"].value("state", "") +
            "\n";
   for (const auto& upstream : status["upstreams"]) {
     table += "\nupstream " + upstream.value("name", "") + "\n";

@@ -1,0 +1,37 @@
+#include "control/admin_client.h"
+
+#include <gtest/gtest.h>
+
+namespace usher::control {
+namespace {
+
+TEST(StatusTable, ShowsEveryReplicaAndTheStore) {
+  const auto table = status_table(
+      R"({"node":"n1","version":"0.1.0","uptime_seconds":7,"draining":false,)"
+      R"("store":{"url":"memory:","state":"up"},"upstreams":[{"name":"open-webui","replicas":[)"
+      R"({"id":"10.0.0.1:8080","address":"10.0.0.1:8080","state":"draining","in_flight":2,)"
+      R"("websockets":31,"sessions":40}]}]})");
+  ASSERT_TRUE(table);
+  EXPECT_EQ(*table,
+            "node n1, version 0.1.0, up 7 s\n"
+            "store memory:, up\n"
+            "\n"
+            "upstream open-webui\n"
+            "  replica                      state     in flight  websockets  sessions\n"
+            "  10.0.0.1:8080                draining          2          31        40\n");
+}
+
+TEST(StatusTable, RefusesWhatIsNoStatus) {
+  EXPECT_FALSE(status_table("<html>"));
+  EXPECT_FALSE(status_table("[]"));
+  EXPECT_FALSE(status_table("{}"));
+}
+
+TEST(AskAdmin, SaysWhatAnAddressLooksLike) {
+  const auto answer = ask_admin("http://localhost", "GET", "/api/status");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().detail, "http://localhost: expected http://host:port");
+}
+
+}  // namespace
+}  // namespace usher::control

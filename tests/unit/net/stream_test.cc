@@ -1,0 +1,267 @@
+// Streams over real loopback sockets on a real loop. Nothing sleeps: every test runs its loop until
+// a condition holds, or fails at a deadline.
+
+#include "net/stream.h"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "net/listener.h"
+#include "net/timer.h"
+
+namespace usher::net {
+namespace {
+
+class Recorder final : public StreamHandler {
+ public:
+  bool opened = false;
+  bool ended = false;
+  bool finished = false;
+  int writable = 0;
+  int hangups = 0;
+  std::string received;
+  std::optional<Error> error;
+  size_t take_at_most = SIZE_MAX;
+  std::function<void()> on_data = [] {};
+
+ private:
+  void on_stream_open() override { opened = true; }
+  size_t on_stream_data(std::span<const char> data) override {
+    const size_t taken = std::min(data.size(), take_at_most);
+    received.append(data.data(), taken);
+    on_data();
+    return taken;
+  }
+  void on_stream_end() override { ended = true; }
+  void on_stream_writable() override { ++writable; }
+  void on_stream_finished() override { finished = true; }
+  void on_stream_hangup() override { ++hangups; }
+  void on_stream_error(Error failure) override { error = std::move(failure); }
+};
+
+class StreamTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto bound = Listener::bind(*SocketAddress::from_ip("127.0.0.1", 0));
+    ASSERT_TRUE(bound);
+    address_ = Listener::bound_address(*bound);
+    listener_.emplace(
+        loop_, std::move(*bound),
+        [this](Fd fd, const SocketAddress&) { accepted_ = std::move(fd); }, [](const Error&) {});
+  }
+
+  // A connected pair: `near_` is accepted, `far_` has connected.
+  void connect() {
+    far_ =
+        std::make_unique<Stream>(loop_, address_, make_plain_transport(), far_saw_, Side::replica);
+    far_->start();
+    until([this] { return far_saw_.opened && accepted_.valid(); });
+    near_ =
+        std::make_unique<Stream>(loop_, std::move(accepted_), make_plain_transport(), near_saw_);
+    near_->start();
+    until([this] { return near_saw_.opened; });
+  }
+
+  void until(const std::function<bool()>& holds) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!holds()) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "the condition never held";
+      turn();
+    }
+  }
+  // At least one turn of the loop.
+  void turn() {
+    loop_.later([this] { loop_.stop(); });
+    loop_.run();
+  }
+
+  Loop loop_;
+  SocketAddress address_;
+  std::optional<Listener> listener_;
+  Fd accepted_;
+  Recorder near_saw_;
+  Recorder far_saw_;
+  std::unique_ptr<Stream> near_;
+  std::unique_ptr<Stream> far_;
+};
+
+TEST_F(StreamTest, CarriesBytesBothWays) {
+  connect();
+  near_->write(std::string_view("hello"));
+  far_->write(std::string_view("world"));
+  until([this] { return far_saw_.received == "hello" && near_saw_.received == "world"; });
+  EXPECT_EQ(near_->bytes_in(), 5u);
+  EXPECT_EQ(near_->bytes_out(), 5u);
+}
+
+TEST_F(StreamTest, NeverCallsBackInsideACall) {
+  connect();
+  far_->close();
+  until([this] { return near_saw_.ended; });
+  // The peer is gone: this write meets a RST sooner or later, but says so only in a later turn.
+  for (int i = 0; i < 3 && !near_saw_.error; ++i) {
+    const bool before = near_saw_.error.has_value();
+    near_->write(std::string(64 * 1024, 'x'));
+    EXPECT_EQ(near_saw_.error.has_value(), before);
+    turn();
+  }
+  until([this] { return near_saw_.error.has_value(); });
+  EXPECT_EQ(near_saw_.error->code, Errc::client_gone);
+}
+
+TEST_F(StreamTest, WhatOneTurnWritesLeavesInOnePiece) {
+  connect();
+  int deliveries = 0;
+  far_saw_.on_data = [&] { ++deliveries; };
+  for (int i = 0; i < 100; ++i)
+    near_->write(std::string_view("0123456789"));
+  until([this] { return far_saw_.received.size() == 1000; });
+  EXPECT_EQ(deliveries, 1);
+}
+
+TEST_F(StreamTest, KeepsTheOrderOfSmallAndLargePieces) {
+  connect();
+  std::string sent;
+  for (int i = 0; i < 200; ++i) {
+    const std::string piece(i % 3 == 0 ? 40'000 : 7, static_cast<char>('a' + i % 26));
+    sent += piece;
+    near_->write(piece);
+    if (i % 10 == 0) turn();
+  }
+  until([&] { return far_saw_.received.size() == sent.size(); });
+  EXPECT_EQ(far_saw_.received, sent);
+}
+
+TEST_F(StreamTest, TellsWhenAFullQueueHasRoomAgain) {
+  connect();
+  far_->pause_reading();
+  const std::string piece(32 * 1024, 'x');
+  size_t sent = 0;
+  while (!near_->above_high_mark()) {
+    near_->write(piece);
+    sent += piece.size();
+    turn();
+    ASSERT_LT(sent, size_t{256} << 20) << "the queue never filled";
+  }
+  EXPECT_EQ(near_saw_.writable, 0);
+  far_->resume_reading();
+  until([&] { return far_saw_.received.size() == sent; });
+  EXPECT_EQ(near_saw_.writable, 1);
+  EXPECT_EQ(near_->queued(), 0u);
+}
+
+TEST_F(StreamTest, OffersWhatWasNotTakenAgain) {
+  connect();
+  far_saw_.take_at_most = 3;
+  near_->write(std::string_view("abcdefgh"));
+  until([this] { return far_saw_.received == "abc"; });
+  EXPECT_FALSE(far_->reading());
+  near_->write(std::string_view("ij"));
+  far_->resume_reading();
+  until([this] { return far_saw_.received == "abcdef"; });
+  EXPECT_FALSE(far_->reading());
+  far_->resume_reading();
+  until([this] { return far_saw_.received == "abcdefghij"; });
+}
+
+TEST_F(StreamTest, AResumeFromInsideADeliveryIsNotLost) {
+  connect();
+  far_saw_.take_at_most = 1;
+  far_saw_.on_data = [this] { far_->resume_reading(); };
+  near_->write(std::string_view("abcdefgh"));
+  until([this] { return far_saw_.received == "abcdefgh"; });
+}
+
+TEST_F(StreamTest, HalfCloseLeavesTheOtherDirectionOpen) {
+  connect();
+  near_->write(std::string_view("last words"));
+  near_->finish();
+  until([this] { return far_saw_.ended && near_saw_.finished; });
+  EXPECT_EQ(far_saw_.received, "last words");
+  far_->write(std::string_view("answer"));
+  until([this] { return near_saw_.received == "answer"; });
+}
+
+TEST_F(StreamTest, DataAndEndInOneWakeUpAreBothSeen) {
+  connect();
+  far_->pause_reading();
+  near_->write(std::string_view("data"));
+  near_->finish();
+  until([this] { return near_saw_.finished; });
+  turn();
+  far_->resume_reading();
+  until([this] { return far_saw_.ended; });
+  EXPECT_EQ(far_saw_.received, "data");
+}
+
+TEST_F(StreamTest, TellsOfAPeerThatLeavesWhileReadingIsPaused) {
+  connect();
+  far_->pause_reading();
+  near_->write(std::string_view("unread"));
+  near_->finish();
+  until([this] { return far_saw_.hangups > 0; });
+  EXPECT_EQ(far_saw_.received, "");
+}
+
+TEST_F(StreamTest, AbortIsAResetForThePeer) {
+  connect();
+  near_->abort();
+  until([this] { return far_saw_.error.has_value(); });
+  EXPECT_EQ(far_saw_.error->code, Errc::replica_closed);
+  EXPECT_FALSE(far_saw_.ended);
+}
+
+TEST_F(StreamTest, RefusedConnectsSaySo) {
+  listener_.reset();
+  far_ = std::make_unique<Stream>(loop_, address_, make_plain_transport(), far_saw_, Side::replica);
+  far_->start();
+  EXPECT_FALSE(far_saw_.error.has_value());
+  until([this] { return far_saw_.error.has_value(); });
+  EXPECT_EQ(far_saw_.error->code, Errc::connect_refused);
+}
+
+TEST_F(StreamTest, AUnixSocketThatIsNotThereIsARefusal) {
+  far_ = std::make_unique<Stream>(loop_, *SocketAddress::from_unix_path("/nonexistent/x.sock"),
+                                  make_plain_transport(), far_saw_, Side::replica);
+  far_->start();
+  until([this] { return far_saw_.error.has_value(); });
+  EXPECT_EQ(far_saw_.error->code, Errc::connect_refused);
+}
+
+TEST_F(StreamTest, CloseIsFinal) {
+  connect();
+  near_->close();
+  near_->close();
+  near_->write(std::string_view("nobody hears this"));
+  near_->finish();
+  near_->resume_reading();
+  until([this] { return far_saw_.ended; });
+  EXPECT_EQ(far_saw_.received, "");
+  EXPECT_FALSE(near_saw_.error.has_value());
+  EXPECT_FALSE(near_saw_.finished);
+}
+
+TEST_F(StreamTest, ABusyStreamDoesNotStarveTheLoop) {
+  connect();
+  // The far end always has something to read: what it gets makes the near end send more.
+  const std::string piece(64 * 1024, 'x');
+  far_saw_.on_data = [&] {
+    far_saw_.received.clear();
+    if (near_->queued() < Stream::high_mark) near_->write(piece);
+  };
+  near_->write(piece);
+  int ticks = 0;
+  for (int i = 0; i < 50; ++i) {
+    turn();
+    ++ticks;
+  }
+  EXPECT_EQ(ticks, 50);
+}
+
+}  // namespace
+}  // namespace usher::net

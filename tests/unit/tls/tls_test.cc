@@ -1,0 +1,263 @@
+// Server contexts, the transport and the self-signed certificate, against OpenSSL's own client.
+
+#include <gtest/gtest.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "base/fd.h"
+#include "base/strings.h"
+#include "tls/digest.h"
+#include "tls/handles.h"
+#include "tls/self_signed.h"
+#include "tls/server_context.h"
+
+namespace usher::tls {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Folder final {
+ public:
+  Folder() : path_(fs::temp_directory_path() / ("usher-tls-" + std::to_string(::getpid()))) {
+    fs::remove_all(path_);
+    fs::create_directories(path_);
+  }
+  ~Folder() { fs::remove_all(path_); }
+  const fs::path& path() const { return path_; }
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream(path_ / name) << text;
+    return path_ / name;
+  }
+
+ private:
+  fs::path path_;
+};
+
+// A certificate for these names: self-signed as ours, but with the names given.
+PemPair make_pair_for(const std::string& name) {
+  const KeyPtr key(EVP_EC_gen("P-256"));
+  const X509Ptr certificate(X509_new());
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), 0);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
+  X509_set_version(certificate.get(), 2);
+  X509_set_pubkey(certificate.get(), key.get());
+  const std::string names = "DNS:" + name;
+  X509_EXTENSION* extension =
+      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names.c_str());
+  X509_add_ext(certificate.get(), extension, -1);
+  X509_EXTENSION_free(extension);
+  X509_sign(certificate.get(), key.get(), EVP_sha256());
+  const auto pem = [](auto write) {
+    const BioPtr out(BIO_new(BIO_s_mem()));
+    write(out.get());
+    char* text = nullptr;
+    const long length = BIO_get_mem_data(out.get(), &text);
+    return std::string(text, static_cast<size_t>(length));
+  };
+  return {pem([&](BIO* out) { PEM_write_bio_X509(out, certificate.get()); }), pem([&](BIO* out) {
+            PEM_write_bio_PrivateKey(out, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+          })};
+}
+
+std::vector<std::string> split_names(const std::string& list) {
+  std::vector<std::string> names;
+  for (const std::string_view name : split_list(list))
+    names.emplace_back(name);
+  return names;
+}
+
+struct Handshake {
+  bool done = false;
+  std::string version;
+  std::string alpn;        // as the client sees it
+  std::string server_saw;  // as our transport says it
+  std::string dns_name;    // the first of the certificate served
+};
+
+// A client in a thread of its own against our transport in this one, over a socket pair.
+Handshake shake_hands(const ServerContext& context, const std::string& server_name,
+                      const std::string& client_alpn, int client_version = 0) {
+  int fds[2];
+  EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+  const Fd server(fds[0]);
+  const Fd client(fds[1]);
+  Handshake result;
+  std::thread peer([&] {
+    const SslContextPtr settings(SSL_CTX_new(TLS_client_method()));
+    if (client_version != 0) SSL_CTX_set_max_proto_version(settings.get(), client_version);
+    SSL_CTX_set_security_level(settings.get(), 0);
+    const SslPtr ssl(SSL_new(settings.get()));
+    SSL_set_fd(ssl.get(), client.get());
+    if (!server_name.empty()) {
+// The macro casts as C does.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+      SSL_set_tlsext_host_name(ssl.get(), server_name.c_str());
+#pragma GCC diagnostic pop
+    }
+    const AlpnProtocols offered(split_names(client_alpn));
+    if (!client_alpn.empty()) {
+      SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>(offered.wire().data()),
+                          static_cast<unsigned>(offered.wire().size()));
+    }
+    if (SSL_connect(ssl.get()) != 1) {
+      ::shutdown(client.get(), SHUT_RDWR);
+      return;
+    }
+    result.done = true;
+    result.version = SSL_get_version(ssl.get());
+    const unsigned char* name = nullptr;
+    unsigned length = 0;
+    SSL_get0_alpn_selected(ssl.get(), &name, &length);
+    result.alpn.assign(reinterpret_cast<const char*>(name), length);
+    const X509Ptr leaf(SSL_get1_peer_certificate(ssl.get()));
+    auto* names = static_cast<GENERAL_NAMES*>(
+        X509_get_ext_d2i(leaf.get(), NID_subject_alt_name, nullptr, nullptr));
+    const auto* dns = sk_GENERAL_NAME_value(names, 0)->d.dNSName;
+    result.dns_name.assign(reinterpret_cast<const char*>(ASN1_STRING_get0_data(dns)),
+                           static_cast<size_t>(ASN1_STRING_length(dns)));
+    GENERAL_NAMES_free(names);
+    char byte = 0;
+    EXPECT_EQ(SSL_read(ssl.get(), &byte, 1), 1);
+    EXPECT_EQ(byte, 'x');
+    SSL_write(ssl.get(), "y", 1);
+  });
+  const AlpnProtocols ours({"http/1.1"});
+  const auto transport = context.make_transport(ours);
+  auto status = net::IoStatus::again;
+  while (status == net::IoStatus::again)
+    status = transport->handshake(server.get()).status;
+  if (status == net::IoStatus::done) {
+    result.server_saw = transport->protocol();
+    EXPECT_EQ(transport->write(server.get(), std::span<const char>("x", 1)).bytes, 1u);
+    char into[16];
+    net::IoResult read{net::IoStatus::again};
+    while (read.status == net::IoStatus::again)
+      read = transport->read(server.get(), into);
+    EXPECT_EQ(read.bytes, 1u);
+    EXPECT_EQ(into[0], 'y');
+  } else {
+    ::shutdown(server.get(), SHUT_RDWR);
+  }
+  peer.join();
+  return result;
+}
+
+class TlsServer : public ::testing::Test {
+ protected:
+  conf::CertificateSettings certificate(const std::string& name) {
+    const PemPair pair = make_pair_for(name);
+    static int count = 0;
+    const std::string stem = "c" + std::to_string(++count);
+    return {folder_.write(stem + ".crt", pair.chain), folder_.write(stem + ".key", pair.key)};
+  }
+  std::unique_ptr<ServerContext> context() {
+    auto made = ServerContext::make(settings_, nullptr);
+    EXPECT_TRUE(made) << (made ? "" : made.error().detail);
+    return std::move(*made);
+  }
+
+  Folder folder_;
+  conf::TlsSettings settings_;
+};
+
+TEST_F(TlsServer, ChoosesACertificateByExactNameThenWildcardThenTheFirst) {
+  settings_.certificates = {certificate("first.example"), certificate("*.example.org"),
+                            certificate("chat.example.org")};
+  const auto server = context();
+  EXPECT_EQ(shake_hands(*server, "chat.example.org", "").dns_name, "chat.example.org");
+  EXPECT_EQ(shake_hands(*server, "CHAT.example.org", "").dns_name, "chat.example.org");
+  EXPECT_EQ(shake_hands(*server, "other.example.org", "").dns_name, "*.example.org");
+  // A wildcard stands for one label (RFC 6125 section 6.4.3).
+  EXPECT_EQ(shake_hands(*server, "a.b.example.org", "").dns_name, "first.example");
+  EXPECT_EQ(shake_hands(*server, "unknown.test", "").dns_name, "first.example");
+  EXPECT_EQ(shake_hands(*server, "", "").dns_name, "first.example");
+}
+
+TEST_F(TlsServer, SpeaksTls12And13AndNothingOlder) {
+  settings_.certificates = {certificate("a.test")};
+  const auto server = context();
+  EXPECT_EQ(shake_hands(*server, "a.test", "").version, "TLSv1.3");
+  EXPECT_EQ(shake_hands(*server, "a.test", "", TLS1_2_VERSION).version, "TLSv1.2");
+  EXPECT_FALSE(shake_hands(*server, "a.test", "", TLS1_1_VERSION).done);
+  settings_.min_version = "1.3";
+  EXPECT_FALSE(shake_hands(*context(), "a.test", "", TLS1_2_VERSION).done);
+}
+
+TEST_F(TlsServer, AgreesOnAProtocolOrEndsTheHandshake) {
+  settings_.certificates = {certificate("a.test")};
+  const auto server = context();
+  const Handshake agreed = shake_hands(*server, "a.test", "h2,http/1.1");
+  EXPECT_EQ(agreed.alpn, "http/1.1");
+  EXPECT_EQ(agreed.server_saw, "http/1.1");
+  EXPECT_FALSE(shake_hands(*server, "a.test", "h2").done);
+  EXPECT_TRUE(shake_hands(*server, "a.test", "").done);
+}
+
+TEST_F(TlsServer, NamesTheFileThatIsWrong) {
+  const auto complaint = [this](conf::CertificateSettings wrong) {
+    settings_.certificates = {std::move(wrong)};
+    const auto made = ServerContext::make(settings_, nullptr);
+    return made ? std::string("accepted") : made.error().detail;
+  };
+  const auto good = certificate("a.test");
+  const auto other = certificate("b.test");
+  const std::string rubbish = folder_.write("rubbish", "not PEM");
+  EXPECT_EQ(complaint({"/nowhere.crt", good.key}), "/nowhere.crt: cannot be read");
+  EXPECT_EQ(complaint({rubbish, good.key}), rubbish + ": holds no PEM certificate");
+  EXPECT_EQ(complaint({good.chain, rubbish}),
+            rubbish + ": holds no PEM private key, or one that is encrypted");
+  EXPECT_EQ(complaint({good.chain, other.key}), other.key + ": is not the key of " + good.chain);
+}
+
+TEST_F(TlsServer, SelfSignedPairIsMadeOnceKeptAndRenewedInTime) {
+  const auto now = std::chrono::system_clock::now();
+  const auto first = load_or_make_self_signed(folder_.path(), now);
+  ASSERT_TRUE(first);
+  EXPECT_TRUE(first->made);
+  EXPECT_TRUE(first->kept);
+  struct stat info {};
+  ASSERT_EQ(::stat((folder_.path() / "self-signed.key").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+
+  const auto second = load_or_make_self_signed(folder_.path(), now);
+  ASSERT_TRUE(second);
+  EXPECT_FALSE(second->made);
+  EXPECT_EQ(second->pem.chain, first->pem.chain);
+
+  const auto later = load_or_make_self_signed(folder_.path(), now + std::chrono::hours(24 * 380));
+  ASSERT_TRUE(later);
+  EXPECT_TRUE(later->made);
+
+  const auto made = ServerContext::make(conf::TlsSettings{}, &second->pem);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(shake_hands(**made, "localhost", "").dns_name, "localhost");
+}
+
+TEST_F(TlsServer, SelfSignedPairLivesInMemoryWhenItCannotBeKept) {
+  const auto pair = load_or_make_self_signed("/proc/nowhere", std::chrono::system_clock::now());
+  ASSERT_TRUE(pair);
+  EXPECT_FALSE(pair->kept);
+  EXPECT_NE(pair->why_not, "");
+}
+
+TEST(Digest, MatchesPublishedVectors) {
+  // RFC 4231, test case 2.
+  const std::string key = "Jefe";
+  EXPECT_EQ(to_hex(hmac_sha256(bytes_of(key), "what do ya want for nothing?")),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  // RFC 6455 section 1.3.
+  EXPECT_EQ(websocket_accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+}
+
+}  // namespace
+}  // namespace usher::tls
