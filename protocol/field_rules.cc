@@ -92,20 +92,7 @@ static_assert(std::is_sorted(std::begin(rows), std::end(rows), [](const Row& a, 
   return a.name.size() < b.name.size();
 }));
 
-bool starts_with_canonical(std::string_view name, std::string_view canonical) {
-  return name.size() >= canonical.size() &&
-         equals_canonical(name.substr(0, canonical.size()), canonical);
-}
-
 }  // namespace
-
-bool equals_canonical(std::string_view name, std::string_view canonical) {
-  if (name.size() != canonical.size()) return false;
-  for (size_t i = 0; i < name.size(); ++i) {
-    if (to_canonical(name[i]) != canonical[i]) return false;
-  }
-  return true;
-}
 
 uint8_t rules_of(std::string_view name) {
   if (starts_with_canonical(name, "x-forwarded-") ||

@@ -2,6 +2,7 @@
 // `Connection` token must not remove, what has no business in a trailer section.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -23,10 +24,19 @@ enum FieldRule : uint8_t {
 // reads a field that usher did not see, "_" for "-" make no difference.
 uint8_t rules_of(std::string_view name);
 
-// "X_Forwarded_For" equals "x-forwarded-for": canonical is in lower case and without "_".
-bool equals_canonical(std::string_view name, std::string_view canonical);
 constexpr char to_canonical(char c) {
   return c == '_' ? '-' : (c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c);
+}
+// "X_Forwarded_For" equals "x-forwarded-for": canonical is in lower case and without "_".
+constexpr bool equals_canonical(std::string_view name, std::string_view canonical) {
+  if (name.size() != canonical.size()) return false;
+  for (size_t i = 0; i < name.size(); ++i) {
+    if (to_canonical(name[i]) != canonical[i]) return false;
+  }
+  return true;
+}
+constexpr bool starts_with_canonical(std::string_view name, std::string_view canonical) {
+  return equals_canonical(name.substr(0, canonical.size()), canonical);
 }
 
 }  // namespace usher::protocol

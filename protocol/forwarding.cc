@@ -26,8 +26,8 @@ bool contains(const conf::Cidr& network, std::span<const uint8_t> ip) {
 }
 
 bool is_forwarded_family(std::string_view name) {
-  return equals_canonical(name.substr(0, forwarded_family.size()), forwarded_family) ||
-         equals_canonical(name, "x-real-ip") || equals_canonical(name, "forwarded");
+  return starts_with_canonical(name, forwarded_family) || equals_canonical(name, "x-real-ip") ||
+         equals_canonical(name, "forwarded");
 }
 
 // Those that a replica gets exactly once, from us.

@@ -21,6 +21,7 @@ struct FramingFields {
   std::string_view length;
   size_t codings = 0;       // fields
   std::string_view coding;  // of the first
+  size_t connection_options = 0;
   bool close = false;
   bool keep_alive = false;
   bool connection_upgrade = false;
@@ -69,6 +70,7 @@ struct FramingFields {
 
   void read_connection(std::string_view value) {
     any_element(value, [&](std::string_view option) {
+      ++connection_options;
       close |= equals_ignoring_case(option, "close");
       keep_alive |= equals_ignoring_case(option, "keep-alive");
       connection_upgrade |= equals_ignoring_case(option, "upgrade");
@@ -187,10 +189,15 @@ std::optional<uint64_t> parse_length(std::string_view text) {
   return length;
 }
 
+// Each option may name a field to remove: thousands of them would cost a search of all fields each.
+constexpr size_t connection_options_limit = 64;
+
 // The part that requests and responses share. `framing` stays as it was when no field says
 // anything.
 Fault frame(const Headers& headers, const FramingFields& fields, uint8_t minor_version,
             BodyFraming& framing) {
+  if (fields.connection_options > connection_options_limit)
+    return bad("too many connection options");
   if (fields.codings > 0) {
     if (minor_version == 0) return bad("Transfer-Encoding in HTTP/1.0");
     if (fields.lengths > 0) return bad("Content-Length beside Transfer-Encoding");

@@ -1,7 +1,6 @@
 #include "protocol/http1_parser.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "protocol/chunked.h"
 #include "protocol/head_scanner.h"
@@ -19,7 +18,7 @@ class BodyReader final {
   void begin(BodyFraming framing) {
     framing_ = framing;
     trailers_ = Headers();
-    if (framing.kind == BodyKind::chunked) chunks_.emplace(limits_);
+    if (framing.kind == BodyKind::chunked) chunks_ = std::make_unique<ChunkedDecoder>(limits_);
   }
 
   struct Step {
@@ -64,7 +63,7 @@ class BodyReader final {
 
   HeadLimits limits_;
   BodyFraming framing_;
-  std::optional<ChunkedDecoder> chunks_;
+  std::unique_ptr<ChunkedDecoder> chunks_;  // only while it is needed
   Headers trailers_;
 };
 

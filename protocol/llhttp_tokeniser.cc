@@ -47,17 +47,19 @@ int on_field_end(llhttp_t* parser) {
 // llhttp goes no further than the head: where the message ends is not its business.
 int on_head_end(llhttp_t*) { return HPE_PAUSED; }
 
-llhttp_settings_t make_settings() {
-  llhttp_settings_t settings{};
-  settings.on_method = on_span<&Tokens::method>;
-  settings.on_url = on_span<&Tokens::target>;
-  settings.on_status = on_span<&Tokens::reason>;
-  settings.on_header_field = on_span<&Tokens::name>;
-  settings.on_header_value = on_span<&Tokens::value>;
-  settings.on_header_value_complete = on_field_end;
-  settings.on_headers_complete = on_head_end;
-  return settings;
+constexpr llhttp_settings_t make_settings() {
+  llhttp_settings_t made{};
+  made.on_method = on_span<&Tokens::method>;
+  made.on_url = on_span<&Tokens::target>;
+  made.on_status = on_span<&Tokens::reason>;
+  made.on_header_field = on_span<&Tokens::name>;
+  made.on_header_value = on_span<&Tokens::value>;
+  made.on_header_value_complete = on_field_end;
+  made.on_headers_complete = on_head_end;
+  return made;
 }
+
+constinit const llhttp_settings_t settings = make_settings();
 
 Fault run(llhttp_t& parser, std::string_view text) {
   const llhttp_errno_t code = llhttp_execute(&parser, text.data(), text.size());
@@ -68,7 +70,6 @@ Fault run(llhttp_t& parser, std::string_view text) {
 }
 
 void begin(llhttp_t& parser, llhttp_type_t type, Tokens& tokens) {
-  static const llhttp_settings_t settings = make_settings();
   llhttp_init(&parser, type, &settings);
   parser.data = &tokens;
 }

@@ -76,6 +76,21 @@ TEST(Strings, WriteAndReadBase64Url) {
   }
 }
 
+TEST(Strings, DecodePercentEncoding) {
+  for (const auto& [text, decoded] :
+       std::vector<std::pair<std::string, std::string>>{{"", ""},
+                                                        {"a%3Ab", "a:b"},
+                                                        {"%2f%2F", "//"},
+                                                        {"%00", "\0"s},
+                                                        {"+", "+"},
+                                                        {"%25zz", "%zz"}}) {
+    EXPECT_EQ(percent_decode(text), decoded) << text;
+  }
+  for (const auto* text : {"%", "a%", "%4", "%4g", "%g4", "%+4", "%-4", "%0x", "% 4"}) {
+    EXPECT_EQ(percent_decode(text), std::nullopt) << text;
+  }
+}
+
 TEST(Strings, WriteHexadecimal) { EXPECT_EQ(to_hex(bytes_of("\x00\x7f\xff"s)), "007fff"); }
 
 TEST(Strings, CompareSecretsByTheirWholeLength) {

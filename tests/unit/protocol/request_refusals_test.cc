@@ -529,6 +529,20 @@ TEST(RequestLimits, BoundTheHeadHoweverItArrives) {
   });
 }
 
+TEST(RequestLimits, BoundTheOptionsOfConnection) {
+  std::string options;
+  for (int i = 0; i < 64; ++i)
+    options += "x,";
+  const auto get = [](const std::string& list) {
+    return "GET / HTTP/1.1\r\nHost: a\r\nConnection: " + list + "\r\n\r\n";
+  };
+  const auto allowed = get(options);
+  const std::vector<std::string_view> whole{allowed};
+  EXPECT_TRUE(transcript_of_requests(whole).ends_with("end"));
+  expect_refused({{"one too many", get(options + "y")},
+                  {"in two fields", get(options + "\r\nConnection: y")}});
+}
+
 TEST(RequestLimits, BoundTrailersAndExtensions) {
   const HeadLimits limits{.bytes = 100, .fields = 3};
   expect_refused(
