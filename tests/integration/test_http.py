@@ -97,6 +97,13 @@ def test_a_chunked_body_comes_back_as_it_was(connection):
     connection.send_chunk(b"")
     answer = connection.response()
     assert answer.body == body
+
+
+def test_a_connection_is_used_again_after_a_chunked_request(connection):
+    connection.request("POST", "/sink", [("Transfer-Encoding", "chunked")])
+    connection.send_chunk(b"x" * 1000)
+    connection.send_chunk(b"")
+    assert connection.response().json()["bytes"] == 1000
     assert connection.ask("GET", "/whoami").status == 200
 
 
@@ -119,10 +126,11 @@ def test_a_chunked_response_comes_whole(connection):
 
 
 def test_expect_100_continue_gets_its_answer_before_the_body(connection):
-    connection.request("POST", "/echo", [("Expect", "100-continue"), ("Content-Length", "5")])
+    connection.request("POST", "/sink", [("Expect", "100-continue"), ("Content-Length", "5")])
     assert connection.read_head().status == 100
     connection.send(b"hallo")
-    assert connection.response().body == b"hallo"
+    assert connection.response().json()["bytes"] == 5
+    assert connection.ask("GET", "/whoami").status == 200
 
 
 def test_pipelined_requests_are_answered_in_order(connection):
@@ -274,7 +282,7 @@ def test_the_most_specific_host_and_the_longest_path_win(house):
                 {"host": "*", "upstream": "any"},
                 {"host": "*.example.org", "upstream": "wild"},
                 {"host": "chat.example.org", "upstream": "exact"},
-                {"host": "chat.example.org", "path": "/who", "upstream": "long"},
+                {"host": "chat.example.org", "path": "/api/", "upstream": "long"},
                 {"host": "chat.example.org", "path": "/gone", "status": 410},
                 {"host": "old.example.org", "redirect": "https://new.example.org"},
             ],
@@ -282,14 +290,14 @@ def test_the_most_specific_host_and_the_longest_path_win(house):
     )
     node.await_replicas(4)
 
-    def asked(host, path="/api/version"):
+    def asked(host, path="/whoami"):
         before = {replica.name: len(replica.requests()) for replica in replicas}
         wire.fetch(f"{node.url()}{path}?client=x", host=host)
         return wait_for(lambda: [replica.name for replica in replicas if len(replica.requests()) > before[replica.name]], "a replica's log")[0]
 
     assert asked("chat.example.org") == "exact"
     assert asked("CHAT.example.org") == "exact"
-    assert asked("chat.example.org", "/whoami") == "long"
+    assert asked("chat.example.org", "/api/version") == "long"
     assert asked("files.example.org") == "wild"
     assert asked("elsewhere.net") == "any"
     assert wire.fetch(node.url() + "/gone", host="chat.example.org").status == 410
@@ -334,8 +342,12 @@ def test_error_pages_carry_no_version(lonely):
         assert b"0.1.0" not in answer.body
 
 
-def test_head_of_an_error_has_no_body(lonely):
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_connection_is_used_again_after_an_error_unless_it_says_close(lonely, method):
     with wire.Wire(lonely.url()) as connection:
-        answer = connection.ask("HEAD", "/", PAGE)
+        answer = connection.ask(method, "/", PAGE)
         assert answer.status == 503
-        assert connection.ask("HEAD", "/", PAGE).status == 503
+        if answer.header("connection") == "close":
+            assert connection.closed_by_peer(), "nothing behind the head of a HEAD"
+        else:
+            assert connection.ask(method, "/", PAGE).status == 503

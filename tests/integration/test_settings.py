@@ -61,7 +61,7 @@ def test_several_upstreams_are_comma_separated(house, replicas):
     assert set(node.replica_states()) == {replica.address for replica in replicas}
 
 
-def test_without_run_and_without_a_file_flags_are_enough(house, replicas):
+def test_without_a_file_flags_are_enough(house, replicas):
     node = house.usher(settings=None, wait=False, env={"USHER_CONFIG": ""}, args=["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--upstream", replicas[0].address])
     node.await_replicas(1)
     assert served_by(node) == "from-file"

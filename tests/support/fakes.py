@@ -2,6 +2,8 @@
 what a test sees, and runs on an event loop of its own thread."""
 
 import asyncio
+import base64
+import hashlib
 import socket
 import threading
 
@@ -189,7 +191,7 @@ class ClosesOnReuse(FakeReplica):
             return False
         length = next((int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
         await reader.readexactly(length)
-        writer.write(whole(b"fresh"))
+        writer.write(whole(b"") if head.startswith(b"HEAD ") else whole(b"fresh"))
         return True
 
 
@@ -207,7 +209,9 @@ class AnswersAtTheEnd(FakeReplica):
     """Takes any upgrade and sends everything back once the other side has finished."""
 
     async def misbehave(self, head, reader, writer, number):
-        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n")
+        key = next(line.split(b":")[1].strip() for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key:"))
+        accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n" % accept)
         writer.write(await reader.read(-1))
         await writer.drain()
         return False

@@ -497,6 +497,10 @@ class Clients(Child):
 # --- Everything together ------------------------------------------------------------------------------
 
 
+# A node without a file is something else: settings=None.
+USUAL = object()
+
+
 class House:
     """Keeps what a test starts and ends all of it, in the reverse order, whatever happens."""
 
@@ -517,9 +521,9 @@ class House:
     def replicas(self, names=("alpha", "beta", "gamma"), **options) -> list[Replica]:
         return [self.replica(name, **options) for name in names]
 
-    def usher(self, replicas=(), store: str = "memory:", name: str = "usher", env=None, args=None, settings=None, wait=True, **extra) -> Usher:
+    def usher(self, replicas=(), store: str = "memory:", name: str = "usher", env=None, args=None, settings=USUAL, wait=True, **extra) -> Usher:
         """A started node; `settings` replaces everything, `extra` single tables of settings_for."""
-        if settings is None:
+        if settings is USUAL:
             settings = settings_for(replicas, store, **extra)
         node = self.keep(Usher(self.folder, settings, name, env, args)).start()
         return node.await_replicas(len(replicas)) if wait and replicas else node
