@@ -108,7 +108,11 @@ bool ClientConnection::parse_one(std::span<const char>& input) {
     case protocol::ServerEventKind::data: exchange_->on_request_data(event->data); return true;
     case protocol::ServerEventKind::end:
       request_complete_ = true;
-      if (exchange_) exchange_->on_request_end(codec_->take_trailers(stream_id_));
+      if (exchange_) {
+        exchange_->on_request_end(codec_->take_trailers(stream_id_));
+      } else if (!codec_->reusable()) {
+        linger();  // the response was over before its request
+      }
       return true;
   }
   return false;
@@ -139,6 +143,7 @@ void ClientConnection::send_head(const protocol::ResponseHead& head, bool close)
 void ClientConnection::send_data(std::span<const char> data) {
   while (!data.empty()) {
     const protocol::DataFrame frame = codec_->frame(stream_id_, data.size());
+    if (frame.take == 0) return;  // more than the head announced: nobody could read it
     stream_->write(frame.prefix);
     stream_->write(data.first(frame.take));
     stream_->write(frame.suffix);
@@ -155,7 +160,9 @@ void ClientConnection::end_exchange(bool reuse) {
   if (phase_ == Phase::closed) return;
   worker_.loop().bury(std::move(exchange_));
   if (stream_->closed()) return close();
-  if (!reuse || worker_.draining() || !codec_->reusable()) return linger();
+  // A request that has not been read to its end is looked at again when it has.
+  const bool spent = request_complete_ && !codec_->reusable();
+  if (!reuse || worker_.draining() || spent) return linger();
   await_request(snapshot_->settings.timeouts.keep_alive);
   stream_->resume_reading();
 }
