@@ -20,7 +20,7 @@ COPY protocol protocol
 COPY routing routing
 COPY proxy proxy
 COPY control control
-RUN cmake --preset release -DUSHER_TESTS=OFF \
+RUN cmake --preset release -DUSHER_TESTS=OFF -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -DNDEBUG" \
  && cmake --build build/release --target usher \
  && strip -o /usher build/release/usher
 # The packages that hold the shared libraries, under the names that this Debian release gives them.
@@ -31,8 +31,9 @@ FROM ${BASE}
 COPY --from=build /packages /tmp/packages
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(cat /tmp/packages) \
- && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb /var/log/apt /var/log/dpkg.log /tmp/packages \
- && useradd --system --uid 10001 --user-group --home-dir /var/lib/usher --shell /usr/sbin/nologin usher \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /tmp/packages \
+ && groupadd --system --gid 10001 usher \
+ && useradd --system --uid 10001 --gid usher --home-dir /var/lib/usher --shell /usr/sbin/nologin usher \
  && install -d -o usher -g usher -m 0700 /var/lib/usher
 COPY docker/usher.toml /etc/usher/usher.toml
 COPY --from=build /usher /usr/local/bin/usher
@@ -44,7 +45,7 @@ VOLUME /var/lib/usher
 # A user without rights may bind 80 and 443: Docker sets net.ipv4.ip_unprivileged_port_start=0 in every
 # container (since 20.10). File capabilities are not used: they would make the binary fail to start under
 # cap_drop: ALL.
-USER usher
+USER 10001:10001
 EXPOSE 80 443
 
 # usher drains on SIGTERM; give it longer than timeouts.drain (docker run --stop-timeout 40).
