@@ -268,6 +268,16 @@ TEST(TomlReader, RefusesAFileThatIsFarTooLarge) {
             "usher.toml: larger than 1MiB: this is not a file of settings");
 }
 
+TEST(TomlReader, RefusesKeysThatAreNestedWithoutEnd) {
+  std::string key = "a";
+  for (int i = 0; i < 100'000; ++i)
+    key += ".a";
+  EXPECT_EQ(fails("\n" + key + " = 1"), "usher.toml:2:1: not TOML: no key is nested so deep");
+  EXPECT_EQ(fails("[" + key + "]"), "usher.toml:1:1: not TOML: no key is nested so deep");
+  EXPECT_EQ(read("workers = 1 # " + key).settings.workers, 1U);
+  EXPECT_EQ(read("log.access = \"" + key + "\"").settings.log.access, key);
+}
+
 TEST(TomlReader, TakesPortZeroForSeveralListeners) {
   const auto [settings, warnings] = read(R"(
     listen = [{address = "127.0.0.1:0"}, {address = "127.0.0.1:0"}]
