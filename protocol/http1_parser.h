@@ -1,6 +1,7 @@
-// HTTP/1.x in, one event at a time: bytes are fed by the caller, nothing is called back, and nothing
-// beyond the current message is consumed (pipelined bytes stay with the caller). llhttp does the
-// tokenising in its strict mode; framing.h decides what is acceptable.
+// HTTP/1.x in, one event at a time: bytes are fed by the caller, nothing is called back, and
+// nothing beyond the current message is consumed (pipelined bytes stay with the caller). Of a head,
+// the scanner passes each line, llhttp in its strict mode takes the whole apart, and framing.h
+// decides; bodies are not llhttp's: chunked.h is stricter.
 #pragma once
 
 #include <cstdint>
@@ -27,14 +28,16 @@ struct Parsed {
   std::span<const char> data;
 };
 
-// Requests from a client. After `end` the next call begins the next request; call it when it is wanted.
+// Requests from a client. After `end` the next call begins the next request; call it when it is
+// wanted.
 class RequestParser final {
  public:
   explicit RequestParser(HeadLimits limits);
   ~RequestParser();
 
-  // Removes what it used from the front of input. Errors: bad_request, head_too_large,
-  // not_implemented, version_not_supported; after an error the connection must be closed.
+  // Removes what it used from the front of input. One empty line before a request is overlooked
+  // (RFC 9112 section 2.2). Errors: bad_request, head_too_large, uri_too_long, not_implemented,
+  // version_not_supported, expectation_failed; after an error the connection must be closed.
   Result<Parsed> next(std::span<const char>& input);
   RequestHead take_head();
   Headers take_trailers();
@@ -54,8 +57,8 @@ class ResponseParser final {
   ~ResponseParser();
 
   // Before each response: the method it answers (a HEAD's has no body). Interim responses (1xx) are
-  // heads of their own, without `end`; the final one follows. After the head of a 101 the rest of the
-  // input belongs to the new protocol and is left alone.
+  // heads of their own, without `end`; the final one follows. After the head of a 101 the rest of
+  // the input belongs to the new protocol and is left alone.
   void expect(std::string_view request_method);
 
   // Errors: replica_bad_response.

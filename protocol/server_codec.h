@@ -51,6 +51,8 @@ class ServerCodec {
   // response to HEAD gets no frame(), whatever its head says.
   virtual void write_head(StreamId stream, const ResponseHead& head, bool close,
                           std::string& out) = 0;
+  // Every octet of a body goes through here: the codec counts them, and a connection whose body
+  // came out shorter than announced is not used again.
   virtual DataFrame frame(StreamId stream, size_t available) = 0;
   virtual void write_end(StreamId stream, const Headers& trailers, std::string& out) = 0;
 
