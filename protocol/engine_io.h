@@ -1,5 +1,5 @@
-// What usher reads of Engine.IO (protocol 4, and the length prefix of protocol 3): the session id in a
-// request's query and in the body that answers a polling handshake.
+// What usher reads of Engine.IO (protocol 4, and the length prefix of protocol 3): the session id
+// in a request's query and in the body that answers a polling handshake.
 // https://github.com/socketio/engine.io-protocol
 #pragma once
 
@@ -13,7 +13,8 @@
 
 namespace usher::protocol {
 
-// A sid as servers make them: 1 to 64 characters of base64url and the like; anything else is no sid.
+// A sid as servers make them: 1 to 64 characters of base64url and the like; anything else is no
+// sid.
 bool is_plausible_sid(std::string_view sid);
 
 // The `sid` parameter, if it is plausible.
@@ -22,8 +23,8 @@ std::optional<std::string_view> sid_of_query(std::string_view query);
 // A GET with transport=polling and without sid: its response's body will name a new session.
 bool is_polling_handshake(const RequestHead& head);
 
-// Reads the sid from the open packet `0{"sid":"…",…}` at the start of a response body that arrives in
-// pieces. Bounded: gives up after 4 KiB.
+// Reads the sid from the open packet `0{"sid":"…",…}` at the start of a response body that arrives
+// in pieces. Bounded: gives up after 4 KiB.
 class OpenPacketReader final {
  public:
   enum class State : uint8_t { reading, found, not_an_open_packet };
