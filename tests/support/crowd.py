@@ -73,19 +73,21 @@ class Crowd:
         torn = {sid: names for sid, names in seen.items() if len(names) > 1}
         assert not torn, torn
 
-    def assert_no_bad_status(self, since: float = 0) -> None:
+    def assert_no_bad_status(self, from_status: int = 400) -> None:
         """At the replicas, in the nodes' logs, and as the clients saw it."""
-        bad = [line for replica in self.replicas for line in replica.requests() if line["time"] >= since and (line["status"] or 200) >= 400]
+        bad = [line for replica in self.replicas for line in replica.requests() if (line["status"] or 200) >= from_status]
         assert not bad, bad[:5]
-        bad = [line for node in self.nodes for line in node.access_log if line["status"] >= 400 and line["status"] != 499]
+        # 499, or none: the client had gone.
+        bad = [line for node in self.nodes for line in node.access_log if line["status"] >= from_status and line["status"] != 499]
         assert not bad, f"{len(bad)} of {[node.name for node in self.nodes]}, such as {bad[:5]}"
-        bad = [event for event in self.events("http_error", since) if event["status"] >= 400]
+        bad = [event for event in self.events("http_error") if event["status"] >= from_status]
         assert not bad, bad[:5]
 
-    def nobody_was_cut(self, since: float = 0) -> None:
-        for kind in ("disconnect", "connect_error", "ack_timeout", "http_error"):
-            found = self.events(kind, since)
-            assert not found, f"{len(found)} x {kind}, such as {found[:3]}"
+    def nobody_was_cut(self, since: float = 0, groups=None) -> None:
+        for group in groups or self.groups:
+            for kind in ("disconnect", "connect_error", "ack_timeout", "http_error"):
+                found = group.events(kind, since)
+                assert not found, f"{group.name}: {len(found)} x {kind}, such as {found[:3]}"
 
     def spread(self) -> Counter:
         return Counter(state["replica"] for state in self.states().values())
