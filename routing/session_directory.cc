@@ -96,7 +96,7 @@ void SessionDirectory::Lookup::ask_sid() {
   const std::string key = sid_key(claim_.sid);
   const BindingCache::Entry* known = directory_.cache_.find(key);
   // What is already known here is claimed: that confirms it and prolongs its life in one command.
-  const bool confirm = known && directory_.usable(view_, known->binding.replica);
+  const bool confirm = known && directory_.reachable(view_, known->binding.replica);
   directory_.ask(*this, key, confirm ? &known->binding : nullptr, sid_idle);
 }
 
@@ -104,7 +104,7 @@ void SessionDirectory::Lookup::on_sid(const Answered&) {
   asking_sid_ = false;
   // An answer is in the cache by now; when there was none, what the cache remembers still holds.
   const BindingCache::Entry* known = directory_.cache_.find(sid_key(claim_.sid));
-  const Replica* replica = known ? directory_.usable(view_, known->binding.replica) : nullptr;
+  const Replica* replica = known ? directory_.reachable(view_, known->binding.replica) : nullptr;
   if (replica) return finish(directory_.sid_home(view_, *replica));
   if (!claim_.cookie) return finish(directory_.newcomer(view_));
   if (auto home = directory_.known_client(view_)) return finish(std::move(*home));
@@ -188,11 +188,13 @@ class SessionDirectory::Learning final : public PendingAnswer {
 };
 
 SessionDirectory::SessionDirectory(AffinityStore& store, const Clock& clock,
-                                   const conf::AffinitySettings& settings, Placement& placement)
+                                   const conf::AffinitySettings& settings, Placement& placement,
+                                   const LiveSessions& live)
     : store_(store),
       clock_(clock),
       idle_(settings.idle),
       placement_(placement),
+      live_(live),
       cache_(clock, most_cached, settings.idle) {}
 
 SessionDirectory::~SessionDirectory() = default;
@@ -205,7 +207,7 @@ std::optional<Home> SessionDirectory::find_now(const SessionClaim& claim, const 
   if (!claim.sid.empty()) {
     const BindingCache::Entry* known = cache_.find(sid_key(claim.sid));
     if (!alone && !(known && fresh(*known))) return std::nullopt;
-    const Replica* replica = known ? usable(view, known->binding.replica) : nullptr;
+    const Replica* replica = known ? reachable(view, known->binding.replica) : nullptr;
     if (replica) {
       ++counters_.cache_hits;
       return sid_home(view, *replica);
@@ -237,10 +239,19 @@ Pending SessionDirectory::learn_sid(std::string_view sid, const Replica& replica
   return pending;
 }
 
-const Replica* SessionDirectory::usable(const View& view, std::string_view replica_id) const {
+// Serves at all, and has not just failed this request. A sid's replica is left only when it is
+// dead: its session is nowhere else.
+const Replica* SessionDirectory::reachable(const View& view, std::string_view replica_id) const {
   const Replica* replica = view.upstream.find(replica_id);
   if (!replica || !replica->status->serves_bound()) return nullptr;
   return view.avoid && view.avoid->id == replica_id ? nullptr : replica;
+}
+
+// Fit to be the client's home: a draining replica keeps those who have a websocket to it.
+const Replica* SessionDirectory::usable(const View& view, std::string_view replica_id) const {
+  const Replica* replica = reachable(view, replica_id);
+  if (!replica || replica->status->state() != ReplicaState::draining) return replica;
+  return live_.has(view.claim.cookie->client, replica_id) ? replica : nullptr;
 }
 
 bool SessionDirectory::fresh(const BindingCache::Entry& entry) const {

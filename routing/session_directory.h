@@ -1,9 +1,9 @@
 // "Which replica is this session's home?", answered once for all its traffic. One a worker: a
-// bounded cache in front of the store, and the rules of contract.md on affinity:
+// bounded cache in front of the store, and these rules:
 // - a sid goes to the replica that issued it, cookie or not;
-// - a cookie's client goes to its home; home down or gone: it is moved once, by compare-and-set,
-// and
-//   everybody agrees;
+// - a cookie's client goes to its home; home down, gone, or draining and without a websocket of
+// this
+//   client: it is moved once, by compare-and-set, and everybody agrees;
 // - a client without either is placed and given a cookie, and leaves nothing in the store until it
 //   comes back with it;
 // - the store is asked at most once per session, worker and minute; when it fails or is late, the
@@ -24,6 +24,7 @@
 #include "routing/affinity_cookie.h"
 #include "routing/affinity_store.h"
 #include "routing/binding_cache.h"
+#include "routing/live_sessions.h"
 #include "routing/placement.h"
 
 namespace usher::routing {
@@ -51,7 +52,7 @@ class SessionDirectory final {
   using Answer = std::function<void(Home)>;
 
   SessionDirectory(AffinityStore& store, const Clock& clock, const conf::AffinitySettings& settings,
-                   Placement& placement);
+                   Placement& placement, const LiveSessions& live);
   ~SessionDirectory();
   SessionDirectory(const SessionDirectory&) = delete;
   SessionDirectory& operator=(const SessionDirectory&) = delete;
@@ -101,6 +102,7 @@ class SessionDirectory final {
   };
 
   // The rules. None of them asks the store.
+  const Replica* reachable(const View& view, std::string_view replica_id) const;
   const Replica* usable(const View& view, std::string_view replica_id) const;
   bool fresh(const BindingCache::Entry& entry) const;
   std::optional<Home> known_client(const View& view);
@@ -119,6 +121,7 @@ class SessionDirectory final {
   const Clock& clock_;
   const Duration idle_;
   Placement& placement_;
+  const LiveSessions& live_;
   Counters counters_;
   BindingCache cache_;
   std::unordered_map<std::string, Question> questions_;

@@ -185,7 +185,7 @@ void RedisClient::Impl::look_for_server() {
   link_ = Link::connecting;
   addresses_.clear();
   next_address_ = 0;
-  opening_.start(opening_time);
+  // No deadline: a name server that is away must not make a queue of questions at the resolver.
   finding_ = finder_->find([this](Result<std::vector<SocketAddress>> found) {
     if (!found) return lost({Errc::store_down, Side::store, found.error().detail});
     if (found->empty()) return lost({Errc::store_down, Side::store, "its name has no address"});

@@ -13,7 +13,7 @@ namespace usher::routing {
 class Node final {
  public:
   Node(MemoryTable& table, const Clock& clock, int replicas)
-      : fleet(replicas), store(table), directory(store, clock, settings, placement) {}
+      : fleet(replicas), store(table), directory(store, clock, settings, placement, live) {}
 
   // What the proxy does with a request. The answer may wait for the store.
   void ask(SessionClaim claim, const Replica* avoid = nullptr) {
@@ -39,6 +39,7 @@ class Node final {
   SlowStore store;
   conf::AffinitySettings settings;
   Placement placement{1};
+  LiveSessions live;
   AffinityCookies cookies{&tls::hmac_sha256, {{"secret"}}};
   SessionDirectory directory;
   Pending pending;

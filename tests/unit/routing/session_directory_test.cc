@@ -105,11 +105,28 @@ TEST_F(ADirectory, AsksTheStoreOncePerClientAndMinute) {
   EXPECT_EQ(node_.store.log.size(), 2u) << "the minute is over: its life is prolonged";
 }
 
-TEST_F(ADirectory, KeepsAClientAtItsHomeWhileThatDrains) {
+TEST_F(ADirectory, KeepsAClientAtADrainingHomeWhileItHasAWebsocketThere) {
   fleet_.status("r2").set_draining(true);
-  const Home home = node_.get(claim("r2", 1));
-  EXPECT_EQ(home.replica, fleet_.replica("r2"));
-  EXPECT_EQ(home.outcome, AffinityOutcome::cookie);
+  node_.live.opened(client, "r2");
+  const Home stays = node_.get(claim("r2", 1));
+  EXPECT_EQ(stays.replica, fleet_.replica("r2"));
+  EXPECT_EQ(stays.outcome, AffinityOutcome::cookie);
+  node_.live.closed(client, "r2");
+  const Home moved = node_.get(claim("r2", 1));
+  EXPECT_EQ(moved.replica, Placement::pick_by_key(fleet_.upstream, client));
+  EXPECT_EQ(moved.outcome, AffinityOutcome::rebound);
+  EXPECT_EQ(moved.binding.epoch, 2u);
+}
+
+TEST_F(ADirectory, LeavesASidWithItsReplicaWhileThatDrains) {
+  stored("sid:s", {"r2", 1});
+  fleet_.status("r2").set_draining(true);
+  EXPECT_EQ(node_.get(claim("r2", 1, "s")).replica, fleet_.replica("r2"));
+}
+
+TEST_F(ADirectory, LeavesClientsWhereTheyAreWhenEveryReplicaDrains) {
+  for (const char* replica : {"r1", "r2", "r3"}) fleet_.status(replica).set_draining(true);
+  EXPECT_NE(node_.get(claim("r2", 1)).replica, nullptr);
 }
 
 TEST_F(ADirectory, MovesAClientOnceWhenItsReplicaIsDown) {
@@ -254,7 +271,7 @@ TEST_F(ADirectory, MayBeDestroyedWhileItWaits) {
   Pending learn;
   {
     Placement placement(1);
-    SessionDirectory directory(node_.store, clock_, node_.settings, placement);
+    SessionDirectory directory(node_.store, clock_, node_.settings, placement, node_.live);
     find = directory.find(claim("r2", 1, "s"), fleet_.upstream, node_.cookies, nullptr,
                           [](Home) { FAIL(); });
     learn = directory.learn_sid("s", *fleet_.replica("r1"), [] { FAIL(); });
