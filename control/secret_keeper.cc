@@ -21,7 +21,10 @@ void SecretKeeper::start(const conf::AffinitySettings& settings, RedisDoor* stor
   store_ = store;
   secrets_.secrets = {settings.secret.empty() ? state_.affinity_secret() : settings.secret};
   settled_ = !store_ || !settings.secret.empty();
-  if (!settled_) again_.start(std::chrono::milliseconds(0));
+  if (settled_) return;
+  // A store that comes back may have lost everything: whoever knew the secret says it again at
+  // once.
+  store_->when_up([this] { again_.start(std::chrono::milliseconds(0)); });
 }
 
 void SecretKeeper::agree() {

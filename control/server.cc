@@ -133,7 +133,8 @@ Outcome Server::prepare() {
   auto access_log = proxy::AccessLog::open(settings_.log, node_);
   if (!access_log) return std::move(access_log).error();
   access_log_ = std::move(*access_log);
-  shared_.emplace(proxy::Shared{clock_, log_, *access_log_, connection_limit_, &tls::hmac_sha256});
+  shared_.emplace(proxy::Shared{clock_, log_, *access_log_, connection_limit_, live_sessions_,
+                                &tls::hmac_sha256});
   if (Outcome bound = bind_listeners(); !bound) return bound;
   if (Outcome bound = bind_admin(); !bound) return bound;
 

@@ -83,6 +83,7 @@ class Server final {
   net::Loop loop_;
   routing::ReplicaBoard board_;
   proxy::ConnectionLimit connection_limit_;
+  routing::LiveSessions live_sessions_;
   Stores stores_;
   net::Resolver resolver_;
   std::unique_ptr<RedisDoor> shared_store_;

@@ -2,7 +2,9 @@
 // client each.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -19,13 +21,15 @@
 namespace usher::control {
 
 // A connection to Redis with all that it needs, for one loop.
-class RedisDoor final : public routing::AffinityStore {
+class RedisDoor final : public routing::AffinityStore,
+                        private routing::redis::RedisClient::Watcher {
  public:
   RedisDoor(net::Loop& loop, const conf::StoreSettings& settings, routing::StoreStatus& status)
       : settings_(settings),
         resolver_(loop),
         watcher_(status),
-        client_(loop, resolver_, settings_, watcher_),
+        client_(loop, resolver_, settings_,
+                static_cast<routing::redis::RedisClient::Watcher&>(*this)),
         store_(client_, settings_.prefix) {}
 
   Pending find(std::string_view key, Found found) override {
@@ -37,8 +41,21 @@ class RedisDoor final : public routing::AffinityStore {
   }
   bool available() const override { return store_.available(); }
   routing::redis::RedisStore& store() { return store_; }
+  // Called whenever the store can be asked (again).
+  void when_up(std::function<void()> up) { up_ = std::move(up); }
 
  private:
+  void on_store_up() override {
+    watcher_.on_store_up();
+    if (up_) up_();
+  }
+  void on_store_down(const Error& why) override { watcher_.on_store_down(why); }
+  void on_store_call(const Error* error,
+                     std::optional<std::chrono::microseconds> round_trip) override {
+    watcher_.on_store_call(error, round_trip);
+  }
+
+  std::function<void()> up_;
   const conf::StoreSettings settings_;
   net::Resolver resolver_;
   routing::redis::StoreWatcher watcher_;

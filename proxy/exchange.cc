@@ -277,6 +277,7 @@ TunnelRecord Exchange::make_tunnel_record() {
   TunnelRecord record;
   record.started = started_;
   record.client = client_address_;
+  record.session = home_.client;
   record.host = request_.authority;
   record.target = request_.path();
   record.replica = replica_id_;

@@ -23,6 +23,7 @@ Tunnel::Tunnel(Worker& worker, ClientConnection& owner, std::unique_ptr<net::Str
   client_.stream->set_handler(client_);
   replica_.stream->set_handler(replica_);
   ++record_.status->websockets;
+  worker_.shared().live_sessions.opened(record_.session, record_.replica);
   worker_.count().websockets.add();
   worker_.count().websockets_opened.add();
 }
@@ -110,6 +111,7 @@ void Tunnel::close() {
   if (closed_) return;
   closed_ = true;
   --record_.status->websockets;
+  worker_.shared().live_sessions.closed(record_.session, record_.replica);
   worker_.count().websockets.subtract();
   const auto now = worker_.loop().now();
 

@@ -22,7 +22,8 @@ class Worker;
 // What stays of the exchange that opened it.
 struct TunnelRecord {
   MonotonicTime started;
-  std::string client;
+  std::string client;   // its address
+  std::string session;  // the client's id in its affinity cookie
   std::string host;
   std::string target;
   std::string replica;

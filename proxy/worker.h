@@ -20,6 +20,7 @@
 #include "proxy/snapshot.h"
 #include "routing/affinity_cookie.h"
 #include "routing/affinity_store.h"
+#include "routing/live_sessions.h"
 #include "routing/placement.h"
 #include "routing/session_directory.h"
 
@@ -31,6 +32,7 @@ struct Shared {
   const Log& log;
   AccessLog& access_log;
   ConnectionLimit& connection_limit;
+  routing::LiveSessions& live_sessions;
   routing::Mac mac;
 };
 

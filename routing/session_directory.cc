@@ -276,6 +276,11 @@ SessionDirectory::Choice SessionDirectory::choose(const View& view, const Bindin
   if (const Replica* home = usable(view, known.replica)) return {home, known};
   const std::string_view client = view.claim.cookie->client;
   const Replica* next = Placement::pick_by_key(view.upstream, client, view.avoid);
+  // When nobody takes new clients, draining is no reason to move.
+  if (const Replica* home = reachable(view, known.replica);
+      home && (!next || !next->status->takes_new())) {
+    return {home, known};
+  }
   if (!next || next->id == known.replica) return {next, known};
   return {next, {next->id, known.epoch + 1}};
 }

@@ -125,8 +125,9 @@ TEST_F(ADirectory, LeavesASidWithItsReplicaWhileThatDrains) {
 }
 
 TEST_F(ADirectory, LeavesClientsWhereTheyAreWhenEveryReplicaDrains) {
-  for (const char* replica : {"r1", "r2", "r3"}) fleet_.status(replica).set_draining(true);
-  EXPECT_NE(node_.get(claim("r2", 1)).replica, nullptr);
+  for (const char* replica : {"r1", "r2", "r3"})
+    fleet_.status(replica).set_draining(true);
+  EXPECT_EQ(node_.get(claim("r2", 1)).replica, fleet_.replica("r2"));
 }
 
 TEST_F(ADirectory, MovesAClientOnceWhenItsReplicaIsDown) {
