@@ -121,6 +121,14 @@ std::string choices(const T& value, const Rule& rule) {
   }
 }
 
+// A table of which nothing is said. Not inlined: else GCC warns of the fields that other tables
+// have.
+template <Table T>
+[[gnu::noinline]] const T& usual() {
+  static const T value{};
+  return value;
+}
+
 class TomlWriter final {
  public:
   template <Table T>
@@ -148,7 +156,7 @@ class TomlWriter final {
         tables(value, name, key.help);
       } else {
         leaf(key, render(value), choices(value, key.rule), is_value(value, key.rule),
-             brief_ && value == T{}.*field && !key.rule.required);
+             brief_ && value == usual<T>().*field && !key.rule.required);
       }
     }
   }
@@ -164,7 +172,7 @@ class TomlWriter final {
     brief_ = false;
     if (!values.empty()) return;
     header(title, help, false);
-    table(T{}, name);
+    table(usual<T>(), name);
   }
 
   void header(const std::string& title, std::string_view help, bool active) {
@@ -249,7 +257,7 @@ class MarkdownWriter final {
         table(value, name);
       } else if constexpr (is_table_list<Value>()) {
         heading("[[" + name + "]]", help);
-        table(typename Element<Value>::type(), name);
+        table(usual<typename Element<Value>::type>(), name);
       }
     }
   }
