@@ -51,15 +51,9 @@ std::optional<SocketAddress> parse_forwarded_for(std::string_view element) {
 
 // What a trusted peer said; absent: nothing usable.
 struct Believed {
-  std::string chain;  // X-Forwarded-For
   std::optional<std::string_view> proto, host, port, real_ip;
 
   explicit Believed(const Headers& headers) {
-    for (const Field& field : headers) {
-      if (!equals_ignoring_case(field.name, "x-forwarded-for") || field.value.empty()) continue;
-      if (!chain.empty()) chain.append(", ");
-      chain.append(field.value);
-    }
     proto = scheme_of(headers.get("X-Forwarded-Proto"));
     host = not_empty(headers.get("X-Forwarded-Host"));
     port = not_empty(headers.get("X-Forwarded-Port"));
@@ -148,13 +142,13 @@ void Forwarding::add_forwarded(RequestHead& head, const ClientFacts& client) con
   if (!trusted)
     return replace(client.ip_text, own_scheme, head.authority, own_port, client.ip_text);
 
-  Believed believed(headers);
-  const auto address = client_address(headers, client);
-  if (!believed.chain.empty()) believed.chain.append(", ");
-  believed.chain.append(client.ip_text);
-  replace(believed.chain, believed.proto.value_or(own_scheme),
-          believed.host.value_or(head.authority), believed.port.value_or(own_port),
-          believed.real_ip.value_or(address));
+  const Believed believed(headers);
+  const std::vector<std::string> hops = believable_hops(headers, client);
+  std::string chain = hops.front();
+  for (size_t i = 1; i < hops.size(); ++i)
+    chain.append(", ").append(hops[i]);
+  replace(chain, believed.proto.value_or(own_scheme), believed.host.value_or(head.authority),
+          believed.port.value_or(own_port), believed.real_ip.value_or(hops.front()));
 }
 
 bool Forwarding::is_identity(std::string_view name) const {
@@ -172,24 +166,32 @@ void Forwarding::strip_identity(Headers& headers, const ClientFacts& client) con
 }
 
 std::string Forwarding::client_address(const Headers& headers, const ClientFacts& client) const {
-  std::string nearest(client.ip_text);
-  if (!trusts(client.ip)) return nearest;
+  return believable_hops(headers, client).front();
+}
 
-  std::vector<std::string_view> hops;
+// From the client to the peer. Walked from the nearest hop outwards: each trusted one vouches for
+// the next, and what stands before the first stranger is that stranger's own claim.
+std::vector<std::string> Forwarding::believable_hops(const Headers& headers,
+                                                     const ClientFacts& client) const {
+  std::vector<std::string> hops{std::string(client.ip_text)};
+  if (!trusts(client.ip)) return hops;
+
+  std::vector<std::string_view> said;
   for (const Field& field : headers) {
     if (!equals_ignoring_case(field.name, "x-forwarded-for")) continue;
     any_element(field.value, [&](std::string_view hop) {
-      hops.push_back(hop);
+      said.push_back(hop);
       return false;
     });
   }
-  for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
+  for (auto hop = said.rbegin(); hop != said.rend(); ++hop) {
     const auto address = parse_forwarded_for(*hop);
     if (!address) break;
-    nearest = address->ip();
+    hops.push_back(address->ip());
     if (!trusts(address->ip_bytes())) break;
   }
-  return nearest;
+  std::reverse(hops.begin(), hops.end());
+  return hops;
 }
 
 }  // namespace usher::protocol

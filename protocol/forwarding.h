@@ -53,6 +53,7 @@ class Forwarding final {
   std::string client_address(const Headers& headers, const ClientFacts& client) const;
 
  private:
+  std::vector<std::string> believable_hops(const Headers& headers, const ClientFacts& client) const;
   bool is_identity(std::string_view name) const;
 
   std::vector<conf::Cidr> trusted_;

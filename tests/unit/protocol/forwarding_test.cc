@@ -1,5 +1,6 @@
 #include "protocol/forwarding.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -177,6 +178,19 @@ TEST(Forwarding, AppendsToTheChainOfATrustedPeerAndBelievesIt) {
                     {"X-Forwarded-Host", "public.example"},
                     {"X-Forwarded-Port", "443"},
                     {"X-Real-IP", "198.51.100.1"}}));
+}
+
+// Open WebUI takes the first element for the client.
+TEST(Forwarding, LeavesOutWhatAClientSaidBeforeATrustedPeerSpoke) {
+  for (const auto& [said, passed] :
+       Fields{{"6.6.6.6, 198.51.100.1", "198.51.100.1, 10.1.2.3"},
+              {"6.6.6.6, 10.0.0.9, 198.51.100.1, 10.0.0.8", "198.51.100.1, 10.0.0.8, 10.1.2.3"},
+              {"6.6.6.6, garbage", "10.1.2.3"},
+              {"198.51.100.1:4711", "198.51.100.1, 10.1.2.3"}}) {
+    EXPECT_THAT(forwarded({{"X-Forwarded-For", said}}, proxy),
+                testing::Contains(Fields::value_type{"X-Forwarded-For", passed}))
+        << said;
+  }
 }
 
 TEST(Forwarding, FillsInWhatATrustedPeerLeftOut) {
