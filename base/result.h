@@ -32,7 +32,8 @@ class [[nodiscard]] Result {
   Error&& error() && { return std::move(held<1>(state_)); }
 
  private:
-  // Asking for the one that is not there is a bug in the caller: it ends here, not in a null pointer.
+  // Asking for the one that is not there is a bug in the caller: it ends here, not in a null
+  // pointer.
   template <size_t Index>
   static auto& held(auto& state) {
     auto* const value = std::get_if<Index>(&state);

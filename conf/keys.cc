@@ -187,7 +187,7 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
      "How a replica is chosen for a new client."},
     {"socketio", &UpstreamSettings::socketio, {.check = url_path},
      "Paths where Socket.IO lives: a request with sid= goes to the replica that issued that sid."},
-    {"migrate", Planned{}, {},
+    {"migrate", Planned{.warn_only = true}, {},
      "Move live sockets to another replica instead of closing them."},
     {"health", &UpstreamSettings::health, {},
      "How usher finds out that a replica is well."},

@@ -31,9 +31,11 @@ struct Rule {
   std::string_view example{};  // in TOML, for documents, where the default is no value to show
 };
 
-// A key of contract.md that this version does not serve: an error, unless the value asks for
+// A key that a later version will serve: an error in this one, unless the value asks for
 // nothing (false, or empty).
-struct Planned {};
+struct Planned {
+  bool warn_only = false;  // served without it, with less comfort
+};
 
 // One key, two fields: the empty text switches off.
 template <typename Owner>

@@ -67,7 +67,13 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
     head.headers.append("Cache-Control", "no-store");
     head.body = {protocol::BodyKind::length, response.body.size()};
     codec_->write_head(stream_id_, head, close, stream_->tail());
-    if (request_.method != "HEAD") stream_->tail() += response.body;
+    if (request_.method != "HEAD") {
+      const protocol::DataFrame frame = codec_->frame(stream_id_, response.body.size());
+      stream_->tail()
+          .append(frame.prefix)
+          .append(response.body, 0, frame.take)
+          .append(frame.suffix);
+    }
     codec_->write_end(stream_id_, {}, stream_->tail());
     stream_->commit();
     if (close) stream_->finish();

@@ -56,8 +56,7 @@ SocketAddress Listener::bound_address(const Fd& fd) {
 }
 
 Listener::Listener(Loop& loop, Fd fd, Accepted accepted, Resting resting)
-    : loop_(loop),
-      fd_(std::move(fd)),
+    : fd_(std::move(fd)),
       accepted_(std::move(accepted)),
       resting_(std::move(resting)),
       rest_(loop, *this) {

@@ -37,7 +37,6 @@ class Listener final {
   void on_rested();
   void rest(Errc code, int error);
 
-  Loop& loop_;
   Fd fd_;
   Accepted accepted_;
   Resting resting_;

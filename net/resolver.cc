@@ -21,8 +21,7 @@ Result<std::vector<SocketAddress>> resolve_now(const std::string& host, uint16_t
     addresses.emplace_back(at->ai_addr, at->ai_addrlen);
   }
   std::ranges::sort(addresses, {}, [](const SocketAddress& address) { return to_string(address); });
-  const auto [last, end] = std::ranges::unique(addresses);
-  addresses.erase(last, end);
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
   return addresses;
 }
 
@@ -58,9 +57,11 @@ Resolver::~Resolver() {
 
 Pending Resolver::resolve(std::string host, uint16_t port, Answer answer) {
   const uint64_t id = ++next_id_;
-  Asked& asked = *asked_.emplace(id, std::make_unique<Asked>(*this, id, std::move(answer))).first->second;
+  Asked& asked =
+      *asked_.emplace(id, std::make_unique<Asked>(*this, id, std::move(answer))).first->second;
   if (const auto address = SocketAddress::from_ip(host, port)) {
-    loop_.later([this, id, address = *address] { deliver(id, std::vector<SocketAddress>{address}); });
+    loop_.later(
+        [this, id, address = *address] { deliver(id, std::vector<SocketAddress>{address}); });
     return Pending(asked);
   }
   {
@@ -88,7 +89,8 @@ void Resolver::run() {
     questions_.pop_front();
     lock.unlock();
     auto addresses = resolve_now(question.host, question.port);
-    loop_.post([this, id = question.id, addresses = std::move(addresses)] { deliver(id, addresses); });
+    loop_.post(
+        [this, id = question.id, addresses = std::move(addresses)] { deliver(id, addresses); });
     lock.lock();
   }
 }

@@ -19,15 +19,16 @@
 
 namespace usher::net {
 
-// On the caller's thread, which waits: for a start, not for a loop. Every A and AAAA address of host,
-// each once, sorted.
+// On the caller's thread, which waits: for a start, not for a loop. Every A and AAAA address of
+// host, each once, sorted.
 Result<std::vector<SocketAddress>> resolve_now(const std::string& host, uint16_t port);
 
 class Resolver final {
  public:
   using Answer = std::function<void(Result<std::vector<SocketAddress>>)>;
 
-  // Belongs to loop's thread and answers there. Destroy it before the loop, when the loop runs no more.
+  // Belongs to loop's thread and answers there. Destroy it before the loop, when the loop runs no
+  // more.
   explicit Resolver(Loop& loop);
   ~Resolver();
   Resolver(const Resolver&) = delete;

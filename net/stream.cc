@@ -164,13 +164,17 @@ void Stream::read_some() {
     switch (result.status) {
       case IoStatus::done:
         bytes_in_ += result.bytes;
-        if (result.drained && !peer_hung_up_) readable_ = false;
+        if (result.drained && !peer_hung_up_ && !write_failure_) readable_ = false;
         deliver(scratch.first(result.bytes));
         if (state_ != State::open || !reading_ || !readable_) return;
         break;
-      case IoStatus::again: readable_ = false; return;
+      case IoStatus::again:
+        readable_ = false;
+        report_write_failure();
+        return;
       case IoStatus::end:
         readable_ = false;
+        if (report_write_failure()) return;
         ended_ = true;
         return handler_->on_stream_end();
       case IoStatus::error:
@@ -212,7 +216,7 @@ void Stream::resume_reading() {
 }
 
 void Stream::write(std::span<const char> bytes) {
-  if (state_ == State::closed || finishing_ || bytes.empty()) return;
+  if (state_ == State::closed || finishing_ || write_failure_ || bytes.empty()) return;
   if (state_ == State::open && writable_ && queued() == 0 && bytes.size() >= direct_write_size) {
     write_now(bytes);
     if (bytes.empty()) return;
@@ -240,12 +244,34 @@ void Stream::write_now(std::span<const char>& bytes) {
     }
     writable_ = false;
     if (result.status != IoStatus::again) {
-      fail_later(side_ == Side::client ? Errc::client_gone : Errc::replica_closed,
-                 transport_->error_text());
+      on_write_failed();
       bytes = {};
     }
     return;
   }
+}
+
+void Stream::on_write_failed() {
+  if (side_ != Side::replica) {
+    return fail_later(side_ == Side::client ? Errc::client_gone : Errc::replica_closed,
+                      transport_->error_text());
+  }
+  if (write_failure_) return;
+  write_failure_ =
+      std::make_unique<Error>(Error{Errc::replica_closed, side_, transport_->error_text()});
+  readable_ = true;
+  if (!continue_asked_) {
+    continue_asked_ = true;
+    loop_.at_next_turn(*this);
+  }
+}
+
+// True if there was one: the stream is closed now.
+bool Stream::report_write_failure() {
+  if (!write_failure_) return false;
+  const std::unique_ptr<Error> failure = std::move(write_failure_);
+  fail(failure->code, failure->detail);
+  return true;
 }
 
 void Stream::on_turn_end() {
@@ -309,6 +335,7 @@ void Stream::close() {
   out_sent_ = 0;
   in_.reset();
   failure_.reset();
+  write_failure_.reset();
 }
 
 void Stream::abort() {

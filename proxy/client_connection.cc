@@ -131,7 +131,10 @@ void ClientConnection::begin_exchange() {
 
 // What cannot be read is refused, and nothing after it can be read either.
 void ClientConnection::refuse(Error error) {
-  if (!exchange_) begin_exchange();
+  if (!exchange_) {
+    stream_id_ = codec_->error_stream();
+    begin_exchange();
+  }
   exchange_->on_request_error(std::move(error));
 }
 

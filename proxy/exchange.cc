@@ -159,7 +159,9 @@ void Exchange::on_request_data(std::span<const char> data) {
 
 void Exchange::on_request_end(protocol::Headers trailers) {
   // A request without a body may be complete before there is a replica: on_replica_ready() knows.
-  if (takes_body()) replica_->send_end(trailers);
+  if (!takes_body()) return;
+  snapshot_->forwarding.strip_identity(trailers, client_.facts());
+  replica_->send_end(trailers);
 }
 
 void Exchange::on_replica_writable() { client_.resume_body(); }

@@ -42,7 +42,7 @@ class ReplicaStatus final {
 
   std::atomic<uint32_t> in_flight{0};
   std::atomic<uint32_t> websockets{0};
-  std::atomic<uint64_t> sessions{0};  // bindings this node made to it
+  std::atomic<uint64_t> sessions{0};  // clients whose home it is, as this node remembers
   std::atomic<uint64_t> requests{0};
 
  private:

@@ -44,9 +44,9 @@ bool add_extension(X509* certificate, int nid, const std::string& value) {
 bool fill(X509* certificate, EVP_PKEY* key, WallTime now) {
   auto serial = random_bytes<8>();
   serial[0] &= 0x7f;  // positive (RFC 5280 section 4.1.2.2)
-  const BIGNUM* number = BN_bin2bn(serial.data(), serial.size(), nullptr);
+  BIGNUM* number = BN_bin2bn(serial.data(), serial.size(), nullptr);
   const bool numbered = BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != nullptr;
-  BN_free(const_cast<BIGNUM*>(number));
+  BN_free(number);
   if (!numbered) return false;
 
   const time_t start = std::chrono::system_clock::to_time_t(now - std::chrono::hours(1));
@@ -117,7 +117,7 @@ std::string write_file(const std::filesystem::path& path, const std::string& tex
 }  // namespace
 
 Result<PemPair> make_self_signed(WallTime now) {
-  const KeyPtr key(EVP_EC_gen("P-256"));
+  const KeyPtr key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
   const X509Ptr certificate(X509_new());
   if (!key || !certificate || !fill(certificate.get(), key.get(), now)) {
     return tls_error("cannot make a self-signed certificate");

@@ -51,7 +51,8 @@ Result<SslContextPtr> make_context(const conf::TlsSettings& settings, const PemP
   SSL_CTX_set_min_proto_version(raw,
                                 settings.min_version == "1.3" ? TLS1_3_VERSION : TLS1_2_VERSION);
   SSL_CTX_set_cipher_list(raw, ciphers);
-  SSL_CTX_set1_groups_list(raw, "X25519:P-256:P-384");
+  char groups[] = "X25519:P-256:P-384";  // SSL_CTX_set1_groups_list() casts the const away
+  SSL_CTX_ctrl(raw, SSL_CTRL_SET_GROUPS_LIST, 0, groups);
   uint64_t options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
   if (!settings.session_tickets) options |= SSL_OP_NO_TICKET;
   SSL_CTX_set_options(raw, options);

@@ -1,5 +1,5 @@
-// Runs a fuzz target over files or folders of inputs given as arguments, so that ctest replays every
-// corpus without libFuzzer. Fails when there is nothing to replay.
+// Runs a fuzz target over files or folders of inputs given as arguments, so that ctest replays
+// every corpus without libFuzzer. Fails when there is nothing to replay.
 
 #include <cstdint>
 #include <cstdio>

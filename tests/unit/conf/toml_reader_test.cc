@@ -163,6 +163,15 @@ TEST(TomlReader, ReadsEveryKey) {
             (LogSettings{"/var/log/usher.log", AccessFormat::combined, LogLevelName::debug}));
 }
 
+TEST(TomlReader, GoesOnWithoutMigrationAndSaysSo) {
+  const auto [settings, warnings] =
+      read("[[upstream]]\nname = \"a\"\nreplicas = [\"a:1\"]\nmigrate = true\n");
+  EXPECT_THAT(
+      warnings,
+      ElementsAre(HasSubstr(
+          ":4:1: upstream.migrate: this version does not serve it yet and goes on without")));
+}
+
 TEST(TomlReader, GivesTheDefaultListenersUpstreamAndRouteToAFileWithoutThem) {
   const auto [settings, warnings] = read("workers = 1");
   EXPECT_THAT(settings.listen, ElementsAre(ListenSettings{.address = {{}, 8088, {}}},

@@ -208,6 +208,26 @@ TEST_F(StreamTest, TellsOfAPeerThatLeavesWhileReadingIsPaused) {
   EXPECT_EQ(far_saw_.received, "");
 }
 
+TEST_F(StreamTest, AnAnswerThatCameBeforeAHangUpIsReadThoughWritingIsBroken) {
+  connect();
+  near_->pause_reading();
+  far_->write(std::string(100'000, 'x'));
+  turn();
+  far_->pause_reading();
+  near_->write(std::string_view("413 too large"));
+  until([this] { return near_->bytes_out() > 0; });
+  near_->close();  // with unread bytes: the kernel sends a RST
+  // The far end goes on writing into the reset, and only then reads.
+  for (int i = 0; i < 5; ++i) {
+    far_->write(std::string(64 * 1024, 'x'));
+    turn();
+  }
+  far_->resume_reading();
+  until([this] { return far_saw_.error.has_value(); });
+  EXPECT_EQ(far_saw_.received, "413 too large");
+  EXPECT_EQ(far_saw_.error->code, Errc::replica_closed);
+}
+
 TEST_F(StreamTest, AbortIsAResetForThePeer) {
   connect();
   near_->abort();
