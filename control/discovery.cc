@@ -35,6 +35,10 @@ class Discovery::Name final {
     }
   }
 
+  const conf::Endpoint& endpoint() const { return endpoint_; }
+  // From the next question on.
+  void ask_every(std::chrono::milliseconds interval) { interval_ = interval; }
+
   bool answered() const { return answered_; }
   const std::vector<SocketAddress>& addresses() const { return addresses_; }
   const std::vector<SocketAddress>& vanished() const { return vanished_; }
@@ -112,14 +116,28 @@ Discovery::Discovery(net::Loop& loop, net::Resolver& resolver, routing::ReplicaB
 Discovery::~Discovery() = default;
 
 void Discovery::start(const std::vector<conf::UpstreamSettings>& upstreams) {
-  watched_.clear();
+  std::vector<Watched> before = std::exchange(watched_, {});
   for (const conf::UpstreamSettings& upstream : upstreams) {
     Watched& watched = watched_.emplace_back();
     watched.settings = upstream;
     for (const conf::Endpoint& endpoint : upstream.replicas) {
-      watched.names.push_back(std::make_unique<Name>(*this, endpoint, upstream.resolve));
+      std::unique_ptr<Name> name = take_known(before, endpoint);
+      if (!name) name = std::make_unique<Name>(*this, endpoint, upstream.resolve);
+      name->ask_every(upstream.resolve);
+      watched.names.push_back(std::move(name));
     }
   }
+}
+
+// A name that was watched before: its addresses are known without asking.
+std::unique_ptr<Discovery::Name> Discovery::take_known(std::vector<Watched>& before,
+                                                       const conf::Endpoint& endpoint) {
+  for (Watched& watched : before) {
+    for (auto& name : watched.names) {
+      if (name && name->endpoint() == endpoint) return std::move(name);
+    }
+  }
+  return nullptr;
 }
 
 bool Discovery::complete() const {

@@ -25,7 +25,8 @@ class Discovery final {
             std::function<void()> changed);
   ~Discovery();
 
-  // Begins (again) with these upstreams. Addresses that need no resolver are known at once.
+  // Begins (again) with these upstreams. What was known of a name before is kept; addresses that
+  // need no resolver are known at once.
   void start(const std::vector<conf::UpstreamSettings>& upstreams);
   // Every name has been answered for at least once.
   bool complete() const;
@@ -39,6 +40,8 @@ class Discovery final {
     std::vector<std::unique_ptr<Name>> names;
   };
 
+  static std::unique_ptr<Name> take_known(std::vector<Watched>& before,
+                                          const conf::Endpoint& endpoint);
   void on_answer();
 
   net::Loop& loop_;

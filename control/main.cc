@@ -11,6 +11,7 @@
 #include "conf/load.h"
 #include "control/admin_client.h"
 #include "control/server.h"
+#include "tls/server_context.h"
 
 namespace {
 
@@ -35,6 +36,10 @@ int run(const conf::CommandLine& command_line) {
 int check(const conf::CommandLine& command_line) {
   const auto loaded = conf::load(command_line);
   if (!loaded) return complain(loaded.error().detail);
+  if (!loaded->settings.tls.certificates.empty()) {
+    const auto context = tls::ServerContext::make(loaded->settings.tls, nullptr);
+    if (!context) return complain(loaded->source + ": tls.certificate: " + context.error().detail);
+  }
   const std::string text = conf::describe(*loaded);
   std::fputs(text.c_str(), stdout);
   return 0;

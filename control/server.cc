@@ -134,7 +134,7 @@ Outcome Server::prepare() {
   if (!access_log) return std::move(access_log).error();
   access_log_ = std::move(*access_log);
   shared_.emplace(proxy::Shared{clock_, log_, *access_log_, connection_limit_, live_sessions_,
-                                &tls::hmac_sha256});
+                                node_sids_, &tls::hmac_sha256});
   if (Outcome bound = bind_listeners(); !bound) return bound;
   if (Outcome bound = bind_admin(); !bound) return bound;
 
@@ -275,7 +275,6 @@ Outcome Server::reload() {
   auto loaded = reload_();
   if (!loaded) return std::move(loaded).error();
   conf::Settings& next = loaded->settings;
-  if (Outcome certificates = load_certificates(next); !certificates) return certificates;
   for (const std::string& warning : loaded->warnings)
     log_.warning("config", {{"warning", warning}});
   // What was bound or connected at the start stays as it is until the next one.
@@ -291,6 +290,8 @@ Outcome Server::reload() {
   keep(settings_.admin, next.admin, "admin");
   keep(settings_.state, next.state, "state");
   keep(settings_.log, next.log, "log");
+  // For the listeners that there are, not for those that the file would have at the next start.
+  if (Outcome certificates = load_certificates(next); !certificates) return certificates;
   const bool new_upstreams = settings_.upstreams != next.upstreams;
   settings_ = std::move(next);
   if (new_upstreams) discovery_.start(settings_.upstreams);

@@ -84,6 +84,7 @@ class Server final {
   routing::ReplicaBoard board_;
   proxy::ConnectionLimit connection_limit_;
   routing::LiveSessions live_sessions_;
+  routing::MemoryTable node_sids_{clock_, 65'536};
   Stores stores_;
   net::Resolver resolver_;
   std::unique_ptr<RedisDoor> shared_store_;

@@ -7,8 +7,8 @@ namespace usher::proxy {
 Worker::Worker(const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
                const MakeStore& make_store)
     : shared_(shared), store_(make_store(loop_)), placement_(make_jitter()()), pool_(loop_) {
-  sessions_ = std::make_unique<routing::SessionDirectory>(*store_, shared.clock, affinity_,
-                                                          placement_, shared.live_sessions);
+  sessions_ = std::make_unique<routing::SessionDirectory>(
+      *store_, shared.clock, affinity_, placement_, shared.live_sessions, shared.node_sids);
   adopt(std::move(snapshot));
 }
 

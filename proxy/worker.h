@@ -21,6 +21,7 @@
 #include "routing/affinity_cookie.h"
 #include "routing/affinity_store.h"
 #include "routing/live_sessions.h"
+#include "routing/memory_store.h"
 #include "routing/placement.h"
 #include "routing/session_directory.h"
 
@@ -33,6 +34,7 @@ struct Shared {
   AccessLog& access_log;
   ConnectionLimit& connection_limit;
   routing::LiveSessions& live_sessions;
+  routing::MemoryTable& node_sids;
   routing::Mac mac;
 };
 

@@ -94,7 +94,7 @@ class SessionDirectory::Lookup final : public PendingAnswer {
 void SessionDirectory::Lookup::ask_sid() {
   asking_sid_ = true;
   const std::string key = sid_key(claim_.sid);
-  const BindingCache::Entry* known = directory_.cache_.find(key);
+  const BindingCache::Entry* known = directory_.remembered_sid(key);
   // What is already known here is claimed: that confirms it and prolongs its life in one command.
   const bool confirm = known && directory_.reachable(view_, known->binding.replica);
   directory_.ask(*this, key, confirm ? &known->binding : nullptr, sid_idle);
@@ -103,7 +103,7 @@ void SessionDirectory::Lookup::ask_sid() {
 void SessionDirectory::Lookup::on_sid(const Answered&) {
   asking_sid_ = false;
   // An answer is in the cache by now; when there was none, what the cache remembers still holds.
-  const BindingCache::Entry* known = directory_.cache_.find(sid_key(claim_.sid));
+  const BindingCache::Entry* known = directory_.remembered_sid(sid_key(claim_.sid));
   const Replica* replica = known ? directory_.reachable(view_, known->binding.replica) : nullptr;
   if (replica) return finish(directory_.sid_home(view_, *replica));
   if (!claim_.cookie) return finish(directory_.newcomer(view_));
@@ -189,12 +189,13 @@ class SessionDirectory::Learning final : public PendingAnswer {
 
 SessionDirectory::SessionDirectory(AffinityStore& store, const Clock& clock,
                                    const conf::AffinitySettings& settings, Placement& placement,
-                                   const LiveSessions& live)
+                                   const LiveSessions& live, MemoryTable& node_sids)
     : store_(store),
       clock_(clock),
       idle_(settings.idle),
       placement_(placement),
       live_(live),
+      node_sids_(node_sids),
       cache_(clock, most_cached, settings.idle) {}
 
 SessionDirectory::~SessionDirectory() = default;
@@ -205,7 +206,8 @@ std::optional<Home> SessionDirectory::find_now(const SessionClaim& claim, const 
   const View view{claim, upstream, cookies, avoid};
   const bool alone = !store_.available();
   if (!claim.sid.empty()) {
-    const BindingCache::Entry* known = cache_.find(sid_key(claim.sid));
+    const std::string key = sid_key(claim.sid);
+    const BindingCache::Entry* known = alone ? remembered_sid(key) : cache_.find(key);
     if (!alone && !(known && fresh(*known))) return std::nullopt;
     const Replica* replica = known ? reachable(view, known->binding.replica) : nullptr;
     if (replica) {
@@ -233,10 +235,20 @@ Pending SessionDirectory::learn_sid(std::string_view sid, const Replica& replica
   const std::string key = sid_key(sid);
   const Binding binding{replica.id, 1};
   cache_.put(key, binding, BindingCache::never);
+  node_sids_.claim(key, binding, sid_idle);
   Learning& learning = learnings_.emplace_back(*this, std::move(kept));
   Pending pending(learning);
   learning.start(std::prev(learnings_.end()), key, binding);
   return pending;
+}
+
+// By this worker or, when it cannot be had from the store, by another one of this node.
+const BindingCache::Entry* SessionDirectory::remembered_sid(const std::string& key) {
+  if (const BindingCache::Entry* known = cache_.find(key)) return known;
+  const std::optional<Binding> learnt = node_sids_.find(key);
+  if (!learnt) return nullptr;
+  cache_.put(key, *learnt, BindingCache::never);
+  return cache_.find(key);
 }
 
 // Serves at all, and has not just failed this request. A sid's replica is left only when it is

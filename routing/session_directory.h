@@ -25,6 +25,7 @@
 #include "routing/affinity_store.h"
 #include "routing/binding_cache.h"
 #include "routing/live_sessions.h"
+#include "routing/memory_store.h"
 #include "routing/placement.h"
 
 namespace usher::routing {
@@ -52,7 +53,7 @@ class SessionDirectory final {
   using Answer = std::function<void(Home)>;
 
   SessionDirectory(AffinityStore& store, const Clock& clock, const conf::AffinitySettings& settings,
-                   Placement& placement, const LiveSessions& live);
+                   Placement& placement, const LiveSessions& live, MemoryTable& node_sids);
   ~SessionDirectory();
   SessionDirectory(const SessionDirectory&) = delete;
   SessionDirectory& operator=(const SessionDirectory&) = delete;
@@ -102,6 +103,7 @@ class SessionDirectory final {
   };
 
   // The rules. None of them asks the store.
+  const BindingCache::Entry* remembered_sid(const std::string& key);
   const Replica* reachable(const View& view, std::string_view replica_id) const;
   const Replica* usable(const View& view, std::string_view replica_id) const;
   bool fresh(const BindingCache::Entry& entry) const;
@@ -122,6 +124,7 @@ class SessionDirectory final {
   const Duration idle_;
   Placement& placement_;
   const LiveSessions& live_;
+  MemoryTable& node_sids_;  // what any worker of this node has learnt
   Counters counters_;
   BindingCache cache_;
   std::unordered_map<std::string, Question> questions_;

@@ -13,7 +13,10 @@ namespace usher::routing {
 class Node final {
  public:
   Node(MemoryTable& table, const Clock& clock, int replicas)
-      : fleet(replicas), store(table), directory(store, clock, settings, placement, live) {}
+      : fleet(replicas),
+        store(table),
+        node_sids(clock),
+        directory(store, clock, settings, placement, live, node_sids) {}
 
   // What the proxy does with a request. The answer may wait for the store.
   void ask(SessionClaim claim, const Replica* avoid = nullptr) {
@@ -40,6 +43,7 @@ class Node final {
   conf::AffinitySettings settings;
   Placement placement{1};
   LiveSessions live;
+  MemoryTable node_sids;
   AffinityCookies cookies{&tls::hmac_sha256, {{"secret"}}};
   SessionDirectory directory;
   Pending pending;

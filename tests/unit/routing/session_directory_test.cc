@@ -272,7 +272,8 @@ TEST_F(ADirectory, MayBeDestroyedWhileItWaits) {
   Pending learn;
   {
     Placement placement(1);
-    SessionDirectory directory(node_.store, clock_, node_.settings, placement, node_.live);
+    SessionDirectory directory(node_.store, clock_, node_.settings, placement, node_.live,
+                               node_.node_sids);
     find = directory.find(claim("r2", 1, "s"), fleet_.upstream, node_.cookies, nullptr,
                           [](Home) { FAIL(); });
     learn = directory.learn_sid("s", *fleet_.replica("r1"), [] { FAIL(); });
@@ -436,6 +437,18 @@ TEST_F(ADirectoryAlone, BelievesTheCookieWhenTheStoreFails) {
   EXPECT_EQ(home.outcome, AffinityOutcome::cookie);
   EXPECT_FALSE(home.set_cookie);
   EXPECT_EQ(node_.directory.counters().store_failures, 1u);
+}
+
+TEST_F(ADirectoryAlone, KnowsTheSidsThatOtherWorkersOfItsNodeHaveLearnt) {
+  node_.store.up = false;
+  Placement placement(1);
+  SessionDirectory worker(node_.store, clock_, node_.settings, placement, node_.live,
+                          node_.node_sids);
+  const Pending learning = worker.learn_sid("s", *fleet_.replica("r3"), [] {});
+  node_.ask(sid_only("s"));
+  EXPECT_TRUE(node_.answered_at_once);
+  EXPECT_EQ(node_.home->replica, fleet_.replica("r3"));
+  EXPECT_EQ(node_.home->outcome, AffinityOutcome::sid);
 }
 
 TEST_F(ADirectoryAlone, AnswersAtOnceWhenTheStoreIsKnownToBeDown) {
