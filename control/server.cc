@@ -7,6 +7,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "control/bind.h"
 #include "control/report.h"
 #include "tls/digest.h"
 
@@ -48,44 +49,6 @@ void raise_descriptor_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-Result<std::vector<SocketAddress>> addresses_of(const conf::Endpoint& endpoint) {
-  if (!endpoint.unix_path.empty()) {
-    const auto address = SocketAddress::from_unix_path(endpoint.unix_path);
-    if (!address)
-      return Error{Errc::bad_config, Side::usher, endpoint.unix_path + ": path too long"};
-    return std::vector<SocketAddress>{*address};
-  }
-  if (endpoint.host.empty()) {
-    // One IPv6 socket serves both; without IPv6 there is IPv4. bind() tries them in this order.
-    return std::vector<SocketAddress>{*SocketAddress::from_ip("::", endpoint.port),
-                                      *SocketAddress::from_ip("0.0.0.0", endpoint.port)};
-  }
-  if (const auto address = SocketAddress::from_ip(endpoint.host, endpoint.port)) {
-    return std::vector<SocketAddress>{*address};
-  }
-  return net::resolve_now(endpoint.host, endpoint.port);
-}
-
-Result<Fd> bind_first(const std::vector<SocketAddress>& addresses) {
-  Result<Fd> bound = Error{Errc::bad_config, Side::usher, "no address"};
-  for (const SocketAddress& address : addresses) {
-    bound = net::Listener::bind(address);
-    if (bound) break;
-  }
-  return bound;
-}
-
-// What a person would type; a socket on every address is reached on this machine's own.
-std::string url_of(std::string_view scheme, const SocketAddress& address) {
-  if (address.is_unix()) return to_string(address);
-  const std::string ip = address.ip();
-  const bool any = ip == "::" || ip == "0.0.0.0";
-  const std::string host = any                                 ? "127.0.0.1"
-                           : ip.find(':') == std::string::npos ? ip
-                                                               : "[" + ip + "]";
-  return std::string(scheme) + "://" + host + ":" + std::to_string(address.port());
 }
 
 AdminResponse json_detail(uint16_t status, std::string_view detail) {
@@ -182,9 +145,7 @@ Outcome Server::bind_listeners() {
 }
 
 Outcome Server::bind_listener(const conf::ListenSettings& settings) {
-  const auto addresses = addresses_of(settings.address);
-  if (!addresses) return addresses.error();
-  auto first = bind_first(*addresses);
+  auto first = bind(settings.address);
   if (!first) return std::move(first).error();
   const SocketAddress bound = net::Listener::bound_address(*first);
 
@@ -207,9 +168,7 @@ Outcome Server::bind_listener(const conf::ListenSettings& settings) {
 
 Outcome Server::bind_admin() {
   if (!settings_.admin.enabled) return {};
-  const auto addresses = addresses_of(settings_.admin.address);
-  if (!addresses) return addresses.error();
-  auto bound = bind_first(*addresses);
+  auto bound = bind(settings_.admin.address);
   if (!bound) return std::move(bound).error();
   admin_fd_ = std::move(*bound);
   admin_url_ = url_of("http", net::Listener::bound_address(admin_fd_));

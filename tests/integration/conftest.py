@@ -24,3 +24,13 @@ def house(bare_house):
     if not harness.usher_binary():
         pytest.fail("no usher binary: build it, or name it in USHER_BIN")
     return bare_house
+
+
+@pytest.fixture
+def replica(house):
+    return house.replica()
+
+
+@pytest.fixture
+def node(house, replica):
+    return house.usher([replica])

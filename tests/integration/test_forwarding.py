@@ -20,16 +20,6 @@ IDENTITY = [
 ]
 
 
-@pytest.fixture
-def replica(house):
-    return house.replica()
-
-
-@pytest.fixture
-def node(house, replica):
-    return house.usher([replica])
-
-
 def told(url: str, headers=(), host=None) -> dict:
     """What the replica was told: header name -> list of values."""
     answer = wire.fetch(url + "/whoami", headers=headers, host=host).json()

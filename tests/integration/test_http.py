@@ -12,16 +12,6 @@ PAGE = [("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")]
 
 
 @pytest.fixture
-def replica(house):
-    return house.replica()
-
-
-@pytest.fixture
-def node(house, replica):
-    return house.usher([replica])
-
-
-@pytest.fixture
 def connection(node):
     with wire.Wire(node.url()) as connection:
         yield connection

@@ -20,16 +20,6 @@ FIELDS = {
 TERMINAL = "/api/v1/terminals/x/api/terminals/y"
 
 
-@pytest.fixture
-def replica(house):
-    return house.replica()
-
-
-@pytest.fixture
-def node(house, replica):
-    return house.usher([replica])
-
-
 # --- Access log ---------------------------------------------------------------------------------------
 
 

@@ -12,16 +12,6 @@ import wire
 LOWEST = ["-cipher", "DEFAULT@SECLEVEL=0"]
 
 
-@pytest.fixture
-def replica(house):
-    return house.replica()
-
-
-@pytest.fixture
-def node(house, replica):
-    return house.usher([replica])
-
-
 def s_client(port: int, *arguments: str) -> str:
     done = subprocess.run(
         ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", "localhost", *arguments],

@@ -18,16 +18,6 @@ from websockets.sync.client import connect
 TERMINAL = "/api/v1/terminals/x/api/terminals/y"
 
 
-@pytest.fixture
-def replica(house):
-    return house.replica()
-
-
-@pytest.fixture
-def node(house, replica):
-    return house.usher([replica])
-
-
 def open_socket(node, path=TERMINAL, scheme="http", **options):
     tls = {"ssl": wire.unverified()} if scheme == "https" else {}
     return connect(node.url(scheme).replace("http", "ws", 1) + path, open_timeout=20, max_size=None, **tls, **options)
