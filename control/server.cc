@@ -108,6 +108,8 @@ Outcome Server::prepare() {
   on_signal(SIGINT, [this] { begin_drain(); });
   on_signal(SIGHUP, [this] { reload_on_signal(); });
   on_signal(SIGUSR1, [this] { access_log_->reopen(); });
+  // Its meaning elsewhere is to replace the binary; unhandled it would end the process.
+  on_signal(SIGUSR2, [this] { log_.warning("not_served_yet", {{"signal", "SIGUSR2"}}); });
   return {};
 }
 
