@@ -89,6 +89,8 @@ Errc Stream::connect_error(int error) const {
     case ECONNREFUSED:
     case ENOENT:  // a unix socket that is not there
       return Errc::connect_refused;
+    case EADDRNOTAVAIL:  // no local port is left: nothing is known of the peer
+      return Errc::out_of_descriptors;
     case ETIMEDOUT: return Errc::connect_timeout;
     default: return Errc::connect_failed;
   }

@@ -41,6 +41,7 @@ void ClientConnection::start() {
   if (const uint32_t most = snapshot_->settings.limits.connections; most > 0) {
     limited_ = worker_.shared().connection_limit.enter(peer_ip_, most);
     if (!limited_) {
+      worker_.shared().log.debug("too_many_connections", {{"client", peer_ip_}});
       worker_.count().errors[static_cast<size_t>(Errc::too_many_connections)].add();
       return close();
     }
@@ -180,6 +181,7 @@ void ClientConnection::open_tunnel(std::unique_ptr<net::Stream> replica, TunnelR
   phase_ = Phase::tunnel;
   deadline_.stop();
   codec_.reset();
+  snapshot_.reset();  // a socket that lives for days keeps no old settings alive
   worker_.loop().bury(std::move(exchange_));
   tunnel_ = std::make_unique<Tunnel>(worker_, *this, std::move(stream_), std::move(replica),
                                      std::move(record));
