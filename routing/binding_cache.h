@@ -22,6 +22,7 @@ class BindingCache final {
     MonotonicTime verified = never;  // when the store last said so
     MonotonicTime used;
     ReplicaStatus* counted_in = nullptr;
+    uint32_t absences = 0;  // of its replica, when the client was last given it as its home
   };
   static constexpr MonotonicTime never = MonotonicTime::min();
 

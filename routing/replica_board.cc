@@ -30,11 +30,14 @@ bool ReplicaStatus::takes_new() const {
 
 void ReplicaStatus::set_health(bool up) {
   failures_.store(0, std::memory_order_relaxed);
-  health_.store(up ? Health::up : Health::down, std::memory_order_relaxed);
+  const Health now = up ? Health::up : Health::down;
+  const Health before = health_.exchange(now, std::memory_order_relaxed);
+  if (!up && before != now) absences_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void ReplicaStatus::set_draining(bool draining) {
-  draining_.store(draining, std::memory_order_relaxed);
+  const bool before = draining_.exchange(draining, std::memory_order_relaxed);
+  if (draining && !before) absences_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void ReplicaStatus::set_vanished(bool vanished) {
@@ -42,7 +45,9 @@ void ReplicaStatus::set_vanished(bool vanished) {
 }
 
 bool ReplicaStatus::connect_refused() {
-  return health_.exchange(Health::down, std::memory_order_relaxed) != Health::down;
+  if (health_.exchange(Health::down, std::memory_order_relaxed) == Health::down) return false;
+  absences_.fetch_add(1, std::memory_order_relaxed);
+  return true;
 }
 
 bool ReplicaStatus::connect_failed(uint32_t fall) {

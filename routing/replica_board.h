@@ -40,6 +40,10 @@ class ReplicaStatus final {
   bool connect_failed(uint32_t fall);
   void connect_succeeded();
 
+  // How often it has stopped being a home: went down, or began to drain. Whoever was bound to it
+  // before may have been moved meanwhile.
+  uint32_t absences() const { return absences_.load(std::memory_order_relaxed); }
+
   std::atomic<uint32_t> in_flight{0};
   std::atomic<uint32_t> websockets{0};
   std::atomic<uint64_t> sessions{0};  // clients whose home it is, as this node remembers
@@ -51,6 +55,7 @@ class ReplicaStatus final {
   std::atomic<bool> draining_{false};
   std::atomic<bool> vanished_{false};
   std::atomic<uint32_t> failures_{0};
+  std::atomic<uint32_t> absences_{0};
 };
 
 class ReplicaBoard final {

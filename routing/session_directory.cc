@@ -303,7 +303,8 @@ std::optional<Home> SessionDirectory::known_client(const View& view) {
   // A cookie with a higher epoch comes from a node that knows better than this cache.
   if (!known || !fresh(*known) || known->binding.epoch < cookie.epoch) return std::nullopt;
   const Replica* replica = usable(view, known->binding.replica);
-  if (!replica) return std::nullopt;
+  // A replica that was away has lost clients to others: the store knows which.
+  if (!replica || known->absences != replica->status->absences()) return std::nullopt;
   ++counters_.cache_hits;
   return client_home(view, {replica, known->binding});
 }
@@ -352,6 +353,7 @@ Home SessionDirectory::client_home(const View& view, const Choice& choice) {
   const CookieContent& cookie = *view.claim.cookie;
   if (BindingCache::Entry* known = cache_.find(client_key(cookie.client))) {
     cache_.count_in(*known, choice.replica->status);
+    known->absences = choice.replica->status->absences();
   }
   const bool stays = view.cookies.names(cookie, choice.replica->id);
   return {.replica = choice.replica,

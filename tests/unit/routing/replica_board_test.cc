@@ -95,6 +95,23 @@ TEST(ReplicaStatus, ForgetsFailuresWhenAHealthCheckSaysUp) {
   EXPECT_FALSE(status.connect_failed(2));
 }
 
+TEST(ReplicaStatus, CountsHowOftenItStoppedBeingAHome) {
+  ReplicaStatus status;
+  status.set_health(true);
+  EXPECT_EQ(status.absences(), 0U);
+  status.set_health(false);
+  status.set_health(false);
+  EXPECT_FALSE(status.connect_refused());
+  EXPECT_EQ(status.absences(), 1U);
+  status.set_health(true);
+  EXPECT_TRUE(status.connect_refused());
+  EXPECT_EQ(status.absences(), 2U);
+  status.set_draining(true);
+  status.set_draining(true);
+  status.set_draining(false);
+  EXPECT_EQ(status.absences(), 3U);
+}
+
 TEST(ReplicaBoard, KeepsOneStatusForOneId) {
   ReplicaBoard board;
   ReplicaStatus& first = board.status_of("a:1");

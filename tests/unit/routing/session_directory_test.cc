@@ -157,6 +157,24 @@ TEST_F(ADirectory, MovesAClientWhoseHomeDiesWhileItIsCached) {
   EXPECT_EQ(table_.find(client_key), moved.binding);
 }
 
+// Another node, or another worker of this one, has moved the client while its replica was away.
+TEST_F(ADirectory, AsksAgainAboutClientsOfAReplicaThatHasBeenAway) {
+  for (const bool drained : {false, true}) {
+    const uint64_t epoch = drained ? 3 : 1;
+    stored(client_key, {"r2", epoch});
+    ASSERT_EQ(node_.get(claim("r2", epoch)).replica, fleet_.replica("r2"));
+    drained ? fleet_.status("r2").set_draining(true) : fleet_.set_up("r2", false);
+    stored(client_key, {"r1", epoch + 1});
+    drained ? fleet_.status("r2").set_draining(false) : fleet_.set_up("r2", true);
+    const Home home = node_.get(claim("r2", epoch));
+    EXPECT_EQ(home.replica, fleet_.replica("r1")) << "it must not flap back";
+    EXPECT_TRUE(home.set_cookie);
+    // And that is remembered again.
+    node_.ask(claim("r1", epoch + 1));
+    EXPECT_TRUE(node_.answered_at_once);
+  }
+}
+
 TEST_F(ADirectory, MovesAClientWhoseReplicaIsGone) {
   fleet_.remove("r2");
   const Home moved = node_.get(claim("r2", 4));
