@@ -275,24 +275,6 @@ void Exchange::upgrade(protocol::ResponseHead head) {
   client_.open_tunnel(std::move(stream), std::move(record));
 }
 
-TunnelRecord Exchange::make_tunnel_record() {
-  TunnelRecord record;
-  record.started = started_;
-  record.client = client_address_;
-  record.session = home_.client;
-  record.host = request_.authority;
-  record.target = request_.path();
-  record.replica = replica_id_;
-  record.request_id = request_.headers.get("X-Request-Id").value_or("");
-  record.user_agent = request_.headers.get("User-Agent").value_or("");
-  record.affinity = name_of(home_.outcome);
-  record.first_byte = std::chrono::duration_cast<Duration>(*first_byte_ - started_);
-  record.attempts = attempts_;
-  record.idle_limit = upstream_->timeouts.tunnel_idle;
-  record.status = home_.replica->status;
-  return record;
-}
-
 void Exchange::on_replica_error(Error error) { fail(std::move(error)); }
 
 void Exchange::on_client_gone(Error error) { fail(std::move(error)); }
@@ -386,36 +368,6 @@ void Exchange::finish(bool reuse) {
   if (replica_) worker_.pool().give_back(std::move(replica_));
   log();
   client_.end_exchange(reuse);
-}
-
-void Exchange::log() {
-  WorkerCounters& count = worker_.count();
-  count.responses[status_ == 499 ? 0 : status_ / 100 % 6].add();
-  count.affinity[static_cast<size_t>(home_.outcome)].add();
-  count.bytes_in.add(bytes_in_);
-  count.bytes_out.add(bytes_out_);
-  if (error_.code != Errc::none) count.errors[static_cast<size_t>(error_.code)].add();
-
-  AccessRecord line;
-  line.time = started_wall_;
-  line.client = client_address_.empty() ? client_.facts().ip_text : client_address_;
-  line.method = request_.method;
-  line.host = request_.authority;
-  line.target = request_.target;
-  line.protocol = client_.protocol_name();
-  line.status = status_;
-  line.bytes_in = bytes_in_;
-  line.bytes_out = bytes_out_;
-  line.duration = std::chrono::duration_cast<Duration>(worker_.loop().now() - started_);
-  if (first_byte_) line.first_byte = std::chrono::duration_cast<Duration>(*first_byte_ - started_);
-  line.replica = replica_id_;
-  line.affinity = name_of(home_.outcome);
-  line.attempts = attempts_;
-  if (error_.code != Errc::none) line.error = to_string(error_);
-  line.request_id = request_.headers.get("X-Request-Id").value_or("");
-  line.user_agent = request_.headers.get("User-Agent").value_or("");
-  line.referer = request_.headers.get("Referer").value_or("");
-  worker_.shared().access_log.write(line);
 }
 
 }  // namespace usher::proxy
