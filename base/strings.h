@@ -56,9 +56,6 @@ bool equals_in_constant_time(std::string_view a, std::string_view b);
 inline std::span<const uint8_t> bytes_of(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
-inline std::string_view text_of(std::span<const uint8_t> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 // A string's hash and equality that also take string_view, for unordered containers.
 struct StringHash {

@@ -67,7 +67,7 @@ class Discovery::Name final {
       failing_ = false;
       changed = take(*found) || changed;
     }
-    if (first || changed) owner_.on_answer();
+    if (first || changed) owner_.changed_();
   }
 
   bool take(const std::vector<SocketAddress>& found) {
@@ -170,7 +170,5 @@ std::vector<routing::Upstream> Discovery::upstreams(const conf::AffinitySettings
   }
   return made;
 }
-
-void Discovery::on_answer() { changed_(); }
 
 }  // namespace usher::control

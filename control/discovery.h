@@ -42,7 +42,6 @@ class Discovery final {
 
   static std::unique_ptr<Name> take_known(std::vector<Watched>& before,
                                           const conf::Endpoint& endpoint);
-  void on_answer();
 
   net::Loop& loop_;
   net::Resolver& resolver_;

@@ -1,9 +1,12 @@
 #include "proxy/access_log.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <ctime>
 #include <memory>
@@ -12,6 +15,10 @@
 
 namespace usher::proxy {
 namespace {
+
+// How long the end of the process may wait for somebody to read the last lines.
+constexpr std::chrono::seconds last_words{1};
+constexpr int poll_interval_ms = 100;
 
 Fd open_file(const std::string& path) {
   return Fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640));
@@ -171,13 +178,21 @@ void AccessLog::run() {
   }
 }
 
+// In pieces that a pipe with room takes without blocking (pipe(7)), so that a reader that has
+// stopped cannot keep the process from ending.
 void AccessLog::write_out(const std::string& lines) const {
-  size_t written = 0;
-  while (written < lines.size()) {
-    const ssize_t count = ::write(fd_, lines.data() + written, lines.size() - written);
+  std::string_view left = lines;
+  const auto give_up = std::chrono::steady_clock::now() + last_words;
+  while (!left.empty()) {
+    pollfd room{.fd = fd_, .events = POLLOUT, .revents = 0};
+    if (::poll(&room, 1, poll_interval_ms) == 0) {
+      if (stopping_ && std::chrono::steady_clock::now() > give_up) return;
+      continue;
+    }
+    const ssize_t count = ::write(fd_, left.data(), std::min<size_t>(left.size(), PIPE_BUF));
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return;
-    written += static_cast<size_t>(count);
+    left.remove_prefix(static_cast<size_t>(count));
   }
 }
 

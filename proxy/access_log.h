@@ -71,7 +71,7 @@ class AccessLog final {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::string buffer_;
-  bool stopping_ = false;
+  std::atomic<bool> stopping_{false};  // read without the lock while lines are written
   bool reopening_ = false;
   std::thread thread_;
 };

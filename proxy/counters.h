@@ -39,8 +39,6 @@ struct WorkerCounters {
   Counter retries;
   Counter bytes_in;
   Counter bytes_out;
-  Counter store_calls;
-  Counter store_failures;
 };
 
 }  // namespace usher::proxy

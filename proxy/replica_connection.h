@@ -66,7 +66,6 @@ class ReplicaConnection final : public net::Mortal, private net::StreamHandler {
   void send_data(std::span<const char> data);
   void send_end(const protocol::Headers& trailers);
   bool above_high_mark() const { return stream_->above_high_mark(); }
-  bool request_sent() const { return request_sent_; }
 
   void pause() { stream_->pause_reading(); }
   void resume() { stream_->resume_reading(); }

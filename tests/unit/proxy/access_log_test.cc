@@ -80,7 +80,7 @@ TEST(AccessLog, WritesWhatItGotBeforeItEndsAndReopensUnderItsName) {
   std::filesystem::remove_all(folder);
 }
 
-TEST(AccessLog, DropsAndCountsInsteadOfBlockingWhenNobodyReads) {
+TEST(AccessLog, DropsAndCountsWhenNobodyReadsAndEndsAllTheSame) {
   const auto folder =
       std::filesystem::temp_directory_path() / ("usher-fifo-" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
@@ -95,17 +95,8 @@ TEST(AccessLog, DropsAndCountsInsteadOfBlockingWhenNobodyReads) {
   for (size_t i = 0; i < enough; ++i)
     (*log)->write(record());
   EXPECT_GT((*log)->dropped(), 0u);
-  // Let the thread go: it may end only when somebody reads.
-  std::thread drain([fd = reader.get()] {
-    char bytes[65536];
-    while (true) {
-      const ssize_t got = ::read(fd, bytes, sizeof bytes);
-      if (got == 0) return;
-      if (got < 0) std::this_thread::yield();
-    }
-  });
+  // It ends all the same: a test that hangs here has failed.
   log->reset();
-  drain.join();
   std::filesystem::remove_all(folder);
 }
 
