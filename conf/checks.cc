@@ -120,6 +120,10 @@ void Checker::routes() {
                               in_quotes(route.path) + first_one(first->second));
     }
     if (one_action(route) && all_upstreams_known) known_upstream(route, names);
+    if (route.upstream.empty() && route.timeouts != RouteTimeouts{}) {
+      problems_.warning(places_.of(route.timeouts, route),
+                        "these timeouts are those of an upstream, and this route has none");
+    }
   }
 }
 

@@ -54,6 +54,10 @@ std::string describe_route(const RouteSettings& route) {
   if (!route.redirect.empty()) text += "redirect to " + route.redirect;
   if (route.status != 0) text += "status " + std::to_string(route.status);
   if (route.max_body.bytes > 0) text += ", bodies up to " + format_size(route.max_body);
+  for (const auto& key : keys_of<RouteTimeouts>()) {
+    const Millis value = route.timeouts.*std::get<Millis RouteTimeouts::*>(key.field);
+    if (value > 0ms) text += ", " + std::string(key.name) + " " + format_millis(value);
+  }
   return text;
 }
 

@@ -195,6 +195,19 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
      "The replica's side of a request."},
 };
 
+constexpr Key<RouteTimeouts> route_timeout_keys[] = {
+    {"connect", &RouteTimeouts::connect, {.min = 1, .max = 10 * minute, .example = "\"1s\""},
+     "To connect to a replica."},
+    {"first_byte", &RouteTimeouts::first_byte, {.min = 1, .max = 7 * day, .example = "\"5s\""},
+     "From the end of a request to the first byte of its response."},
+    {"between_bytes", &RouteTimeouts::between_bytes,
+     {.min = 1, .max = 7 * day, .example = "\"10s\""},
+     "Between two pieces of a response."},
+    {"tunnel_idle", &RouteTimeouts::tunnel_idle,
+     {.min = 1, .max = 7 * day, .example = "\"10m\""},
+     "A websocket that is silent in both directions for so long is closed."},
+};
+
 constexpr Key<RouteSettings> route_keys[] = {
     {"host", &RouteSettings::host, {.max = 253, .check = host_pattern},
      "\"chat.example.org\", \"*.example.org\", or \"*\" for any. The most specific host wins."},
@@ -215,7 +228,8 @@ constexpr Key<RouteSettings> route_keys[] = {
     {"remove_headers", Planned{}, {}, "Headers removed from the response."},
     {"allow", Planned{}, {}, "Networks that may use this route."},
     {"deny", Planned{}, {}, "Networks that may not."},
-    {"timeouts", Planned{}, {}, "Timeouts of this route alone."},
+    {"timeouts", &RouteSettings::timeouts, {},
+     "Timeouts of this route alone; what is not set is as in [upstream.timeouts]."},
 };
 
 constexpr Key<ForwardedSettings> forwarded_keys[] = {
@@ -332,6 +346,10 @@ std::span<const Key<UpstreamTimeouts>> keys_of() {
 template <>
 std::span<const Key<UpstreamSettings>> keys_of() {
   return upstream_keys;
+}
+template <>
+std::span<const Key<RouteTimeouts>> keys_of() {
+  return route_timeout_keys;
 }
 template <>
 std::span<const Key<RouteSettings>> keys_of() {

@@ -48,27 +48,29 @@ template <typename T, typename... Types>
 concept OneOf = (std::same_as<T, Types> || ...);
 
 template <typename T>
-concept Table =
-    OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSettings, StoreSettings,
-          AffinitySettings, HealthSettings, UpstreamTimeouts, UpstreamSettings, RouteSettings,
-          ForwardedSettings, LimitSettings, ClientTimeouts, AdminSettings, LogSettings>;
+concept Table = OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSettings, StoreSettings,
+                      AffinitySettings, HealthSettings, UpstreamTimeouts, UpstreamSettings,
+                      RouteTimeouts, RouteSettings, ForwardedSettings, LimitSettings,
+                      ClientTimeouts, AdminSettings, LogSettings>;
 
 template <typename T>
 concept Enum = OneOf<T, Balance, AccessFormat, LogLevelName>;
 
 template <Table Owner>
-using Field = std::variant<
-    Planned, Switched<Owner>, bool Owner::*, uint16_t Owner::*, uint32_t Owner::*, Millis Owner::*,
-    Size Owner::*, std::string Owner::*, Endpoint Owner::*, StoreUrl Owner::*, Balance Owner::*,
-    AccessFormat Owner::*, LogLevelName Owner::*, std::vector<std::string> Owner::*,
-    std::vector<Endpoint> Owner::*, std::vector<Cidr> Owner::*,
-    // tables
-    TlsSettings Owner::*, StoreSettings Owner::*, AffinitySettings Owner::*,
-    HealthSettings Owner::*, UpstreamTimeouts Owner::*, ForwardedSettings Owner::*,
-    LimitSettings Owner::*, ClientTimeouts Owner::*, AdminSettings Owner::*, LogSettings Owner::*,
-    // arrays of tables
-    std::vector<ListenSettings> Owner::*, std::vector<CertificateSettings> Owner::*,
-    std::vector<UpstreamSettings> Owner::*, std::vector<RouteSettings> Owner::*>;
+using Field =
+    std::variant<Planned, Switched<Owner>, bool Owner::*, uint16_t Owner::*, uint32_t Owner::*,
+                 Millis Owner::*, Size Owner::*, std::string Owner::*, Endpoint Owner::*,
+                 StoreUrl Owner::*, Balance Owner::*, AccessFormat Owner::*, LogLevelName Owner::*,
+                 std::vector<std::string> Owner::*, std::vector<Endpoint> Owner::*,
+                 std::vector<Cidr> Owner::*,
+                 // tables
+                 TlsSettings Owner::*, StoreSettings Owner::*, AffinitySettings Owner::*,
+                 HealthSettings Owner::*, UpstreamTimeouts Owner::*, RouteTimeouts Owner::*,
+                 ForwardedSettings Owner::*, LimitSettings Owner::*, ClientTimeouts Owner::*,
+                 AdminSettings Owner::*, LogSettings Owner::*,
+                 // arrays of tables
+                 std::vector<ListenSettings> Owner::*, std::vector<CertificateSettings> Owner::*,
+                 std::vector<UpstreamSettings> Owner::*, std::vector<RouteSettings> Owner::*>;
 
 template <Table Owner>
 struct Key {
@@ -99,6 +101,8 @@ template <>
 std::span<const Key<UpstreamTimeouts>> keys_of();
 template <>
 std::span<const Key<UpstreamSettings>> keys_of();
+template <>
+std::span<const Key<RouteTimeouts>> keys_of();
 template <>
 std::span<const Key<RouteSettings>> keys_of();
 template <>

@@ -33,6 +33,17 @@ std::string to_string(const Cidr& cidr) {
   return std::string(text.data()) + "/" + std::to_string(cidr.bits);
 }
 
+UpstreamTimeouts merge(UpstreamTimeouts of_upstream, const RouteTimeouts& of_route) {
+  const auto set = [](Millis& here, Millis there) {
+    if (there > 0ms) here = there;
+  };
+  set(of_upstream.connect, of_route.connect);
+  set(of_upstream.first_byte, of_route.first_byte);
+  set(of_upstream.between_bytes, of_route.between_bytes);
+  set(of_upstream.tunnel_idle, of_route.tunnel_idle);
+  return of_upstream;
+}
+
 void fill_in(Settings& settings) {
   if (settings.listen.empty()) {
     settings.listen.resize(2);

@@ -116,6 +116,17 @@ struct UpstreamSettings {
   friend bool operator==(const UpstreamSettings&, const UpstreamSettings&) = default;
 };
 
+// What a route sets anew for its own requests. 0: as the upstream has it.
+struct RouteTimeouts {
+  Millis connect{0};
+  Millis first_byte{0};
+  Millis between_bytes{0};
+  Millis tunnel_idle{0};
+  friend bool operator==(const RouteTimeouts&, const RouteTimeouts&) = default;
+};
+// The upstream's, but for what the route sets.
+UpstreamTimeouts merge(UpstreamTimeouts of_upstream, const RouteTimeouts& of_route);
+
 // What a route does with a request. Exactly one of upstream, redirect and status is set.
 struct RouteSettings {
   std::string host = "*";  // "*", "chat.example.org" or "*.example.org"
@@ -124,6 +135,7 @@ struct RouteSettings {
   std::string redirect;
   uint16_t status = 0;
   Size max_body;  // 0: no limit
+  RouteTimeouts timeouts;
   friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
 };
 

@@ -134,8 +134,8 @@ void Exchange::lease() {
   ++attempts_;
   replica_id_ = home_.replica->id;
   ReplicaConnectionUser& user = *this;
-  replica_ = worker_.pool().lease(*home_.replica, upstream_->timeouts, response_limits(*snapshot_),
-                                  user, fresh_connection_);
+  replica_ = worker_.pool().lease(*home_.replica, merge(upstream_->timeouts, route_->timeouts),
+                                  response_limits(*snapshot_), user, fresh_connection_);
   if (replica_->ready()) on_replica_ready();
 }
 

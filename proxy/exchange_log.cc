@@ -20,7 +20,7 @@ TunnelRecord Exchange::make_tunnel_record() {
   record.affinity = name_of(home_.outcome);
   record.first_byte = std::chrono::duration_cast<Duration>(*first_byte_ - started_);
   record.attempts = attempts_;
-  record.idle_limit = upstream_->timeouts.tunnel_idle;
+  record.idle_limit = merge(upstream_->timeouts, route_->timeouts).tunnel_idle;
   record.status = home_.replica->status;
   return record;
 }

@@ -28,7 +28,8 @@ void ReplicaConnection::connect() {
   stream_->start();
 }
 
-void ReplicaConnection::lend(ReplicaConnectionUser& user) {
+void ReplicaConnection::lend(const conf::UpstreamTimeouts& timeouts, ReplicaConnectionUser& user) {
+  timeouts_ = timeouts;
   user_ = &user;
   keeper_ = nullptr;
   state_ = State::lent;
@@ -84,9 +85,11 @@ void ReplicaConnection::send_end(const protocol::Headers& trailers) {
     stream_->commit();
   }
   request_sent_ = true;
+  if (!head_seen_) await_bytes();
 }
 
 void ReplicaConnection::await_bytes() {
+  seen_out_ = stream_->bytes_out();
   deadline_.start(head_seen_ ? timeouts_.between_bytes : timeouts_.first_byte);
 }
 
@@ -208,10 +211,19 @@ void ReplicaConnection::on_deadline() {
         return fail(
             {Errc::between_bytes_timeout, Side::replica, "the replica stopped in its response"});
       }
+      if (!request_sent_) return check_request_moves();
       return fail({Errc::first_byte_timeout, Side::replica, "the replica did not answer"});
     case State::idle: return keeper_->on_idle_over(*this);
     case State::closed: return;
   }
+}
+
+// The time to the first byte counts from the request's end. Before that, a request of which nothing
+// is queued is the client's to go on with, and one that moves is on its way.
+void ReplicaConnection::check_request_moves() {
+  const bool moved = stream_->bytes_out() != seen_out_;
+  if (stream_->queued() == 0 || moved) return await_bytes();
+  fail({Errc::first_byte_timeout, Side::replica, "the replica takes no more of the request"});
 }
 
 void ReplicaConnection::fail(Error error) {

@@ -54,7 +54,7 @@ class ReplicaConnection final : public net::Mortal, private net::StreamHandler {
 
   void connect();
   // For a connection from the pool; on_replica_ready() comes at once if `user` asks ready().
-  void lend(ReplicaConnectionUser& user);
+  void lend(const conf::UpstreamTimeouts& timeouts, ReplicaConnectionUser& user);
   void rest(Keeper& keeper);
 
   bool ready() const { return stream_ && stream_->open(); }
@@ -91,6 +91,7 @@ class ReplicaConnection final : public net::Mortal, private net::StreamHandler {
   bool handle(const protocol::Parsed& event, bool was_last);
   void fail(Error error);
   void await_bytes();
+  void check_request_moves();
   void count(bool lent);
 
   net::Loop& loop_;
@@ -102,6 +103,7 @@ class ReplicaConnection final : public net::Mortal, private net::StreamHandler {
   std::unique_ptr<net::Stream> stream_;
   protocol::ResponseParser parser_;
   net::Timer<&ReplicaConnection::on_deadline> deadline_;
+  uint64_t seen_out_ = 0;  // when the deadline was last set
   protocol::BodyKind request_body_ = protocol::BodyKind::none;
   State state_ = State::connecting;
   bool reused_ = false;

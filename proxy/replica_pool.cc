@@ -15,7 +15,7 @@ std::unique_ptr<ReplicaConnection> ReplicaPool::lease(const routing::Replica& re
         found != idle_.end() && !found->second.empty()) {
       std::unique_ptr<ReplicaConnection> connection = std::move(found->second.back());
       found->second.pop_back();
-      connection->lend(user);
+      connection->lend(timeouts, user);
       return connection;
     }
   }

@@ -50,7 +50,8 @@ Route route_of(const conf::RouteSettings& settings) {
           .upstream = settings.upstream,
           .redirect = settings.redirect,
           .status = settings.status,
-          .max_body = settings.max_body.bytes};
+          .max_body = settings.max_body.bytes,
+          .timeouts = settings.timeouts};
 }
 
 }  // namespace

@@ -20,6 +20,7 @@ struct Route {
   std::string redirect;
   uint16_t status = 0;
   uint64_t max_body = 0;  // bytes; 0: no limit
+  conf::RouteTimeouts timeouts;
 };
 
 class RouteTable final {

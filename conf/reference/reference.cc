@@ -81,6 +81,9 @@ bool is_value(const std::string& value, const Rule& rule) {
   return assign(value, same, rule).ok();
 }
 bool is_value(uint16_t value, const Rule& rule) { return value >= rule.min; }
+bool is_value(Millis value, const Rule& rule) {
+  return static_cast<uint64_t>(value.count()) >= rule.min;
+}
 bool is_value(const auto&, const Rule&) { return true; }
 
 std::string sentence(std::string text) {

@@ -160,6 +160,16 @@ class NeverReads(FakeReplica):
         await for_ever()
 
 
+class AnswersOnce(FakeReplica):
+    """One answer for each connection, then silence on it."""
+
+    async def misbehave(self, head, reader, writer, number):
+        if number > 1:
+            await for_ever()
+        writer.write(whole(b"once"))
+        return True
+
+
 class Says(FakeReplica):
     """Answers with exactly these bytes and, unless told to keep it, ends the connection."""
 
@@ -232,6 +242,30 @@ class RefusesConnections:
 
     def close(self):
         self.held.close()
+
+
+class NeverAccepts:
+    """An address that completes no connection: its queue is full, so the kernel answers no SYN."""
+
+    def start(self):
+        self.held = [socket.socket()]
+        self.held[0].bind(("127.0.0.1", 0))
+        self.held[0].listen(0)
+        self.port = self.held[0].getsockname()[1]
+        for _ in range(4):
+            waiting = socket.socket()
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", self.port))
+            self.held.append(waiting)
+        return self
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def close(self):
+        for each in self.held:
+            each.close()
 
 
 # --- Redis --------------------------------------------------------------------------------------------

@@ -318,6 +318,15 @@ class Usher(Child):
         except urllib.error.HTTPError as error:
             return error.code, error.read()
 
+    def metric(self, name: str, **labels: str) -> float:
+        """The value of one sample; 0 when there is none."""
+        wanted = name + ("{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}" if labels else "")
+        for line in self.admin_get("/metrics")[1].decode().splitlines():
+            sample, _, value = line.rpartition(" ")
+            if sample == wanted:
+                return float(value)
+        return 0.0
+
     def replica_states(self) -> dict[str, str]:
         return {replica["address"]: replica["state"] for upstream in self.status()["upstreams"] for replica in upstream["replicas"]}
 

@@ -242,6 +242,7 @@ replicas = ["open-webui:8080", "10.0.0.7:8080"]
 [[route]]
 upstream = "open-webui"
 max_body = "1GiB"
+timeouts = { first_byte = "5m", tunnel_idle = "30s" }
 [[route]]
 host = "old.example.org"
 redirect = "https://example.org/"
@@ -258,7 +259,7 @@ status = 404)";
   upstream    open-webui: least_connections, health /ready every 2s
                 open-webui:8080
                 10.0.0.7:8080
-  route       * / -> open-webui, bodies up to 1GiB
+  route       * / -> open-webui, bodies up to 1GiB, first_byte 5m, tunnel_idle 30s
               old.example.org / -> redirect to https://example.org/
               * /metrics -> status 404
 warning: usher.toml:7:14: "h2" is not served by this version yet; it offers "http/1.1" only

@@ -86,6 +86,11 @@ max_body = 0
 set_headers = {}
 allow = []
 root = ""
+[route.timeouts]
+connect = "9s"
+first_byte = "8s"
+between_bytes = "7s"
+tunnel_idle = "6s"
 [[route]]
 path = "/old"
 redirect = "https://example.org/"
@@ -147,11 +152,12 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_EQ(chat.health, (HealthSettings{"/health", 1s, 2s, 5, 4}));
   EXPECT_EQ(chat.timeouts, (UpstreamTimeouts{1s, 2min, 3min, 500ms, 2h}));
   EXPECT_EQ(settings.upstreams[1].health, HealthSettings{});
-  EXPECT_THAT(settings.routes,
-              ElementsAre(RouteSettings{"*.example.org", "/", "chat", "", 0, {uint64_t{1} << 30}},
-                          RouteSettings{"*", "/files/", "files", "", 0, {0}},
-                          RouteSettings{"*", "/old", "", "https://example.org/", 0, {0}},
-                          RouteSettings{"*", "/gone", "", "", 410, {0}}));
+  EXPECT_THAT(
+      settings.routes,
+      ElementsAre(RouteSettings{"*.example.org", "/", "chat", "", 0, {uint64_t{1} << 30}, {}},
+                  RouteSettings{"*", "/files/", "files", "", 0, {0}, {9s, 8s, 7s, 6s}},
+                  RouteSettings{"*", "/old", "", "https://example.org/", 0, {0}, {}},
+                  RouteSettings{"*", "/gone", "", "", 410, {0}, {}}));
   ASSERT_EQ(settings.forwarded.trusted.size(), 3U);
   EXPECT_EQ(to_string(settings.forwarded.trusted[1]), "fd00::/8");
   EXPECT_EQ(to_string(settings.forwarded.trusted[2]), "192.0.2.7/32");
@@ -177,7 +183,7 @@ TEST(TomlReader, GivesTheDefaultListenersUpstreamAndRouteToAFileWithoutThem) {
   EXPECT_THAT(settings.listen, ElementsAre(ListenSettings{.address = {{}, 8088, {}}},
                                            ListenSettings{.address = {{}, 8443, {}}, .tls = true}));
   EXPECT_THAT(settings.upstreams, ElementsAre(UpstreamSettings{}));
-  EXPECT_THAT(settings.routes, ElementsAre(RouteSettings{"*", "/", "open-webui", "", 0, {}}));
+  EXPECT_THAT(settings.routes, ElementsAre(RouteSettings{"*", "/", "open-webui", "", 0, {}, {}}));
   EXPECT_EQ(to_string(settings.upstreams[0].replicas[0]), "127.0.0.1:8080");
 }
 
@@ -186,7 +192,32 @@ TEST(TomlReader, RoutesEverythingToTheFirstUpstreamWithoutRoutes) {
     [[upstream]]
     name = "chat"
     replicas = ["a:1"])");
-  EXPECT_THAT(settings.routes, ElementsAre(RouteSettings{"*", "/", "chat", "", 0, {}}));
+  EXPECT_THAT(settings.routes, ElementsAre(RouteSettings{"*", "/", "chat", "", 0, {}, {}}));
+}
+
+TEST(TomlReader, GivesARouteTheTimeoutsOfItsUpstreamButForThoseItSets) {
+  const auto [settings, warnings] = read(
+      "[[route]]\nupstream = \"open-webui\"\n"
+      "timeouts.first_byte = \"5s\"\n");
+  EXPECT_THAT(warnings, IsEmpty());
+  const UpstreamTimeouts upstream{1s, 2s, 3s, 4s, 6s};
+  EXPECT_EQ(merge(upstream, settings.routes[0].timeouts), (UpstreamTimeouts{1s, 5s, 3s, 4s, 6s}));
+  EXPECT_EQ(merge(upstream, {9s, 8s, 7s, 5s}), (UpstreamTimeouts{9s, 8s, 7s, 4s, 5s}));
+  EXPECT_EQ(merge(upstream, {}), upstream);
+}
+
+TEST(TomlReader, WarnsOfTimeoutsThatNothingCanMeet) {
+  const auto [settings, warnings] = read(
+      "[[route]]\npath = \"/gone\"\nstatus = 410\ntimeouts.connect = \"5s\"\n"
+      "[[route]]\nupstream = \"open-webui\"\n");
+  EXPECT_THAT(warnings,
+              ElementsAre(HasSubstr("these timeouts are those of an upstream, and this route")));
+}
+
+TEST(TomlReader, KnowsNoKeepAliveOfARoute) {
+  EXPECT_THAT(fails("[[route]]\nupstream = \"open-webui\"\ntimeouts.keep_alive = \"5s\"\n"),
+              HasSubstr("unknown key \"keep_alive\" in [route.timeouts]; it belongs in "
+                        "[upstream.timeouts] or in [timeouts]"));
 }
 
 TEST(TomlReader, TakesInlineTablesAndDottedKeysForTheSame) {
