@@ -1,402 +1,402 @@
-"""The same work through usher, nginx and HAProxy in turn: CPU time per unit of work, and memory per idle websocket.
+"""The same work through usher, nginx and HAProxy in turn: what each spends on a unit of it, and how long it takes.
 
-One worker each, pinned to the first CPU; load and replica on the others. Several rounds, medians, and the ratio
-to the better of the other two (below 1: usher needs less). Everything is on loopback, bounded, and ended at the end.
+docs/performance.md says what is measured and how. One measurement is a proxy, freshly started on a CPU of its own,
+and bench/replica and bench/load on another; a round is every proxy once; the result is the median of the rounds.
+Everything is on the loopback, has a deadline, and is ended at the end.
 """
 
 import argparse
-import asyncio
+import contextlib
+import dataclasses
+import datetime
+import json
 import os
 import platform
-import shutil
+import re
 import signal
-import socket
-import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
+from proxies import CONFIGURED, Proxy, free_port, make_certificate, version
+
 ROOT = Path(__file__).resolve().parents[1]
-TICKS = os.sysconf("SC_CLK_TCK")
-PROXY_CPU = 0
-OTHER_CPUS = sorted(os.sched_getaffinity(0) - {PROXY_CPU}) or [0]
+PROGRAMS = ROOT / "build/release/bench"
+BEGIN, END = "<!-- ./dev bench --markdown: begin -->", "<!-- ./dev bench --markdown: end -->"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@dataclasses.dataclass
+class Work:
+    name: str
+    title: str
+    load: str  # arguments of usher_bench_load
+    tls: bool = True
+    unit: str = "us CPU"
+    bar: float | None = None  # the ratio of CPU to the better of the others that usher must not exceed
+    memory: str = ""  # title of the row for the private memory of each connection
+    memory_bar: float | None = None  # KiB
+    relays: bool = False  # websocket messages: --syscalls counts the calls for each
+    latency: bool = True
+
+    @property
+    def scale(self) -> float:
+        return {"us CPU": 1e6, "ms CPU": 1e3}[self.unit]
+
+    @property
+    def connections(self) -> int:
+        return int(re.search(r"--connections (\d+)", self.load)[1])
 
 
-def await_port(port: int, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
+PACED = "one in 20 ms"
+WORK = [
+    Work("echo", "websocket echo 128 B, TLS, 64 at once", "echo --connections 64", bar=0.8, relays=True),
+    Work("idle", "4,000 idle websockets, TLS", "idle --connections 4000", memory="idle websocket, TLS",
+         memory_bar=12),
+    Work("tokens", f"message of 100 B on 200 websockets, TLS, {PACED} each", "tokens --connections 200", bar=0.8,
+         relays=True),
+    Work("events", f"event of 100 B in 200 SSE streams, TLS, {PACED} each", "events --connections 200", bar=0.8),
+    Work("get", "GET 1 KiB, 64 at once", "keep-alive --path /kib --connections 64", tls=False, bar=1.0),
+    Work("get-tls", "GET 1 KiB, TLS, 64 at once", "keep-alive --path /kib --connections 64", bar=1.0),
+    Work("handshake", "connection for each GET, full TLS handshake, 64 at once", "per-request --connections 64",
+         bar=1.05),
+    Work("down", "1 GiB down", "download --connections 1", tls=False, unit="ms CPU", bar=1.0, latency=False),
+    Work("down-tls", "1 GiB down, TLS", "download --connections 1", unit="ms CPU", bar=1.0, latency=False),
+    Work("up", "1 GiB up", "upload --connections 1", tls=False, unit="ms CPU", bar=1.0, latency=False),
+    Work("up-tls", "1 GiB up, TLS", "upload --connections 1", unit="ms CPU", bar=1.0, latency=False),
+    Work("crowd", "GET 1 KiB, 100 at once of 10,000 kept alive", "keep-alive --path /kib --connections 10000 --active 100",
+         tls=False, memory="kept-alive connection"),
+]  # fmt: skip
 
 
-def children(pid: int) -> list[int]:
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += children(int(child))
-    return found
+class Failed(Exception):
+    pass
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process and its children, so far."""
-    total = 0
-    for each in children(pid):
-        fields = Path(f"/proc/{each}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
+class Processes:
+    """What runs during one measurement; all of it ends with it."""
 
+    def __init__(self, cpu: int):
+        self.cpu = cpu
+        self.started: list[subprocess.Popen] = []
 
-def private_kib(pid: int) -> int:
-    total = 0
-    for each in children(pid):
-        for line in Path(f"/proc/{each}/smaps_rollup").read_text().splitlines():
-            if line.startswith(("Private_Clean", "Private_Dirty")):
-                total += int(line.split()[1])
-    return total
-
-
-class Parts:
-    """What runs during one benchmark; all of it ends with it."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.processes: list[subprocess.Popen] = []
-
-    def start(self, command: list[str], cpus: list[int], **options) -> subprocess.Popen:
-        process = subprocess.Popen(
-            command,
-            stdout=subprocess.DEVNULL,
-            stderr=open(self.folder / f"{Path(command[0]).name}.err", "ab"),
-            preexec_fn=lambda: os.sched_setaffinity(0, cpus),
-            **options,
-        )
-        self.processes.append(process)
+    def start(self, command: list[str], stdout=subprocess.PIPE, stderr: Path | None = None, **options):
+        with contextlib.ExitStack() as files:
+            if isinstance(stdout, Path):
+                stdout = files.enter_context(open(stdout, "wb"))
+            errors = files.enter_context(open(stderr, "wb"))
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=stdout,
+                stderr=errors,
+                start_new_session=True,  # Ctrl-C is for the driver, which ends the others
+                preexec_fn=lambda: os.sched_setaffinity(0, [self.cpu]),
+                **options,
+            )
+        self.started.append(process)
         return process
 
-    def end(self) -> None:
-        for process in reversed(self.processes):
-            process.send_signal(signal.SIGTERM)
-        for process in self.processes:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in reversed(self.started):
+            process.terminate()
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
 
 
-class Proxy:
-    def __init__(self, name: str, parts: Parts, replica: int, sockets: int, certificate: Path):
-        self.name = name
-        self.http, self.https = free_port(), free_port()
-        folder = parts.folder / name
-        folder.mkdir()
-        command = getattr(self, f"_{name}")(folder, replica, sockets, certificate)
-        self.process = parts.start(command, [PROXY_CPU], cwd=folder, env={**os.environ, "USHER_STATE": str(folder)})
-        await_port(self.http)
-        await_port(self.https)
+class Load:
+    """usher_bench_load, which says "ready", works when it is told to, and reports in JSON."""
 
-    def _usher(self, folder: Path, replica: int, sockets: int, certificate: Path) -> list[str]:
-        (folder / "usher.toml").write_text(f"""
-workers = 1
-[[listen]]
-address = "127.0.0.1:{self.http}"
-[[listen]]
-address = "127.0.0.1:{self.https}"
-tls = true
-[[tls.certificate]]
-chain = "{certificate}.crt"
-key = "{certificate}.key"
-[[upstream]]
-name = "web"
-replicas = ["127.0.0.1:{replica}"]
-[upstream.health]
-path = "/"
-[[upstream]]
-name = "sockets"
-replicas = ["127.0.0.1:{sockets}"]
-[upstream.health]
-path = "/healthz"
-[[route]]
-path = "/ws/"
-upstream = "sockets"
-[[route]]
-path = "/"
-upstream = "web"
-[admin]
-address = ""
-[log]
-access = "off"
-""")
-        return [str(ROOT / "build/release/usher"), "-c", "usher.toml"]
+    def __init__(self, processes: Processes, work: Work, proxy: Proxy, folder: Path, seconds: float, warm_up: float):
+        self.errors = folder / "load.err"
+        port = proxy.https if work.tls else proxy.http
+        command = [str(PROGRAMS / "usher_bench_load"), *work.load.split(), "--port", str(port)]
+        command += ["--tls"] if work.tls else []
+        command += ["--seconds", str(seconds), "--warm-up", str(warm_up)]
+        for pid in proxy.processes():
+            command += ["--proxy", str(pid)]
+        self.process = processes.start(command, stderr=self.errors)
+        self.deadline = threading.Timer(120 + 2 * seconds, self.process.kill)
+        self.deadline.daemon = True
+        self.deadline.start()
 
-    def _nginx(self, folder: Path, replica: int, sockets: int, certificate: Path) -> list[str]:
-        (folder / "nginx.conf").write_text(f"""
-daemon off; master_process off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 16384; }}
-http {{
-  access_log off; client_max_body_size 0; proxy_request_buffering off; proxy_buffering off;
-  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  keepalive_requests 10000000;
-  upstream web {{ server 127.0.0.1:{replica}; keepalive 128; keepalive_requests 10000000; }}
-  upstream sockets {{ server 127.0.0.1:{sockets}; }}
-  map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
-  server {{
-    listen 127.0.0.1:{self.http}; listen 127.0.0.1:{self.https} ssl;
-    ssl_certificate {certificate}.crt; ssl_certificate_key {certificate}.key; ssl_protocols TLSv1.2 TLSv1.3;
-    proxy_http_version 1.1; proxy_set_header Host $http_host;
-    proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
-    proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme;
-    proxy_set_header X-Request-Id $request_id;
-    proxy_read_timeout 1h;
-    location /ws/ {{ proxy_pass http://sockets; }}
-    location / {{ proxy_pass http://web; }}
-  }}
-}}
-""")
-        return ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")]
+    def _line(self) -> str:
+        line = self.process.stdout.readline().decode()
+        if not line:
+            self.process.wait()
+            raise Failed(self.errors.read_text().strip() or f"load: past its deadline ({self.process.returncode})")
+        return line.strip()
 
-    def _haproxy(self, folder: Path, replica: int, sockets: int, certificate: Path) -> list[str]:
-        pem = folder / "pair.pem"
-        pem.write_text(Path(f"{certificate}.crt").read_text() + Path(f"{certificate}.key").read_text())
-        (folder / "haproxy.cfg").write_text(f"""
-global
-  nbthread 1
-  maxconn 9000
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 1h
-  timeout server 1h
-  timeout tunnel 1h
-  option forwardfor
-  http-reuse always
-frontend all
-  bind 127.0.0.1:{self.http}
-  bind 127.0.0.1:{self.https} ssl crt {pem} alpn http/1.1
-  http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}
-  unique-id-format %[uuid()]
-  unique-id-header X-Request-Id
-  use_backend sockets if {{ path_beg /ws/ }}
-  default_backend web
-backend web
-  cookie SRV insert indirect nocache
-  server one 127.0.0.1:{replica} cookie one
-backend sockets
-  cookie SRV insert indirect nocache
-  server one 127.0.0.1:{sockets} cookie one
-""")
-        return ["haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
+    def await_ready(self) -> None:
+        if self._line() != "ready":
+            raise Failed("load: not ready")
+
+    def work(self) -> dict:
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+        return json.loads(self._line())
+
+    def end(self) -> None:
+        self.process.stdin.close()
+        self.process.wait(10)
+        self.deadline.cancel()
 
 
-def start_replica(parts: Parts) -> int:
-    """nginx, which answers a page of 1 KiB and a file of 1 GiB."""
-    folder = parts.folder / "replica"
-    folder.mkdir()
-    port = free_port()
-    (folder / "index.html").write_text("x" * 1024)
-    with open(folder / "big", "wb") as big:
-        big.truncate(1 << 30)
-    (folder / "nginx.conf").write_text(f"""
-daemon off; master_process off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off; sendfile on; keepalive_requests 10000000; client_max_body_size 0;
-  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{ listen 127.0.0.1:{port}; root {folder}; }}
-}}
-""")
-    parts.start(["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], OTHER_CPUS)
-    await_port(port)
-    return port
+class Bench:
+    def __init__(self, folder: Path, seconds: float):
+        self.folder, self.seconds = folder, seconds
+        self.certificate = make_certificate(folder)
+        cpus = sorted(os.sched_getaffinity(0))
+        if len(cpus) < 2:
+            sys.exit("the proxy needs a CPU for itself: two at least")
+        self.proxy_cpu, self.other_cpu = cpus[0], cpus[-1]
+        os.sched_setaffinity(0, [self.other_cpu])
+        self.measurements = 0
+
+    @contextlib.contextmanager
+    def running(self, name: str, work: Work, seconds: float, warm_up: float = 0.5):
+        """A replica, the proxy and a load that is not ready yet."""
+        self.measurements += 1
+        folder = self.folder / str(self.measurements)
+        folder.mkdir(mode=0o755)
+        with Processes(self.other_cpu) as others, Processes(self.proxy_cpu) as alone:
+            port = free_port()
+            replica = others.start([str(PROGRAMS / "usher_bench_replica"), str(port)], stderr=folder / "replica.err")
+            proxy = None
+            try:
+                proxy = Proxy(name, alone.start, folder / name, port, self.certificate)
+                yield proxy, Load(others, work, proxy, folder, seconds, warm_up)
+                if replica.poll() is not None or proxy.process.poll() is not None:
+                    raise Failed("the replica or the proxy has ended")
+            except Failed as failure:
+                said = (folder / "replica.err").read_text() + (proxy.said() if proxy else "")
+                raise Failed(f"{work.name} through {name}: {failure}\n{said}") from None
+
+    def measure(self, name: str, work: Work) -> dict:
+        with self.running(name, work, self.seconds) as (proxy, load):
+            before = proxy.private_kib()
+            load.await_ready()
+            if work.memory:
+                time.sleep(1)  # what the proxy frees only later is not counted
+                each = (proxy.private_kib() - before) / work.connections
+            result = load.work()
+            load.end()
+            if work.memory:
+                result["kib"] = each
+        return result
+
+    def count_calls(self, name: str, work: Work) -> dict[str, float]:
+        """System calls of the proxy for each websocket message that it relays, by name."""
+        # strace makes the proxy several times slower, and it still has to keep up with a paced load.
+        arguments = work.load.replace("--connections 200", "--connections 20 --any-pace")
+        fewer = dataclasses.replace(work, load=arguments)
+        with self.running(name, fewer, self.seconds, warm_up=0) as (proxy, load):
+            load.await_ready()  # every connection is open, and nothing moves
+            counts = proxy.folder / "strace"
+            attach = [argument for pid in proxy.processes() for argument in ("-p", str(pid))]
+            with Processes(self.other_cpu) as watchers:
+                command = ["strace", "-c", "-f", "-U", "name,calls", "-o", str(counts), *attach]
+                strace = watchers.start(command, stderr=proxy.folder / "strace.err")
+                deadline = time.monotonic() + 20
+                while "attached" not in (proxy.folder / "strace.err").read_text():
+                    if strace.poll() is not None or time.monotonic() > deadline:
+                        raise Failed("strace: " + (proxy.folder / "strace.err").read_text())
+                    time.sleep(0.05)
+                relayed = load.work()["relayed"]
+                strace.send_signal(signal.SIGINT)
+                strace.wait(20)
+            load.end()
+            rows = re.findall(r"^(\w+) +(\d+)$", counts.read_text(), re.MULTILINE)
+            if relayed == 0 or not rows:
+                raise Failed(f"strace counted nothing: {counts.read_text()}")
+            return {call: int(calls) / relayed for call, calls in rows if call != "total"}
+
+    def hold(self, name: str, work: Work, seconds: float) -> None:
+        with self.running(name, work, seconds) as (proxy, load):
+            load.await_ready()
+            print(f"{name}: processes {proxy.processes()}, http {proxy.http}, https {proxy.https}", flush=True)
+            print(describe(name, work, load.work()))
+            load.end()
 
 
-# --- The work. Each returns how many units were done. ------------------------------------------------------------
+def describe(name: str, work: Work, result: dict) -> str:
+    each = result["cpu_seconds"] / result["units"] * work.scale if result["units"] else 0
+    text = f"  {work.name:10} {name:8}"
+    if result["units"]:
+        text += f" {each:9.2f} {work.unit}  {result['units'] / result['seconds']:9.1f}/s"
+        text += f"  p50 {result['p50_us']:8.0f} us  p99 {result['p99_us']:8.0f} us"
+    if "kib" in result:
+        text += f"  {result['kib']:6.2f} KiB"
+    return text + f"  busy {result['cpu_seconds'] / result['seconds']:4.0%}"
 
 
-def load(url: str, requests: int) -> int:
-    done = subprocess.run(
-        ["h2load", "--h1", "-c", "64", "-n", str(requests), url],
-        capture_output=True,
-        text=True,
-        check=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, OTHER_CPUS),
-    )
-    if f"{requests} succeeded" not in done.stdout:
-        sys.exit(f"requests failed:\n{done.stdout}")
-    return requests
+def measure_all(bench: Bench, works: list[Work], names: list[str], rounds: int) -> dict:
+    """Every result, by work and proxy, one for each round. The proxies take turns within a round."""
+    results = {work.name: {name: [] for name in names} for work in works}
+    for work in works:
+        for _ in range(rounds):
+            for name in names:
+                result = bench.measure(name, work)
+                results[work.name][name].append(result)
+                print(describe(name, work, result), file=sys.stderr)
+        used = {each["cryptography"] for samples in results[work.name].values() for each in samples}
+        if len(used) != 1:
+            raise Failed(f"{work.name}: not the same cryptography for all: {used}")
+    return results
 
 
-def get(proxy: Proxy) -> int:
-    return load(f"http://127.0.0.1:{proxy.http}/index.html", 60_000)
+# --- What is printed ------------------------------------------------------------------------------------------------
 
 
-def get_tls(proxy: Proxy) -> int:
-    return load(f"https://127.0.0.1:{proxy.https}/index.html", 60_000)
+def median(samples: list[dict], value) -> float:
+    return statistics.median(value(sample) for sample in samples)
 
 
-def download(url: str) -> int:
-    subprocess.run(
-        ["curl", "-sSk", "--fail", "-o", "/dev/null", url],
-        check=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, OTHER_CPUS),
-    )
-    return 1
+def compared(title: str, unit: str, samples: dict[str, list[dict]], value, bar: float | None, limit: float | None):
+    """A row: the medians, the ratio to the better of the others with its range over the rounds, and the verdict."""
+    medians = {name: median(each, value) for name, each in samples.items()}
+    cells = [title, unit, *(f"{each:.1f}" for each in medians.values())]
+    others = [name for name in samples if name != "usher"]
+    if "usher" not in samples or not others:
+        return [*cells, "", "", "", ""]
+    ratio = medians["usher"] / min(medians[name] for name in others)
+    rounds = list(zip(*samples.values()))
+    by_round = [value(each[0]) / min(value(other) for other in each[1:]) for each in rounds]
+    missed = (bar and ratio > bar) or (limit and medians["usher"] > limit)
+    wanted = f"{bar}" if bar else f"{limit} {unit}" if limit else "-"
+    verdict = "" if not bar and not limit else "**missed**" if missed else "met"
+    return [*cells, f"{ratio:.2f}", f"{min(by_round):.2f} to {max(by_round):.2f}", wanted, verdict]
 
 
-def bulk(proxy: Proxy) -> int:
-    return download(f"http://127.0.0.1:{proxy.http}/big")
+def markdown(heading: list[str], rows: list[list[str]], text_columns: int) -> str:
+    lines = [heading, ["---"] * text_columns + ["---:"] * (len(heading) - text_columns), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def bulk_tls(proxy: Proxy) -> int:
-    return download(f"https://127.0.0.1:{proxy.https}/big")
-
-
-def trusting() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def connect(proxy: Proxy):
-    import websockets
-
-    uri = f"wss://127.0.0.1:{proxy.https}/ws/"
-    return websockets.connect(uri, ssl=trusting(), compression=None, ping_interval=None, open_timeout=60)
-
-
-def echo(proxy: Proxy) -> int:
-    sockets, messages = 64, 400
-
-    async def talk():
-        async with connect(proxy) as client:
-            for _ in range(messages):
-                await client.send("x" * 128)
-                await client.recv()
-
-    async def everybody():
-        await asyncio.gather(*(talk() for _ in range(sockets)))
-
-    asyncio.run(everybody())
-    return sockets * messages
-
-
-def idle_memory(proxy: Proxy) -> float:
-    """KiB of private memory for each of 1,000 idle websockets over TLS."""
-    sockets = 1000
-
-    async def measure() -> float:
-        warm = await connect(proxy)
-        before = private_kib(proxy.process.pid)
-        clients = []
-        for _ in range(sockets // 50):
-            clients += await asyncio.gather(*(connect(proxy) for _ in range(50)))
-        await asyncio.sleep(1)
-        used = private_kib(proxy.process.pid) - before
-        await asyncio.gather(warm.close(), *(client.close() for client in clients))
-        return used / sockets
-
-    return asyncio.run(measure())
-
-
-WORK = [
-    ("GET 1 KiB, keep-alive", get, "us"),
-    ("GET 1 KiB, keep-alive, TLS", get_tls, "us"),
-    ("websocket echo 128 B, TLS", echo, "us"),
-    ("1 GiB down", bulk, "ms"),
-    ("1 GiB down, TLS", bulk_tls, "ms"),
-]
-SCALE = {"us": 1e6, "ms": 1e3}
-
-
-def measure(proxies: list[Proxy], rounds: int) -> list[tuple[str, str, dict[str, float]]]:
+def cost_table(works: list[Work], names: list[str], results: dict) -> str:
     rows = []
-    for title, work, unit in WORK:
-        samples = {proxy.name: [] for proxy in proxies}
-        for round_number in range(rounds + 1):
-            for proxy in proxies:
-                before = cpu_seconds(proxy.process.pid)
-                units = work(proxy)
-                spent = (cpu_seconds(proxy.process.pid) - before) / units * SCALE[unit]
-                if round_number > 0:  # the first one warms up
-                    samples[proxy.name].append(spent)
-        rows.append((title, f"{unit} CPU", {name: statistics.median(each) for name, each in samples.items()}))
-        print(f"  {title}: done", file=sys.stderr)
-    rows.append(("idle websocket, TLS", "KiB", {proxy.name: idle_memory(proxy) for proxy in proxies}))
-    return rows
+    for work in works:
+        samples = results[work.name]
+        if all(each["units"] for name in names for each in samples[name]):
+            rows.append(compared(work.title, work.unit, samples,
+                                 lambda each: each["cpu_seconds"] / each["units"] * work.scale, work.bar, None))
+        if work.memory:
+            rows.append(compared(work.memory, "KiB", samples, lambda each: each["kib"], None, work.memory_bar))
+    heading = ["work", "each costs", *names, "ratio", "over the rounds", "bar", ""]
+    return markdown(heading, rows, 2)  # fmt: skip
 
 
-def table(rows) -> str:
-    lines = [
-        "| work | unit | usher | nginx | haproxy | ratio to the better |",
-        "| --- | --- | ---: | ---: | ---: | ---: |",
-    ]
-    for title, unit, by_name in rows:
-        best = min(by_name["nginx"], by_name["haproxy"])
-        cells = " | ".join(f"{by_name[name]:.1f}" for name in ("usher", "nginx", "haproxy"))
-        lines.append(f"| {title} | {unit} | {cells} | {by_name['usher'] / best:.2f} |")
-    return "\n".join(lines)
+def speed_table(works: list[Work], names: list[str], results: dict) -> str:
+    def cell(work: Work, value, text: str) -> str:
+        return " / ".join(text.format(median(results[work.name][name], value)) for name in names)
+
+    rows = []
+    for work in works:
+        if not all(each["units"] for name in names for each in results[work.name][name]):
+            continue
+        rate = cell(work, lambda each: each["units"] / each["seconds"], "{:,.0f}" if work.latency else "{:.2f}")
+        p50 = cell(work, lambda each: each["p50_us"], "{:,.0f}") if work.latency else "-"
+        p99 = cell(work, lambda each: each["p99_us"], "{:,.0f}") if work.latency else "-"
+        busy = cell(work, lambda each: 100 * each["cpu_seconds"] / each["seconds"], "{:.0f}")
+        rows.append([work.title, rate, p50, p99, busy])
+    by = " / ".join(names)
+    return f"In each cell: {by}.\n\n" + markdown(
+        ["work", "per second", "p50, us", "p99, us", "% of the proxy's CPU"], rows, 1
+    )
 
 
-def versions() -> str:
-    def first_line(*command: str) -> str:
-        done = subprocess.run(command, capture_output=True, text=True)
-        return (done.stdout + done.stderr).splitlines()[0]
-
+def machine(names: list[str], rounds: int, seconds: float, cryptography: set[str]) -> str:
     model = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-    return "\n".join([
-        f"{os.cpu_count()} CPUs, {model}, Linux {platform.release()}",
-        first_line(str(ROOT / "build/release/usher"), "version"),
-        first_line("nginx", "-v"),
-        first_line("haproxy", "-v"),
-    ])  # fmt: skip
+    programs = ", ".join(version(name) for name in names)
+    return (
+        f"{datetime.date.today()}: {os.cpu_count()}"
+        f" CPUs, {model}, Linux {platform.release()}; {programs}; {rounds} rounds of {seconds:g} s;"
+        f" {', '.join(cryptography - {''}) or 'no TLS'}."
+    )
+
+
+def write_markdown(file: Path, text: str) -> None:
+    """Between the two marks, if the file has them; else the whole file."""
+    old = file.read_text() if file.exists() else f"{BEGIN}{END}\n"
+    if BEGIN not in old or END not in old:
+        sys.exit(f"{file} has no marks\n{BEGIN}\n{END}")
+    before, after = old.split(BEGIN)[0], old.split(END)[1]
+    file.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+
+
+# --- The command line -----------------------------------------------------------------------------------------------
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    names = [work.name for work in WORK]
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3, help="of each measurement, after half a second of warm-up")
+    parser.add_argument("--only", action="append", choices=names, help="this work alone; may be repeated")
+    parser.add_argument("--proxy", action="append", choices=list(CONFIGURED), help="this one alone; may be repeated")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there, between the marks")
+    parser.add_argument("--syscalls", action="store_true", help="count system calls for each relayed message instead")
+    parser.add_argument("--hold", type=float, metavar="SECONDS",
+                        help="keep one load up for so long and print the proxy's processes")  # fmt: skip
+    return parser.parse_args()
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rounds", type=int, default=5)
-    options = arguments.parse_args()
-    for tool in ("nginx", "haproxy", "h2load", "curl", "openssl"):
-        if not shutil.which(tool):
-            sys.exit(f"{tool} is missing: ./dev bench installs it")
+    options = parse()
+    works = [work for work in WORK if not options.only or work.name in options.only]
+    names = [name for name in CONFIGURED if not options.proxy or name in options.proxy]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     with tempfile.TemporaryDirectory(prefix="usher-bench-") as name:
-        folder = Path(name)
-        parts = Parts(folder)
+        os.chmod(name, 0o755)  # nginx's worker has fewer rights
+        bench = Bench(Path(name), options.seconds)
         try:
-            certificate = folder / "cert"
-            subprocess.run(
-                ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-                + ["-subj", "/CN=localhost", "-days", "1"]
-                + ["-keyout", f"{certificate}.key", "-out", f"{certificate}.crt"],
-                check=True,
-                capture_output=True,
-            )
-            replica = start_replica(parts)
-            sockets = free_port()
-            parts.start([sys.executable, str(ROOT / "bench/echo.py"), str(sockets)], OTHER_CPUS)
-            await_port(sockets)
-            proxies = [Proxy(each, parts, replica, sockets, certificate) for each in ("usher", "nginx", "haproxy")]
-            time.sleep(1)  # health checks and first probes are over
-            os.sched_setaffinity(0, OTHER_CPUS)
-            rows = measure(proxies, options.rounds)
-        finally:
-            parts.end()
-    print(versions(), table(rows), sep="\n\n")
+            if options.hold:
+                if len(works) != 1 or len(names) != 1:
+                    sys.exit("--hold needs one --only and one --proxy")
+                bench.hold(names[0], works[0], options.hold)
+            elif options.syscalls:
+                print_calls(bench, [work for work in works if work.relays], options.proxy or ["usher"])
+            else:
+                report(options, works, names, measure_all(bench, works, names, options.rounds))
+        except (Failed, RuntimeError) as failure:
+            sys.exit(f"failed: {failure}")
+        except KeyboardInterrupt:
+            sys.exit("ended")
+
+
+def report(options: argparse.Namespace, works: list[Work], names: list[str], results: dict) -> None:
+    cryptography = {each["cryptography"] for by in results.values() for samples in by.values() for each in samples}
+    text = "\n\n".join([
+        machine(names, options.rounds, options.seconds, cryptography),
+        cost_table(works, names, results),
+        speed_table(works, names, results),
+    ])  # fmt: skip
+    print(text)
+    if options.markdown:
+        write_markdown(options.markdown, text)
+
+
+def print_calls(bench: Bench, works: list[Work], names: list[str]) -> None:
+    for work in works:
+        for name in names:
+            calls = bench.count_calls(name, work)
+            print(f"{work.name} through {name}: {sum(calls.values()):.3f} calls for each relayed message")
+            for call, each in sorted(calls.items(), key=lambda item: -item[1]):
+                if each >= 0.0005:
+                    print(f"  {call:20} {each:.3f}")
 
 
 if __name__ == "__main__":
