@@ -86,6 +86,9 @@ class Http1ServerCodec final : public ServerCodec {
     closing_ |= left_ > 0;
   }
 
+  bool ends_at_close() const override {
+    return answering_ != Progress::ended && framing_.kind == BodyKind::until_close;
+  }
   bool reusable() const override { return !closing_ && !in_exchange(); }
   bool idle() const override { return !in_exchange() && parser_.between_messages(); }
   std::string_view name() const override { return "h1"; }

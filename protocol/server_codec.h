@@ -56,6 +56,8 @@ class ServerCodec {
   virtual DataFrame frame(StreamId stream, size_t available) = 0;
   virtual void write_end(StreamId stream, const Headers& trailers, std::string& out) = 0;
 
+  // A response is being written whose end only the connection's end would tell.
+  virtual bool ends_at_close() const = 0;
   // The connection can carry another request after what has been written and read.
   virtual bool reusable() const = 0;
   // No request has begun to arrive and none is being answered.

@@ -61,7 +61,7 @@ void ClientConnection::await_request(std::chrono::milliseconds limit) {
 }
 
 size_t ClientConnection::on_stream_data(std::span<const char> data) {
-  if (phase_ == Phase::lingering) {
+  if (ending()) {
     lingered_ += data.size();
     if (lingered_ > most_lingered) close();
     return data.size();
@@ -69,15 +69,14 @@ size_t ClientConnection::on_stream_data(std::span<const char> data) {
   std::span<const char> input = data;
   while (parse_one(input)) {
   }
-  if (phase_ == Phase::closed || phase_ == Phase::lingering) return data.size();
+  if (phase_ == Phase::closed || ending()) return data.size();
   return data.size() - input.size();
 }
 
 // Takes one event from the input; false when it must wait: for bytes, for the exchange, for the
 // client.
 bool ClientConnection::parse_one(std::span<const char>& input) {
-  if (phase_ == Phase::closed || phase_ == Phase::lingering || phase_ == Phase::tunnel)
-    return false;
+  if (phase_ == Phase::closed || ending() || phase_ == Phase::tunnel) return false;
   if (exchange_) {
     if (request_complete_) return false;  // a pipelined request waits for its turn
     if (request_has_body_ && !exchange_->takes_body()) return false;
@@ -124,6 +123,10 @@ void ClientConnection::begin_exchange() {
   snapshot_ = worker_.snapshot();
   exchange_ = std::make_unique<Exchange>(worker_, *this, snapshot_);
   phase_ = Phase::exchange;
+  watch_for_stall();
+}
+
+void ClientConnection::watch_for_stall() {
   seen_in_ = stream_->bytes_in();
   seen_out_ = stream_->bytes_out();
   still_ = 0;
@@ -171,10 +174,11 @@ void ClientConnection::end_exchange(bool reuse) {
   stream_->resume_reading();
 }
 
-void ClientConnection::reset_exchange() {
+void ClientConnection::break_off() {
   if (phase_ == Phase::closed) return;
-  // A RST, so that a body that only its end delimits is not taken for whole.
-  stream_->abort();
+  // A body whose framing shows what is missing (RFC 9112 section 8) keeps what is queued. One that
+  // only the end delimits would be taken for whole: a RST, and in TLS no close_notify.
+  if (codec_->ends_at_close()) stream_->abort();
 }
 
 void ClientConnection::open_tunnel(std::unique_ptr<net::Stream> replica, TunnelRecord record) {
@@ -216,6 +220,12 @@ void ClientConnection::client_left(Error error) {
   close();
 }
 
+void ClientConnection::on_stream_finished() {
+  if (phase_ != Phase::flushing) return;
+  phase_ = Phase::lingering;
+  deadline_.start(linger_limit);
+}
+
 void ClientConnection::on_stream_writable() {
   if (phase_ == Phase::exchange && exchange_) return exchange_->on_client_writable();
   if (phase_ == Phase::waiting) stream_->resume_reading();
@@ -230,7 +240,11 @@ void ClientConnection::on_deadline() {
       return refuse(
           {Errc::head_timeout, Side::client, "the request's head did not arrive in time"});
     case Phase::exchange: return check_progress();
+    case Phase::flushing: return check_flush();
     case Phase::waiting:
+      // The response before may still be on its way to a slow client.
+      if (stream_->queued() > 0) return check_flush();
+      return close();
     case Phase::lingering: return close();
     case Phase::tunnel:
     case Phase::closed: return;
@@ -249,15 +263,30 @@ void ClientConnection::check_progress() {
   const bool stuck =
       (waits_for_body && !moved_in && !moved_out) || (waits_for_reader && !moved_out);
   still_ = stuck ? static_cast<uint8_t>(still_ + 1) : 0;
-  if (still_ >= looks_per_stall)
-    return exchange_->on_client_stalled(waits_for_body && !waits_for_reader);
+  if (still_ < looks_per_stall) {
+    deadline_.start(snapshot_->settings.timeouts.stall / looks_per_stall);
+  } else if (waits_for_reader) {
+    exchange_->on_client_stalled();
+    if (stream_) stream_->abort();  // what the kernel holds for it has no taker either
+    close();
+  } else {
+    exchange_->on_body_stalled();
+  }
+}
+
+// A client may take long for what is queued, as long as it takes some of it.
+void ClientConnection::check_flush() {
+  const bool moved = stream_->bytes_out() != seen_out_;
+  seen_out_ = stream_->bytes_out();
+  still_ = moved ? 0 : static_cast<uint8_t>(still_ + 1);
+  if (still_ >= looks_per_stall) return close();
   deadline_.start(snapshot_->settings.timeouts.stall / looks_per_stall);
 }
 
 void ClientConnection::linger() {
-  phase_ = Phase::lingering;
+  phase_ = Phase::flushing;
   lingered_ = 0;
-  deadline_.start(linger_limit);
+  watch_for_stall();
   stream_->finish();
   stream_->resume_reading();
 }

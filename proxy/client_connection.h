@@ -60,8 +60,8 @@ class ClientConnection final : public net::Mortal, private net::StreamHandler {
   std::string_view protocol_name() const { return codec_->name(); }
   // The exchange is over: `reuse` the connection for the next request, or end it in order.
   void end_exchange(bool reuse);
-  // The response cannot be completed: ends the connection so that the client notices.
-  void reset_exchange();
+  // The response cannot be completed: the connection will end so that the client notices.
+  void break_off();
   // A 101 was sent: both streams become a tunnel.
   void open_tunnel(std::unique_ptr<net::Stream> replica, TunnelRecord record);
   // The tunnel is over.
@@ -76,7 +76,8 @@ class ClientConnection final : public net::Mortal, private net::StreamHandler {
     waiting,
     receiving_head,
     exchange,
-    lingering,
+    flushing,   // nothing more is said; what is queued is on its way
+    lingering,  // all is said; what the client still sends is dropped
     tunnel,
     closed
   };
@@ -86,7 +87,7 @@ class ClientConnection final : public net::Mortal, private net::StreamHandler {
   void on_stream_end() override;
   void on_stream_writable() override;
   void on_stream_hangup() override;
-  void on_stream_finished() override {}
+  void on_stream_finished() override;
   void on_stream_error(Error error) override;
   void on_deadline();
 
@@ -95,6 +96,9 @@ class ClientConnection final : public net::Mortal, private net::StreamHandler {
   void refuse(Error error);
   void await_request(std::chrono::milliseconds limit);
   void check_progress();
+  void check_flush();
+  void watch_for_stall();
+  bool ending() const { return phase_ == Phase::flushing || phase_ == Phase::lingering; }
   void client_left(Error error);
   void linger();
   void close();

@@ -279,10 +279,11 @@ void Exchange::on_replica_error(Error error) { fail(std::move(error)); }
 
 void Exchange::on_client_gone(Error error) { fail(std::move(error)); }
 
-void Exchange::on_client_stalled(bool waiting_for_body) {
-  if (waiting_for_body) {
-    return fail({Errc::body_timeout, Side::client, "no byte of the body within the stall limit"});
-  }
+void Exchange::on_body_stalled() {
+  fail({Errc::body_timeout, Side::client, "no byte of the body within the stall limit"});
+}
+
+void Exchange::on_client_stalled() {
   fail({Errc::client_stalled, Side::client, "the client stopped reading"});
 }
 
@@ -306,7 +307,7 @@ void Exchange::fail(Error error) {
     case NextStep::error_response: return respond(make_error_response(code, wants_page(request_)));
     case NextStep::reset:
       if (!response_started_) status_ = 499;  // nobody is there to get one: nginx's number for it
-      client_.reset_exchange();
+      client_.break_off();
       return finish(false);
   }
 }

@@ -43,8 +43,10 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   // The client takes more of the response again.
   void on_client_writable();
   void on_client_gone(Error error);
-  // The client's body or its reading has stopped moving.
-  void on_client_stalled(bool waiting_for_body);
+  // The request's body has stopped moving.
+  void on_body_stalled();
+  // The client takes nothing of the response any more.
+  void on_client_stalled();
 
  private:
   // In the order in which they happen.

@@ -1,7 +1,5 @@
 """Every wait has its end: the deadlines of an upstream, of a route and of a client's connection."""
 
-import base64
-import os
 import time
 
 import fakes
@@ -82,11 +80,10 @@ def test_a_route_has_a_time_to_connect_of_its_own(house):
 
 def test_a_route_has_an_idle_time_of_tunnels_of_its_own(house, replica):
     node = node_with_routes(house, [replica], {"/any/quick": {"tunnel_idle": "400ms"}})
-    handshake = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13")]
-    handshake.append(("Sec-WebSocket-Key", base64.b64encode(os.urandom(16)).decode()))
     with wire.Wire(node.url()) as patient, wire.Wire(node.url()) as quick:
-        assert patient.ask("GET", "/any/other", handshake).status == 101
-        assert quick.ask("GET", "/any/quick", handshake).status == 101
+        for connection, path in ((patient, "/any/other"), (quick, "/any/quick")):
+            connection.send(wire.handshake(path))
+            assert connection.response().status == 101
         with Elapsed() as elapsed:
             while quick.receive():
                 pass

@@ -22,29 +22,6 @@ def up(house, *replicas, **options):
     return node_of(house, *replicas, **options).await_replicas(len(replicas))
 
 
-def assert_cut(url: str) -> None:
-    """A 502 when nothing had left yet, else an end that no client takes for the end of the body."""
-    with wire.Wire(url) as connection, pytest.raises((wire.Truncated, OSError)):
-        connection.request("GET", "/")
-        # A reset may even take the head with it.
-        head = connection.read_head()
-        if head.status == 502:
-            raise wire.Truncated
-        assert head.status == 200
-        list(connection.body_pieces(head))
-
-
-@pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_that_is_cut_never_looks_complete(house, chunked):
-    node = up(house, house.fake(fakes.ClosesMidBody(chunked)))
-    assert_cut(node.url())
-    assert node.await_access(lambda line: line["path"] == "/")["error"]
-
-
-def test_a_body_that_is_cut_never_looks_complete_over_tls(house):
-    assert_cut(up(house, house.fake(fakes.ClosesMidBody(chunked=True))).url("https"))
-
-
 def test_a_body_that_ends_with_the_connection_arrives_whole(house):
     node = up(house, house.fake(fakes.Says(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntil the end")))
     with wire.Wire(node.url()) as connection:

@@ -1,6 +1,5 @@
 """Upgrades on any path, passed on frame by frame."""
 
-import base64
 import contextlib
 import json
 import os
@@ -14,6 +13,7 @@ import wire
 from harness import wait_for
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
+from wire import handshake, masked
 
 TERMINAL = "/api/v1/terminals/x/api/terminals/y"
 
@@ -71,18 +71,6 @@ def test_the_affinity_cookie_comes_with_the_101(node):
     with open_socket(node) as socket:
         cookies = [value for name, value in socket.response.headers.raw_items() if name.lower() == "set-cookie"]
     assert any(cookie.startswith("usher=") for cookie in cookies)
-
-
-def handshake(path: str, extra: bytes = b"") -> bytes:
-    key = base64.b64encode(os.urandom(16))
-    return (
-        b"GET %s HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
-        b"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n%s\r\n" % (path.encode(), key, extra)
-    )
-
-
-def masked(text: bytes) -> bytes:
-    return bytes([0x81, 0x80 | len(text)]) + b"\0\0\0\0" + text
 
 
 def test_frames_behind_the_handshake_in_one_packet_are_not_lost(node):

@@ -112,16 +112,38 @@ class StallsAfterHead(FakeReplica):
 
 
 class ClosesMidBody(FakeReplica):
-    def __init__(self, chunked: bool = False):
+    """Ends the connection within the body."""
+
+    def __init__(self, framing: str = "length", body: bytes = b"first"):
         super().__init__()
-        self.chunked = chunked
+        self.framing = framing
+        self.body = body
 
     async def misbehave(self, head, reader, writer, number):
-        if self.chunked:
-            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+        if self.framing == "chunked":
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(self.body), self.body))
+        elif self.framing == "length":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(self.body) + 1000, self.body))
         else:
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nfirst")
+            writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n%s" % self.body)
         await writer.drain()
+        return False
+
+
+class ResetsMidBody(ClosesMidBody):
+    """The same by a reset, when the test says so. In framing "close" only that is no proper end."""
+
+    def __init__(self, framing: str, body: bytes = b"first"):
+        super().__init__(framing, body)
+        self.told = asyncio.Event()
+
+    def reset(self):
+        self.loop.call_soon_threadsafe(self.told.set)
+
+    async def misbehave(self, head, reader, writer, number):
+        await super().misbehave(head, reader, writer, number)
+        await self.told.wait()
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         return False
 
 

@@ -1,7 +1,9 @@
 """HTTP/1.1 by hand: what was sent and what came back, byte for byte, with nothing made up in between."""
 
+import base64
 import contextlib
 import json
+import os
 import socket
 import ssl
 from urllib.parse import urlsplit
@@ -191,3 +193,17 @@ def sse_events(wire: Wire, response: Response):
         while b"\n\n" in text:
             event, text = text.split(b"\n\n", 1)
             yield json.loads(event.removeprefix(b"data: "))
+
+
+def handshake(path: str, extra: bytes = b"") -> bytes:
+    """A websocket's opening handshake."""
+    key = base64.b64encode(os.urandom(16))
+    return (
+        b"GET %s HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
+        b"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n%s\r\n" % (path.encode(), key, extra)
+    )
+
+
+def masked(text: bytes) -> bytes:
+    """A text frame as a client sends it; of less than 126 bytes."""
+    return bytes([0x81, 0x80 | len(text)]) + b"\0\0\0\0" + text

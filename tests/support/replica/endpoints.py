@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 from request import Request
 
@@ -21,6 +22,7 @@ class Endpoints:
         self.version = version
         self.files = files
         self.ready = True
+        self.begun: list[str] = []
         self.aborts: list[dict] = []
         self.routes = {
             "/health": self.health,
@@ -34,6 +36,7 @@ class Endpoints:
             "/sink": self.sink,
             "/sse": self.sse,
             "/slow": self.slow,
+            "/begun": self.get_begun,
             "/aborts": self.get_aborts,
             "/cookies": self.cookies,
             "/status": self.status,
@@ -45,6 +48,8 @@ class Endpoints:
         if scope["type"] == "websocket":
             return await self.terminal(scope, receive, send)
         request = Request(scope, receive, send)
+        if "id" in request.query:
+            self.begun.append(request.query["id"])
         handler = self.routes.get(request.path, self.file)
         try:
             await handler(request)
@@ -143,6 +148,10 @@ class Endpoints:
             await request.answer_json({"replica": self.name})
             watch.cancel()
 
+    async def get_begun(self, request):
+        """The ids of requests, in the order in which they came."""
+        await request.answer_json(self.begun)
+
     async def get_aborts(self, request):
         await request.answer_json(self.aborts)
 
@@ -177,6 +186,9 @@ class Endpoints:
     async def terminal(self, scope, receive, send):
         """Echoes text and binary; {"close": code, "reason": "..."} closes with exactly that."""
         await receive()
+        name = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("id")
+        if name:
+            self.begun.append(name)
         if not (scope["path"].startswith("/api/v1/terminals/") or scope["path"].startswith("/any/")):
             return await send({"type": "websocket.close"})
         offered = scope.get("subprotocols") or [None]
@@ -190,6 +202,8 @@ class Endpoints:
                 await send({"type": "websocket.send", "text": message["text"]})
             else:
                 await send({"type": "websocket.send", "bytes": message["bytes"]})
+        abort = {"id": name, "path": scope["path"], "time_ns": time.time_ns()}
+        self.aborts.append({**abort, "code": message.get("code"), "reason": message.get("reason")})
 
 
 def close_request(text):

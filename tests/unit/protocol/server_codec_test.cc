@@ -236,6 +236,29 @@ TEST(Http1ServerCodec, DoesNotKeepAConnectionWhoseBodyCameOutShort) {
   EXPECT_FALSE(connection.codec().reusable());
 }
 
+TEST(Http1ServerCodec, KnowsWhichBodiesOnlyTheEndOfTheConnectionEnds) {
+  const auto ends_at_close = [](const std::string& request, BodyFraming body) {
+    Connection connection(request);
+    EXPECT_EQ(connection.next(), "request 1");
+    EXPECT_FALSE(connection.codec().ends_at_close());
+    ResponseHead head;
+    head.status = 200;
+    head.reason = "R";
+    head.body = body;
+    std::string out;
+    connection.codec().write_head(1, head, false, out);
+    const bool ends = connection.codec().ends_at_close();
+    connection.codec().write_end(1, {}, out);
+    EXPECT_FALSE(connection.codec().ends_at_close());
+    return ends;
+  };
+  for (const BodyFraming& body : {none, five, chunked, until_close})
+    EXPECT_FALSE(ends_at_close(get, body));
+  EXPECT_FALSE(ends_at_close(get10, five));
+  EXPECT_TRUE(ends_at_close(get10, chunked));
+  EXPECT_TRUE(ends_at_close(get10, until_close));
+}
+
 TEST(Http1ServerCodec, NeverWritesMoreThanItSaid) {
   Connection connection(get);
   connection.next(), connection.next();
