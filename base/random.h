@@ -9,6 +9,8 @@
 
 namespace usher {
 
+// Small pieces come from a pool of the thread's own that one system call fills: a process that goes
+// on after fork() must not use it.
 void fill_random(std::span<uint8_t> bytes);
 
 template <size_t Size>

@@ -59,8 +59,8 @@ std::pair<std::string_view, std::optional<std::string_view>> cut(std::string_vie
 }
 
 std::string to_base64url(std::span<const uint8_t> bytes) {
-  std::string text;
-  text.reserve((bytes.size() * 4 + 2) / 3);
+  std::string text((bytes.size() * 4 + 2) / 3, '\0');
+  char* next = text.data();
   uint32_t bits = 0;
   int count = 0;
   for (const uint8_t byte : bytes) {
@@ -68,10 +68,10 @@ std::string to_base64url(std::span<const uint8_t> bytes) {
     count += 8;
     while (count >= 6) {
       count -= 6;
-      text.push_back(base64url_alphabet[bits >> count & 63]);
+      *next++ = base64url_alphabet[bits >> count & 63];
     }
   }
-  if (count > 0) text.push_back(base64url_alphabet[bits << (6 - count) & 63]);
+  if (count > 0) *next = base64url_alphabet[bits << (6 - count) & 63];
   return text;
 }
 
@@ -117,11 +117,11 @@ std::optional<std::string> percent_decode(std::string_view text) {
 
 std::string to_hex(std::span<const uint8_t> bytes) {
   constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
+  std::string text(bytes.size() * 2, '\0');
+  char* next = text.data();
   for (const uint8_t byte : bytes) {
-    text.push_back(digits[byte >> 4]);
-    text.push_back(digits[byte & 15]);
+    *next++ = digits[byte >> 4];
+    *next++ = digits[byte & 15];
   }
   return text;
 }

@@ -83,6 +83,7 @@ void strip_hop_by_hop(Headers& headers) {
   std::vector<std::string_view> named;
   bool trailers = false;
   for (const Field& field : headers) {
+    if (!field.is(hop_by_hop)) continue;
     if (equals_ignoring_case(field.name, "te")) trailers |= list_has_token(field.value, "trailers");
     if (!equals_ignoring_case(field.name, "connection")) continue;
     any_element(field.value, [&](std::string_view option) {
@@ -93,7 +94,7 @@ void strip_hop_by_hop(Headers& headers) {
     });
   }
   headers.remove_if([&](const Field& field) {
-    if ((rules_of(field.name) & (hop_by_hop | framing_field)) != 0) return true;
+    if (field.is(hop_by_hop | framing_field)) return true;
     return std::any_of(named.begin(), named.end(), [&](std::string_view option) {
       return equals_ignoring_case(option, field.name);
     });

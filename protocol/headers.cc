@@ -51,7 +51,7 @@ bool Headers::has_token(std::string_view name, std::string_view token) const {
 
 void Headers::append(std::string_view name, std::string_view value) {
   const auto kept_name = arena_.copy(name);
-  fields_.push_back({kept_name, arena_.copy(value)});
+  append_kept(kept_name, arena_.copy(value));
 }
 
 void Headers::set(std::string_view name, std::string_view value) {
@@ -61,7 +61,7 @@ void Headers::set(std::string_view name, std::string_view value) {
 
   // The value given may be a view of the field that is replaced.
   const auto kept_name = arena_.copy(name);
-  *first = {kept_name, arena_.copy(value)};
+  *first = {kept_name, arena_.copy(value), first->rules};
   fields_.erase(std::remove_if(first + 1, fields_.end(),
                                [&](const Field& field) { return is_named(field, kept_name); }),
                 fields_.end());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "base/strings.h"
+#include "protocol/field_rules.h"
 
 namespace usher::protocol {
 
@@ -45,6 +47,9 @@ class Arena final {
 struct Field {
   std::string_view name;   // as it was spelled
   std::string_view value;  // without surrounding white space
+  uint8_t rules = 0;       // of the name; FieldRule or'ed
+
+  bool is(uint8_t some_rules) const { return (rules & some_rules) != 0; }
 };
 
 // Calls predicate with each element of a comma-separated list, trimmed, empty ones left out (RFC
@@ -96,7 +101,7 @@ class Headers final {
   std::string_view keep(std::string_view text) { return arena_.copy(text); }
   // For codecs: a field whose text already lives in keep().
   void append_kept(std::string_view name, std::string_view value) {
-    fields_.push_back({name, value});
+    fields_.push_back({name, value, rules_of(name)});
   }
 
  private:

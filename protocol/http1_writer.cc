@@ -39,9 +39,7 @@ void reserve_for(std::string& out, const Headers& headers, size_t first_line) {
     out.reserve(std::max(out.size() + size, 2 * out.capacity()));
 }
 
-bool is_passed_on(const Field& field) {
-  return (rules_of(field.name) & (hop_by_hop | framing_field)) == 0;
-}
+bool is_passed_on(const Field& field) { return !field.is(hop_by_hop | framing_field); }
 
 }  // namespace
 
@@ -51,9 +49,12 @@ void write_request_head(std::string& out, const RequestHead& head) {
   write_field(out, "Host", head.authority);
   bool takes_trailers = false;
   for (const Field& field : head.headers) {
-    if (equals_ignoring_case(field.name, "te"))
-      takes_trailers |= list_has_token(field.value, "trailers");
-    if (equals_canonical(field.name, "host") || !is_passed_on(field)) continue;
+    if (!is_passed_on(field)) {
+      takes_trailers |=
+          equals_ignoring_case(field.name, "te") && list_has_token(field.value, "trailers");
+      continue;
+    }
+    if (equals_canonical(field.name, "host")) continue;
     write_field(out, field.name, field.value);
   }
   if (head.wants_websocket) {
@@ -109,7 +110,7 @@ void write_chunk_prefix(std::string& out, size_t size) {
 void write_last_chunk(std::string& out, const Headers& trailers) {
   out.append("0\r\n");
   for (const Field& field : trailers) {
-    if ((rules_of(field.name) & not_in_trailers) == 0) write_field(out, field.name, field.value);
+    if (!field.is(not_in_trailers)) write_field(out, field.name, field.value);
   }
   out.append(line_end);
 }
