@@ -13,6 +13,8 @@ namespace usher::net {
 namespace {
 
 constexpr size_t scratch_size = 64 * 1024;
+constexpr size_t largest_spare = 32 * 1024;
+constexpr size_t most_spares = 32;
 
 event_base* make_base() {
   event_config* config = event_config_new();
@@ -90,9 +92,27 @@ void Loop::bury(std::unique_ptr<Mortal> dead) {
 
 MonotonicTime Loop::now() { return std::chrono::steady_clock::now(); }
 
+std::string Loop::borrow_buffer() {
+  std::string buffer;
+  if (spare_buffers_.empty()) {
+    buffer.reserve(buffer_size);
+  } else {
+    buffer = std::move(spare_buffers_.back());
+    spare_buffers_.pop_back();
+  }
+  return buffer;
+}
+
+void Loop::give_back(std::string buffer) {
+  const bool handy = buffer.capacity() >= buffer_size && buffer.capacity() <= largest_spare;
+  if (!handy || spare_buffers_.size() >= most_spares) return;
+  buffer.clear();
+  spare_buffers_.push_back(std::move(buffer));
+}
+
 void Loop::at_turn_end(Stream& stream) {
+  if (flushing_.empty()) event_active(&events_->turn_end, EV_TIMEOUT, 0);
   flushing_.push_back(&stream);
-  event_active(&events_->turn_end, EV_TIMEOUT, 0);
 }
 
 void Loop::at_next_turn(Stream& stream) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -54,6 +55,13 @@ class Loop final : public Executor {
   // A buffer that whoever reads may use until it returns to the loop. 64 KiB.
   std::span<char> scratch() { return scratch_; }
 
+  // An empty string with at least this capacity, for what a stream writes in this turn; what has
+  // been sent is given back. So an idle stream holds no memory, and a busy one asks the allocator
+  // for none.
+  static constexpr size_t buffer_size = 4 * 1024;
+  std::string borrow_buffer();
+  void give_back(std::string buffer);
+
   event_base* base() { return base_; }
 
  private:
@@ -74,6 +82,7 @@ class Loop final : public Executor {
   event_base* base_;
   std::unique_ptr<Events> events_;
   std::vector<char> scratch_;
+  std::vector<std::string> spare_buffers_;
   std::vector<Stream*> flushing_;
   std::vector<Stream*> continuing_;
   std::vector<std::function<void()>> later_;

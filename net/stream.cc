@@ -12,8 +12,6 @@ namespace {
 
 // A piece of at least this size is not copied into the queue when it can leave at once.
 constexpr size_t direct_write_size = 16 * 1024;
-// An empty queue gives its memory back when it held more than this.
-constexpr size_t kept_capacity = 256;
 constexpr int reads_per_turn = 4;
 
 void set_option(int fd, int level, int name, int value) {
@@ -223,8 +221,13 @@ void Stream::write(std::span<const char> bytes) {
     write_now(bytes);
     if (bytes.empty()) return;
   }
-  out_.append(bytes.data(), bytes.size());
+  tail().append(bytes.data(), bytes.size());
   commit();
+}
+
+std::string& Stream::tail() {
+  if (out_.capacity() < Loop::buffer_size) out_ = loop_.borrow_buffer();
+  return out_;
 }
 
 void Stream::commit() {
@@ -292,11 +295,7 @@ void Stream::flush() {
   if (failure_) return;  // reported at the end of the turn
   if (unsent.empty()) {
     out_sent_ = 0;
-    if (out_.capacity() > kept_capacity) {
-      out_ = std::string();
-    } else {
-      out_.clear();
-    }
+    loop_.give_back(std::exchange(out_, {}));
   } else if (out_sent_ >= high_mark) {
     out_.erase(0, out_sent_);
     out_sent_ = 0;
@@ -333,7 +332,7 @@ void Stream::close() {
   if (watched_) event_del(&event_);
   watched_ = false;
   fd_.reset();
-  out_ = std::string();
+  loop_.give_back(std::exchange(out_, {}));
   out_sent_ = 0;
   in_.reset();
   failure_.reset();

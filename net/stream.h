@@ -70,7 +70,7 @@ class Stream final : public Mortal {
   void write(const std::string& bytes) { write(std::string_view(bytes)); }
   void write(std::string_view bytes) { write(std::span<const char>(bytes.data(), bytes.size())); }
   // The queue's tail, to append to in place; call commit() afterwards.
-  std::string& tail() { return out_; }
+  std::string& tail();
   void commit();
   // Ends our side once the queue has gone out (close_notify, FIN).
   void finish();
