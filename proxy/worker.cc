@@ -60,7 +60,8 @@ void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
 void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   const bool new_secrets = !snapshot_ || snapshot_->secrets.secrets != snapshot->secrets.secrets;
   if (new_secrets) {
-    cookies_.push_back(std::make_unique<routing::AffinityCookies>(shared_.mac, snapshot->secrets));
+    cookies_.push_back(
+        std::make_unique<routing::AffinityCookies>(shared_.make_mac, snapshot->secrets));
   }
   snapshot_ = std::move(snapshot);
 }

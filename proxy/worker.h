@@ -35,7 +35,7 @@ struct Shared {
   ConnectionLimit& connection_limit;
   routing::LiveSessions& live_sessions;
   routing::MemoryTable& node_sids;
-  routing::Mac mac;
+  routing::MakeMac make_mac;
 };
 
 class Worker final {

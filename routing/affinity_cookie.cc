@@ -16,6 +16,16 @@ constexpr size_t mac_bytes = 16;
 // Replicas come and go under new addresses; what is forgotten is computed again.
 constexpr size_t most_tags = 1024;
 
+std::string tag_of(const Mac& mac, std::string_view replica_id) {
+  const auto digest = mac(std::string("replica:").append(replica_id));
+  return to_base64url(std::span(digest).first(tag_bytes));
+}
+
+std::string sign(const Mac& mac, std::string_view body) {
+  const auto digest = mac(body);
+  return to_base64url(std::span(digest).first(mac_bytes));
+}
+
 bool is_base64url_of(std::string_view text, size_t bytes) {
   const auto decoded = from_base64url(text);
   return decoded && decoded->size() == bytes;
@@ -23,9 +33,10 @@ bool is_base64url_of(std::string_view text, size_t bytes) {
 
 }  // namespace
 
-AffinityCookies::AffinityCookies(Mac mac, AffinitySecrets secrets)
-    : mac_(mac), secrets_(std::move(secrets)) {
-  assert(!secrets_.secrets.empty());
+AffinityCookies::AffinityCookies(MakeMac make_mac, const AffinitySecrets& secrets) {
+  assert(!secrets.secrets.empty());
+  for (const std::string& secret : secrets.secrets)
+    macs_.push_back(make_mac(bytes_of(secret)));
 }
 
 std::string AffinityCookies::new_client_id() { return to_base64url(random_bytes<client_bytes>()); }
@@ -35,7 +46,7 @@ std::string AffinityCookies::seal(std::string_view client, const Binding& bindin
   value.append(1, '.').append(client);
   value.append(1, '.').append(tags_of(binding.replica).front());
   value.append(1, '.').append(std::to_string(binding.epoch));
-  const std::string mac = sign(secrets_.secrets.front(), value);
+  const std::string mac = sign(macs_.front(), value);
   return value.append(1, '.').append(mac);
 }
 
@@ -55,15 +66,14 @@ std::optional<CookieContent> AffinityCookies::open(std::string_view value) const
   const auto epoch = parse_decimal<uint64_t>(*epoch_text);
   if (!epoch || *epoch == 0) return std::nullopt;
 
-  const auto& secrets = secrets_.secrets;
-  const auto signer = std::find_if(secrets.begin(), secrets.end(), [&](const std::string& secret) {
-    return equals_in_constant_time(sign(secret, body), mac);
+  const auto signer = std::find_if(macs_.begin(), macs_.end(), [&](const Mac& candidate) {
+    return equals_in_constant_time(sign(candidate, body), mac);
   });
-  if (signer == secrets.end()) return std::nullopt;
+  if (signer == macs_.end()) return std::nullopt;
   return CookieContent{.client = std::string(client),
                        .replica_tag = std::string(tag),
                        .epoch = *epoch,
-                       .renew = signer != secrets.begin()};
+                       .renew = signer != macs_.begin()};
 }
 
 bool AffinityCookies::names(const CookieContent& content, std::string_view replica_id) const {
@@ -84,19 +94,9 @@ const AffinityCookies::Tags& AffinityCookies::tags_of(std::string_view replica_i
   if (const auto known = tags_.find(replica_id); known != tags_.end()) return known->second;
   if (tags_.size() >= most_tags) tags_.clear();
   Tags tags;
-  for (const std::string& secret : secrets_.secrets)
-    tags.push_back(tag_of(secret, replica_id));
+  for (const Mac& mac : macs_)
+    tags.push_back(tag_of(mac, replica_id));
   return tags_.emplace(replica_id, std::move(tags)).first->second;
-}
-
-std::string AffinityCookies::tag_of(std::string_view secret, std::string_view replica_id) const {
-  const auto mac = mac_(bytes_of(secret), std::string("replica:").append(replica_id));
-  return to_base64url(std::span(mac).first(tag_bytes));
-}
-
-std::string AffinityCookies::sign(std::string_view secret, std::string_view body) const {
-  const auto mac = mac_(bytes_of(secret), body);
-  return to_base64url(std::span(mac).first(mac_bytes));
 }
 
 }  // namespace usher::routing

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,8 +20,10 @@
 
 namespace usher::routing {
 
-// HMAC-SHA-256, given in by whoever wires the process (only tls/ knows OpenSSL).
-using Mac = std::array<uint8_t, 32> (*)(std::span<const uint8_t> key, std::string_view data);
+// HMAC-SHA-256 under a key, and what makes one: given in by whoever wires the process (only tls/
+// knows OpenSSL). A Mac belongs to one thread.
+using Mac = std::function<std::array<uint8_t, 32>(std::string_view data)>;
+using MakeMac = Mac (*)(std::span<const uint8_t> key);
 
 // The secrets that sign cookies: the first signs, all of them are believed (rotation). At least
 // one.
@@ -39,7 +42,7 @@ struct CookieContent {
 // One a worker, not shared between threads: it remembers the tags of the replicas that it has met.
 class AffinityCookies final {
  public:
-  AffinityCookies(Mac mac, AffinitySecrets secrets);
+  AffinityCookies(MakeMac make_mac, const AffinitySecrets& secrets);
 
   static std::string new_client_id();
 
@@ -56,11 +59,8 @@ class AffinityCookies final {
   using Tags = std::vector<std::string>;
 
   const Tags& tags_of(std::string_view replica_id) const;
-  std::string tag_of(std::string_view secret, std::string_view replica_id) const;
-  std::string sign(std::string_view secret, std::string_view body) const;
 
-  Mac mac_;
-  AffinitySecrets secrets_;
+  std::vector<Mac> macs_;  // one for each secret, in their order
   mutable std::unordered_map<std::string, Tags, StringHash, std::equal_to<>> tags_;
 };
 

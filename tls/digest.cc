@@ -1,22 +1,48 @@
 #include "tls/digest.h"
 
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/sha.h>
 
 #include <cstdlib>
+#include <memory>
+
+#include "tls/handles.h"
 
 namespace usher::tls {
+namespace {
 
-Sha256 hmac_sha256(std::span<const uint8_t> key, std::string_view data) {
-  Sha256 mac{};
-  unsigned length = 0;
-  const auto* bytes = reinterpret_cast<const unsigned char*>(data.data());
-  if (!::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes, data.size(),
-              mac.data(), &length)) {
-    std::abort();  // only a broken OpenSSL has no SHA-256
-  }
-  return mac;
+using MacPtr = std::unique_ptr<EVP_MAC, FreeWith<EVP_MAC_free>>;
+
+// Only a broken OpenSSL has no HMAC or no SHA-256.
+void demand(bool done) {
+  if (!done) std::abort();
+}
+
+}  // namespace
+
+KeyedMac make_hmac_sha256(std::span<const uint8_t> key) {
+  const MacPtr hmac(EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr));
+  demand(hmac != nullptr);
+  char digest[] = "SHA256";
+  const OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+      OSSL_PARAM_construct_end()};
+  const std::shared_ptr<EVP_MAC_CTX> context(EVP_MAC_CTX_new(hmac.get()), &EVP_MAC_CTX_free);
+  // A null key would mean "the one before".
+  static constexpr unsigned char nothing = 0;
+  demand(context &&
+         EVP_MAC_init(context.get(), key.empty() ? &nothing : key.data(), key.size(), parameters));
+
+  return [context](std::string_view data) {
+    Sha256 mac{};
+    size_t length = 0;
+    const auto* bytes = reinterpret_cast<const unsigned char*>(data.data());
+    demand(EVP_MAC_init(context.get(), nullptr, 0, nullptr) &&
+           EVP_MAC_update(context.get(), bytes, data.size()) &&
+           EVP_MAC_final(context.get(), mac.data(), &length, mac.size()));
+    return mac;
+  };
 }
 
 std::string websocket_accept(std::string_view key) {

@@ -20,12 +20,12 @@ void expect(bool holds) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const routing::AffinityCookies cookies(&tls::hmac_sha256, {{"new", "old"}});
+  static const routing::AffinityCookies cookies(&tls::make_hmac_sha256, {{"new", "old"}});
   const std::string value(reinterpret_cast<const char*>(data), size);
   expect(!cookies.open(value) || size > 60);
 
   for (const char* secret : {"new", "old"}) {
-    const auto mac = tls::hmac_sha256(bytes_of(secret), value);
+    const auto mac = tls::make_hmac_sha256(bytes_of(secret))(value);
     const auto content = cookies.open(value + "." + to_base64url(std::span(mac).first(16)));
     if (!content) continue;
     expect(content->client.size() == 22 && content->replica_tag.size() == 11);

@@ -11,7 +11,7 @@ namespace usher::routing {
 namespace {
 
 AffinityCookies cookies_with(std::vector<std::string> secrets) {
-  return AffinityCookies(&tls::hmac_sha256, {std::move(secrets)});
+  return AffinityCookies(&tls::make_hmac_sha256, {std::move(secrets)});
 }
 
 constexpr std::string_view client = "AAAAAAAAAAAAAAAAAAAAAA";
@@ -82,7 +82,7 @@ TEST(AffinityCookies, RefuseEverySingleChangedCharacter) {
 }
 
 std::string signed_by_hand(const std::string& body) {
-  const auto mac = tls::hmac_sha256(bytes_of("secret"), body);
+  const auto mac = tls::make_hmac_sha256(bytes_of("secret"))(body);
   return body + "." + to_base64url(std::span(mac).first(16));
 }
 

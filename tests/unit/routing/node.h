@@ -44,7 +44,7 @@ class Node final {
   Placement placement{1};
   LiveSessions live;
   MemoryTable node_sids;
-  AffinityCookies cookies{&tls::hmac_sha256, {{"secret"}}};
+  AffinityCookies cookies{&tls::make_hmac_sha256, {{"secret"}}};
   SessionDirectory directory;
   Pending pending;
   std::optional<Home> home;

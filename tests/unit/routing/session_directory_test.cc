@@ -302,7 +302,7 @@ TEST_F(ADirectory, MayBeDestroyedWhileItWaits) {
 }
 
 TEST_F(ADirectory, GivesANewCookieWhenTheSecretIsOnItsWayOut) {
-  const AffinityCookies rotated(&tls::hmac_sha256, {{"new", "secret"}});
+  const AffinityCookies rotated(&tls::make_hmac_sha256, {{"new", "secret"}});
   Home home;
   Pending pending =
       node_.directory.find({.sid = {}, .cookie = rotated.open(cookie("r2", 1))}, fleet_.upstream,
