@@ -67,8 +67,8 @@ WORK = [
     Work("down-tls", "1 GiB down, TLS", "download --connections 1", unit="ms CPU", bar=1.0, latency=False),
     Work("up", "1 GiB up", "upload --connections 1", tls=False, unit="ms CPU", bar=1.0, latency=False),
     Work("up-tls", "1 GiB up, TLS", "upload --connections 1", unit="ms CPU", bar=1.0, latency=False),
-    Work("crowd", "GET 1 KiB, 100 at once of 10,000 kept alive", "keep-alive --path /kib --connections 10000 --active 100",
-         tls=False, memory="kept-alive connection"),
+    Work("crowd", "GET 1 KiB, 100 at once of 10,000 kept alive",
+         "keep-alive --path /kib --connections 10000 --active 100", tls=False, memory="kept-alive connection"),
 ]  # fmt: skip
 
 
@@ -120,12 +120,13 @@ class Processes:
 class Load:
     """usher_bench_load, which says "ready", works when it is told to, and reports in JSON."""
 
-    def __init__(self, processes: Processes, work: Work, proxy: Proxy, folder: Path, seconds: float, warm_up: float):
-        self.errors = folder / "load.err"
+    def __init__(self, processes: Processes, work: Work, proxy: Proxy, replica: int, seconds: float, warm_up: float):
+        self.errors = proxy.folder / "load.err"
         port = proxy.https if work.tls else proxy.http
         command = [str(PROGRAMS / "usher_bench_load"), *work.load.split(), "--port", str(port)]
         command += ["--tls"] if work.tls else []
         command += ["--seconds", str(seconds), "--warm-up", str(warm_up)]
+        command += ["--replica", str(replica)]
         for pid in proxy.processes():
             command += ["--proxy", str(pid)]
         self.process = processes.start(command, stderr=self.errors)
@@ -167,18 +168,23 @@ class Bench:
         self.measurements = 0
 
     @contextlib.contextmanager
-    def running(self, name: str, work: Work, seconds: float, warm_up: float = 0.5):
-        """A replica, the proxy and a load that is not ready yet."""
+    def serving(self, name: str, work: Work):
+        """A replica with the proxy in front, and what starts a load before them."""
         self.measurements += 1
         folder = self.folder / str(self.measurements)
         folder.mkdir(mode=0o755)
-        with Processes(self.other_cpu) as others, Processes(self.proxy_cpu) as alone:
+        with Processes(self.proxy_cpu) as alone, Processes(self.other_cpu) as others:
             port = free_port()
             replica = others.start([str(PROGRAMS / "usher_bench_replica"), str(port)], stderr=folder / "replica.err")
             proxy = None
             try:
                 proxy = Proxy(name, alone.start, folder / name, port, self.certificate)
-                yield proxy, Load(others, work, proxy, folder, seconds, warm_up)
+
+                def start_load(seconds: float, warm_up: float = 0.5, arguments: str = work.load) -> Load:
+                    changed = dataclasses.replace(work, load=arguments)
+                    return Load(others, changed, proxy, replica.pid, seconds, warm_up)
+
+                yield proxy, start_load
                 if replica.poll() is not None or proxy.process.poll() is not None:
                     raise Failed("the replica or the proxy has ended")
             except Failed as failure:
@@ -186,8 +192,9 @@ class Bench:
                 raise Failed(f"{work.name} through {name}: {failure}\n{said}") from None
 
     def measure(self, name: str, work: Work) -> dict:
-        with self.running(name, work, self.seconds) as (proxy, load):
+        with self.serving(name, work) as (proxy, start_load):
             before = proxy.private_kib()
+            load = start_load(self.seconds)
             load.await_ready()
             if work.memory:
                 time.sleep(1)  # what the proxy frees only later is not counted
@@ -201,9 +208,9 @@ class Bench:
     def count_calls(self, name: str, work: Work) -> dict[str, float]:
         """System calls of the proxy for each websocket message that it relays, by name."""
         # strace makes the proxy several times slower, and it still has to keep up with a paced load.
-        arguments = work.load.replace("--connections 200", "--connections 20 --any-pace")
-        fewer = dataclasses.replace(work, load=arguments)
-        with self.running(name, fewer, self.seconds, warm_up=0) as (proxy, load):
+        fewer = work.load.replace("--connections 200", "--connections 20 --any-pace")
+        with self.serving(name, work) as (proxy, start_load):
+            load = start_load(self.seconds, warm_up=0, arguments=fewer)
             load.await_ready()  # every connection is open, and nothing moves
             counts = proxy.folder / "strace"
             attach = [argument for pid in proxy.processes() for argument in ("-p", str(pid))]
@@ -211,7 +218,7 @@ class Bench:
                 command = ["strace", "-c", "-f", "-U", "name,calls", "-o", str(counts), *attach]
                 strace = watchers.start(command, stderr=proxy.folder / "strace.err")
                 deadline = time.monotonic() + 20
-                while "attached" not in (proxy.folder / "strace.err").read_text():
+                while (proxy.folder / "strace.err").read_text().count(" attached") < len(proxy.processes()):
                     if strace.poll() is not None or time.monotonic() > deadline:
                         raise Failed("strace: " + (proxy.folder / "strace.err").read_text())
                     time.sleep(0.05)
@@ -225,11 +232,16 @@ class Bench:
             return {call: int(calls) / relayed for call, calls in rows if call != "total"}
 
     def hold(self, name: str, work: Work, seconds: float) -> None:
-        with self.running(name, work, seconds) as (proxy, load):
+        with self.serving(name, work) as (proxy, start_load):
+            load = start_load(seconds)
             load.await_ready()
             print(f"{name}: processes {proxy.processes()}, http {proxy.http}, https {proxy.https}", flush=True)
             print(describe(name, work, load.work()))
             load.end()
+
+
+def busy(result: dict, whose: str) -> float:
+    return result[whose] / result["seconds"]
 
 
 def describe(name: str, work: Work, result: dict) -> str:
@@ -240,7 +252,7 @@ def describe(name: str, work: Work, result: dict) -> str:
         text += f"  p50 {result['p50_us']:8.0f} us  p99 {result['p99_us']:8.0f} us"
     if "kib" in result:
         text += f"  {result['kib']:6.2f} KiB"
-    return text + f"  busy {result['cpu_seconds'] / result['seconds']:4.0%}"
+    return text + f"  busy {busy(result, 'cpu_seconds'):4.0%}, the other CPU {busy(result, 'others_cpu_seconds'):4.0%}"
 
 
 def measure_all(bench: Bench, works: list[Work], names: list[str], rounds: int) -> dict:
@@ -310,11 +322,12 @@ def speed_table(works: list[Work], names: list[str], results: dict) -> str:
         rate = cell(work, lambda each: each["units"] / each["seconds"], "{:,.0f}" if work.latency else "{:.2f}")
         p50 = cell(work, lambda each: each["p50_us"], "{:,.0f}") if work.latency else "-"
         p99 = cell(work, lambda each: each["p99_us"], "{:,.0f}") if work.latency else "-"
-        busy = cell(work, lambda each: 100 * each["cpu_seconds"] / each["seconds"], "{:.0f}")
-        rows.append([work.title, rate, p50, p99, busy])
+        proxy = cell(work, lambda each: 100 * busy(each, "cpu_seconds"), "{:.0f}")
+        others = cell(work, lambda each: 100 * busy(each, "others_cpu_seconds"), "{:.0f}")
+        rows.append([work.title, rate, p50, p99, proxy, others])
     by = " / ".join(names)
     return f"In each cell: {by}.\n\n" + markdown(
-        ["work", "per second", "p50, us", "p99, us", "% of the proxy's CPU"], rows, 1
+        ["work", "per second", "p50, us", "p99, us", "% of the proxy's CPU", "% of the other CPU"], rows, 1
     )
 
 
@@ -358,7 +371,8 @@ def main() -> None:
     options = parse()
     works = [work for work in WORK if not options.only or work.name in options.only]
     names = [name for name in CONFIGURED if not options.proxy or name in options.proxy]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: sys.exit("ended"))
     with tempfile.TemporaryDirectory(prefix="usher-bench-") as name:
         os.chmod(name, 0o755)  # nginx's worker has fewer rights
         bench = Bench(Path(name), options.seconds)
@@ -373,8 +387,6 @@ def main() -> None:
                 report(options, works, names, measure_all(bench, works, names, options.rounds))
         except (Failed, RuntimeError) as failure:
             sys.exit(f"failed: {failure}")
-        except KeyboardInterrupt:
-            sys.exit("ended")
 
 
 def report(options: argparse.Namespace, works: list[Work], names: list[str], results: dict) -> None:

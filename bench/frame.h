@@ -1,5 +1,4 @@
-// Websocket frames (RFC 6455 section 5), as far as the bench needs them: whole messages below 64
-// KiB.
+// Websocket frames (RFC 6455 section 5) as far as the bench needs them: text, below 64 KiB, whole.
 #pragma once
 
 #include <cstddef>

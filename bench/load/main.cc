@@ -1,17 +1,18 @@
-// usher_bench_load WORK --port N [options]: what ./dev bench puts in front of each proxy. WORK is
-// one of
-//   keep-alive   GET --path on open connections; --active of them have a request on its way at any
-//   time per-request  GET --path, each on a new connection echo         says 128 bytes on each
-//   websocket, and again when they have come back idle         websockets on which nothing happens
+// usher_bench_load WORK --port N [options]: what ./dev bench puts in front of each proxy. WORK:
+//   keep-alive   GET --path on open connections; --active of them have a request on its way
+//   per-request  GET --path, each on a new connection
+//   echo         says 128 bytes on each websocket, and again when they have come back
+//   idle         websockets on which nothing happens
 //   tokens       hears a websocket on each of which the replica streams (bench/stamp.h)
-//   events       the same with server-sent events; both fail when messages come at another pace
-//   than they
-//                are sent at, unless --any-pace
-//   download     1 GiB, and again          upload   1 GiB, and again
-// When all clients are connected it says "ready" and waits for a line on its standard input; then
-// it works for --warm-up seconds, measures for --seconds, says what it has measured in one line of
-// JSON, and waits for the end of its standard input before it closes anything. Whatever goes wrong
-// ends it with status 1.
+//   events       the same with server-sent events
+//   download     1 GiB, and again
+//   upload       1 GiB, and again
+// When all clients are connected it says "ready" and waits for a line on its standard input. Then
+// it works for --warm-up seconds, measures for --seconds, says in one line of JSON what it has
+// measured, and waits for the end of its standard input before it closes anything. Whatever goes
+// wrong ends it with status 1; streams that come at another pace than the replica's do so unless
+// --any-pace.
+// --proxy (may be repeated) and --replica name the processes whose CPU time is measured.
 #include <getopt.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -44,6 +45,7 @@ struct Options {
   double warm_up = 0.5;
   double seconds = 1;
   std::vector<pid_t> proxy;
+  std::vector<pid_t> others{::getpid()};
 };
 
 constexpr size_t kConnectingAtOnce = 64;
@@ -51,7 +53,7 @@ constexpr int64_t kSecond = 1'000'000'000;
 constexpr int64_t kStuckAfter = 10 * kSecond;
 
 Options parse(int count, char** arguments) {
-  static constexpr std::array<option, 10> known{{{"port", required_argument, nullptr, 'p'},
+  static constexpr std::array<option, 11> known{{{"port", required_argument, nullptr, 'p'},
                                                  {"tls", no_argument, nullptr, 't'},
                                                  {"connections", required_argument, nullptr, 'c'},
                                                  {"active", required_argument, nullptr, 'a'},
@@ -60,6 +62,7 @@ Options parse(int count, char** arguments) {
                                                  {"warm-up", required_argument, nullptr, 'w'},
                                                  {"seconds", required_argument, nullptr, 's'},
                                                  {"proxy", required_argument, nullptr, 'q'},
+                                                 {"replica", required_argument, nullptr, 'r'},
                                                  {nullptr, 0, nullptr, 0}}};
   Options options;
   for (int key; (key = ::getopt_long(count, arguments, "", known.data(), nullptr)) != -1;) {
@@ -73,6 +76,7 @@ Options parse(int count, char** arguments) {
       case 'w': options.warm_up = std::atof(optarg); break;
       case 's': options.seconds = std::atof(optarg); break;
       case 'q': options.proxy.push_back(std::atoi(optarg)); break;
+      case 'r': options.others.push_back(std::atoi(optarg)); break;
       default: fail("see the top of bench/load/main.cc");
     }
   }
@@ -92,7 +96,7 @@ class Run {
               .port = options.port,
               .tls = options.tls ? make_tls_context() : nullptr,
               .payload = {},
-              .measurement = Measurement(options.proxy),
+              .measurement = Measurement(options.proxy, options.others),
               .path = options.path,
               .warm_up = options.warm_up,
               .seconds = options.seconds,
@@ -138,10 +142,11 @@ class Run {
   void report() const {
     const Measurement& measured = load_.measurement;
     std::printf(
-        "{\"units\": %lu, \"seconds\": %.6f, \"cpu_seconds\": %.9f, \"p50_us\": %.0f, "
-        "\"p99_us\": %.0f, \"relayed\": %lu, \"cryptography\": \"%s\"}\n",
-        measured.units(), measured.seconds(), measured.cpu_seconds(), measured.latency(0.50),
-        measured.latency(0.99), load_.relayed, load_.cryptography.c_str());
+        "{\"units\": %lu, \"seconds\": %.6f, \"cpu_seconds\": %.9f, \"others_cpu_seconds\": %.9f, "
+        "\"p50_us\": %.0f, \"p99_us\": %.0f, \"relayed\": %lu, \"cryptography\": \"%s\"}\n",
+        measured.units(), measured.seconds(), measured.proxy_cpu_seconds(),
+        measured.others_cpu_seconds(), measured.latency(0.50), measured.latency(0.99),
+        load_.relayed, load_.cryptography.c_str());
     std::fflush(stdout);
   }
 

@@ -9,29 +9,33 @@
 namespace usher::bench {
 
 namespace {
+
 constexpr size_t kMicroseconds = 4'000'000;
-}
 
-Measurement::Measurement(std::vector<pid_t> proxy)
-    : proxy_(std::move(proxy)), by_microsecond_(kMicroseconds) {}
-
-int64_t Measurement::proxy_cpu() const {
+// User and system time of the processes with all their threads, in nanoseconds: the kernel's own
+// count. /proc/PID/stat has ticks of 10 ms.
+int64_t cpu_of(const std::vector<pid_t>& processes) {
   int64_t all = 0;
-  for (pid_t process : proxy_) {
-    // The kernel's own count, to the nanosecond; /proc/PID/stat has ticks of 10 ms.
+  for (pid_t process : processes) {
     clockid_t clock{};
     timespec time{};
     if (::clock_getcpuclockid(process, &clock) != 0 || ::clock_gettime(clock, &time) < 0) {
-      fail("the proxy has no process " + std::to_string(process));
+      fail("there is no process " + std::to_string(process));
     }
     all += time.tv_sec * 1'000'000'000LL + time.tv_nsec;
   }
   return all;
 }
 
+}  // namespace
+
+Measurement::Measurement(std::vector<pid_t> proxy, std::vector<pid_t> others)
+    : proxy_(std::move(proxy)), others_(std::move(others)), by_microsecond_(kMicroseconds) {}
+
 void Measurement::open() {
   open_ = true;
-  cpu_ = -proxy_cpu();
+  proxy_cpu_ = -cpu_of(proxy_);
+  others_cpu_ = -cpu_of(others_);
   began_ = now();
 }
 
@@ -39,7 +43,8 @@ void Measurement::close() {
   if (!open_) fail("nothing was measured");
   open_ = false;
   ended_ = now();
-  cpu_ += proxy_cpu();
+  proxy_cpu_ += cpu_of(proxy_);
+  others_cpu_ += cpu_of(others_);
 }
 
 void Measurement::unit(int64_t latency) {

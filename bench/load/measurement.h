@@ -11,8 +11,7 @@ namespace usher::bench {
 
 class Measurement {
  public:
-  // The processes of the proxy, all of them.
-  explicit Measurement(std::vector<pid_t> proxy);
+  Measurement(std::vector<pid_t> proxy, std::vector<pid_t> others);
 
   void open();
   void close();
@@ -24,17 +23,15 @@ class Measurement {
   // After close():
   uint64_t units() const { return units_; }
   double seconds() const { return static_cast<double>(ended_ - began_) / 1e9; }
-  double cpu_seconds() const { return static_cast<double>(cpu_) / 1e9; }
+  double proxy_cpu_seconds() const { return static_cast<double>(proxy_cpu_) / 1e9; }
+  double others_cpu_seconds() const { return static_cast<double>(others_cpu_) / 1e9; }
   // Microseconds within which that share (0 to 1) of the units were done.
   double latency(double share) const;
 
  private:
-  // User and system time of the processes with all their threads, in nanoseconds.
-  int64_t proxy_cpu() const;
-
-  std::vector<pid_t> proxy_;
+  std::vector<pid_t> proxy_, others_;
   bool open_ = false;
-  int64_t began_ = 0, ended_ = 0, cpu_ = 0;
+  int64_t began_ = 0, ended_ = 0, proxy_cpu_ = 0, others_cpu_ = 0;
   uint64_t units_ = 0;
   std::vector<uint32_t> by_microsecond_;  // the last one: and beyond
 };

@@ -1,9 +1,11 @@
 // usher_bench_replica PORT: what ./dev bench puts behind each proxy. HTTP/1.1 on the loopback:
-//   GET /          2 bytes                       GET /kib         1 KiB
-//   GET /bytes/N   N bytes                       POST (any path)  says how many bytes it was sent
-//   GET /events    server-sent events            GET /ws/echo     a websocket that says what it
-//   hears GET /ws/tokens a websocket that, from the first message on, streams as /events does,
-//   until "stop"
+//   GET /           2 bytes
+//   GET /kib        1 KiB
+//   GET /bytes/N    N bytes
+//   POST            any path: says how many bytes it was sent
+//   GET /events     server-sent events, at the pace that bench/stamp.h says
+//   GET /ws/echo    a websocket that says what it hears
+//   GET /ws/tokens  a websocket that, from the first message on, streams as /events, until "stop"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
