@@ -334,9 +334,11 @@ def speed_table(works: list[Work], names: list[str], results: dict) -> str:
 def machine(names: list[str], rounds: int, seconds: float, cryptography: set[str]) -> str:
     model = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
     programs = ", ".join(version(name) for name in names)
+    kernel = ".".join(platform.release().split(".")[:2])
+    plural = "" if rounds == 1 else "s"
     return (
         f"{datetime.date.today()}: {os.cpu_count()}"
-        f" CPUs, {model}, Linux {platform.release()}; {programs}; {rounds} rounds of {seconds:g} s;"
+        f" CPUs, {model}, Linux {kernel}; {programs}; {rounds} round{plural} of {seconds:g} s;"
         f" {', '.join(cryptography - {''}) or 'no TLS'}."
     )
 

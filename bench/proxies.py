@@ -6,6 +6,7 @@ full one), time-outs and limits beyond what the work needs. usher and HAProxy ke
 without its commercial modules cannot.
 """
 
+import re
 import socket
 import subprocess
 import time
@@ -186,4 +187,4 @@ class Proxy:
 def version(name: str) -> str:
     command = {"usher": [str(USHER), "version"], "nginx": ["nginx", "-v"], "haproxy": ["haproxy", "-v"]}[name]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return (done.stdout + done.stderr).splitlines()[0]
+    return f"{name} {re.search(r'[0-9]+[.][0-9.]+', done.stdout + done.stderr)[0]}"

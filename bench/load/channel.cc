@@ -29,11 +29,14 @@ std::array<char, 256 * 1024> buffer;
 }  // namespace
 
 SSL_CTX* make_tls_context() {
+  // OpenSSL's macros want them writable.
+  std::string group = "X25519";
+  std::string signature = "ECDSA+SHA256";
   SSL_CTX* context = SSL_CTX_new(TLS_client_method());
   if (context == nullptr || SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
       SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256") != 1 ||
-      SSL_CTX_set1_groups_list(context, "X25519") != 1 ||
-      SSL_CTX_set1_sigalgs_list(context, "ECDSA+SHA256") != 1) {
+      SSL_CTX_set1_groups_list(context, group.data()) != 1 ||
+      SSL_CTX_set1_sigalgs_list(context, signature.data()) != 1) {
     fail_tls("a TLS context");
   }
   SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);
