@@ -55,7 +55,7 @@ Loop::Loop()
 }
 
 Loop::~Loop() {
-  dead_.clear();
+  free_buried();
   event_del(&events_->mail);
   event_del(&events_->turn_end);
   event_del(&events_->next_turn);
@@ -133,9 +133,12 @@ void Loop::on_turn_end() {
     if (flushing_[i]) flushing_[i]->on_turn_end();
   }
   flushing_.clear();
-  // Destructors may bury their children.
+  free_buried();
+}
+
+void Loop::free_buried() {
   while (!dead_.empty()) {
-    std::vector<std::unique_ptr<Mortal>> dead = std::exchange(dead_, {});
+    const std::vector<std::unique_ptr<Mortal>> dead = std::exchange(dead_, {});
   }
 }
 

@@ -49,6 +49,9 @@ class Loop final : public Executor {
   // Frees the object after everything that runs in this turn has returned.
   void bury(std::unique_ptr<Mortal> dead);
 
+  // Frees what is buried, and what that buries. Only outside of run(): the loop does it by itself.
+  void free_buried();
+
   // Monotonic time; read once a turn.
   MonotonicTime now();
 

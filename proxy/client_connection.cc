@@ -316,7 +316,10 @@ void ClientConnection::close() {
     worker_.loop().bury(std::move(stream_));
   }
   if (exchange_) worker_.loop().bury(std::move(exchange_));
-  if (tunnel_) worker_.loop().bury(std::move(tunnel_));
+  if (tunnel_) {
+    tunnel_->close();
+    worker_.loop().bury(std::move(tunnel_));
+  }
   worker_.remove(*this);
 }
 

@@ -45,6 +45,8 @@ class Tunnel final : public net::Mortal {
   void start();
   // Says Close 1001 to both ends, between two frames, and ends.
   void go_away();
+  // Idempotent. Writes the line of the access log; the owner ends with it.
+  void close();
 
  private:
   // One end's callbacks. Data of this end go to the other.
@@ -73,7 +75,6 @@ class Tunnel final : public net::Mortal {
   void stay_awake();
   void on_idle();
   void finish(Error why);
-  void close();
 
   Worker& worker_;
   ClientConnection& owner_;

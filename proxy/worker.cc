@@ -16,6 +16,7 @@ Worker::~Worker() {
   listeners_.clear();
   while (!connections_.empty())
     connections_.back()->cut();
+  loop_.free_buried();  // while what they refer to is still there
 }
 
 void Worker::listen(Fd fd, const ListenerRole& role) {
