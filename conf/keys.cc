@@ -246,7 +246,8 @@ constexpr Key<LimitSettings> limit_keys[] = {
     {"response_head", &LimitSettings::response_head, {kib, 16 * mib},
      "The largest response head of a replica."},
     {"connections", &LimitSettings::connections, {0, 1'000'000},
-     "Connections from one client address; 0: no limit."},
+     "Connections from one client address; more are answered with 429. Trusted proxies and unix "
+     "sockets are not limited. 0: no limit."},
 };
 
 constexpr Key<ClientTimeouts> client_timeout_keys[] = {

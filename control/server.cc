@@ -97,7 +97,7 @@ Outcome Server::prepare() {
   if (!access_log) return std::move(access_log).error();
   access_log_ = std::move(*access_log);
   shared_.emplace(proxy::Shared{clock_, log_, *access_log_, connection_limit_, live_sessions_,
-                                node_sids_, &tls::make_hmac_sha256});
+                                node_sids_, &tls::make_hmac_sha256, throttle_});
   if (Outcome bound = bind_listeners(); !bound) return bound;
   if (Outcome bound = bind_admin(); !bound) return bound;
 

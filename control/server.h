@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_throttle.h"
 #include "base/result.h"
 #include "conf/load.h"
 #include "control/admin.h"
@@ -74,6 +75,7 @@ class Server final {
 
   SystemClock clock_;
   Log log_;
+  LogThrottle throttle_;
   conf::Settings settings_;
   Reload reload_;
   StateDirectory state_;

@@ -131,7 +131,7 @@ void Stream::advance_opening() {
   switch (result.status) {
     case IoStatus::again: return;
     case IoStatus::end:
-      return fail(Errc::tls_handshake_failed,
+      return fail(side_ == Side::client ? Errc::client_gone : Errc::replica_closed,
                   "the peer closed the connection during the handshake");
     case IoStatus::error: return fail(Errc::tls_handshake_failed, transport_->error_text());
     case IoStatus::done: break;

@@ -12,6 +12,11 @@ constexpr size_t most_lingered = 16 * 1024 * 1024;
 // A stall is noticed within a quarter of its limit.
 constexpr int looks_per_stall = 4;
 
+// Who is refused is not waited for as long as others.
+constexpr std::chrono::milliseconds refusal_limit{5000};
+// For each client address and cause one line in the log.
+constexpr std::chrono::milliseconds log_interval{10'000};
+
 protocol::HeadLimits head_limits(const Snapshot& snapshot) {
   return {.bytes = snapshot.settings.limits.head.bytes};
 }
@@ -38,21 +43,54 @@ ClientConnection::ClientConnection(Worker& worker, const ListenerRole& role, Fd 
 ClientConnection::~ClientConnection() { close(); }
 
 void ClientConnection::start() {
-  if (const uint32_t most = snapshot_->settings.limits.connections; most > 0) {
-    limited_ = worker_.shared().connection_limit.enter(peer_ip_, most);
-    if (!limited_) {
-      worker_.shared().log.debug("too_many_connections", {{"client", peer_ip_}});
-      worker_.count().errors[static_cast<size_t>(Errc::too_many_connections)].add();
-      return close();
-    }
+  if (over_the_limit()) {
+    note_failure(LogLevel::warning, {Errc::too_many_connections, Side::client,
+                                     "limits.connections is " +
+                                         std::to_string(snapshot_->settings.limits.connections)});
+    refused_ = worker_.refusals().take(worker_.loop().now());
+    if (!refused_) return close();
   }
-  deadline_.start(snapshot_->settings.timeouts.handshake);
+  deadline_.start(limit_of(snapshot_->settings.timeouts.handshake));
   stream_->start();
+}
+
+std::chrono::milliseconds ClientConnection::limit_of(conf::Millis usual) const {
+  return refused_ ? std::min(usual, refusal_limit) : usual;
+}
+
+// A trusted proxy is not a client, and the clients of a unix socket have no address.
+bool ClientConnection::over_the_limit() {
+  const uint32_t most = snapshot_->settings.limits.connections;
+  if (most == 0 || peer_.is_unix() || snapshot_->forwarding.trusts(facts_.ip)) return false;
+  limited_ = worker_.shared().connection_limit.enter(peer_ip_, most);
+  return !limited_;
+}
+
+// Says 429 to a connection beyond the limit, without an exchange, and ends it.
+void ClientConnection::turn_away(bool page) {
+  const OwnResponse response = make_error_response(Errc::too_many_connections, page);
+  send_head(response.head, true);
+  send_data(response.body);
+  send_end({});
+  worker_.count().responses[response.head.status / 100].add();
+  linger();
+}
+
+// What ends a connection before it has an exchange has no line in the access log.
+void ClientConnection::note_failure(LogLevel level, const Error& error) {
+  worker_.count().errors[static_cast<size_t>(error.code)].add();
+  const Shared& shared = worker_.shared();
+  if (!shared.log.enabled(level)) return;
+  const std::string key = std::string(name_of(error.code)) + ' ' + peer_ip_;
+  const auto held_back = shared.throttle.admit(key, log_interval, worker_.loop().now());
+  if (!held_back) return;
+  shared.log.write(level, "connection_failed",
+                   {{"client", peer_ip_}, {"error", to_string(error)}, {"held_back", *held_back}});
 }
 
 void ClientConnection::on_stream_open() {
   codec_ = protocol::make_http1_server_codec(head_limits(*snapshot_));
-  await_request(snapshot_->settings.timeouts.head);
+  await_request(limit_of(snapshot_->settings.timeouts.head));
 }
 
 void ClientConnection::await_request(std::chrono::milliseconds limit) {
@@ -93,13 +131,17 @@ bool ClientConnection::parse_one(std::span<const char>& input) {
     case protocol::ServerEventKind::need_more:
       if (phase_ == Phase::waiting && !codec_->idle()) {
         phase_ = Phase::receiving_head;
-        deadline_.start(snapshot_->settings.timeouts.head);
+        deadline_.start(limit_of(snapshot_->settings.timeouts.head));
       }
       return false;
     case protocol::ServerEventKind::request: {
       stream_id_ = event->stream;
-      begin_exchange();
       protocol::RequestHead head = codec_->take_request(stream_id_);
+      if (refused_) {
+        turn_away(wants_page(head));
+        return false;
+      }
+      begin_exchange();
       request_has_body_ = head.body.kind == protocol::BodyKind::chunked || head.body.length > 0;
       request_complete_ = false;
       exchange_->on_request_head(std::move(head));
@@ -137,6 +179,7 @@ void ClientConnection::watch_for_stall() {
 void ClientConnection::refuse(Error error) {
   if (!exchange_) {
     stream_id_ = codec_->error_stream();
+    if (refused_) return turn_away(false);
     begin_exchange();
   }
   exchange_->on_request_error(std::move(error));
@@ -196,6 +239,9 @@ void ClientConnection::on_stream_end() {
   if (phase_ == Phase::exchange) {
     return client_left({Errc::client_gone, Side::client, "the client closed the connection"});
   }
+  if (phase_ == Phase::receiving_head) {
+    note_failure(LogLevel::debug, {Errc::client_gone, Side::client, "within a request's head"});
+  }
   close();
 }
 
@@ -207,10 +253,8 @@ void ClientConnection::on_stream_hangup() {
 
 void ClientConnection::on_stream_error(Error error) {
   if (phase_ == Phase::exchange) return client_left(std::move(error));
-  if (phase_ == Phase::handshake && error.code != Errc::client_gone) {
-    worker_.count().errors[static_cast<size_t>(error.code)].add();
-    worker_.shared().log.debug("handshake_failed",
-                               {{"client", peer_ip_}, {"reason", to_string(error)}});
+  if (phase_ == Phase::handshake || phase_ == Phase::receiving_head) {
+    note_failure(error.code == Errc::client_gone ? LogLevel::debug : LogLevel::info, error);
   }
   close();
 }
@@ -234,7 +278,8 @@ void ClientConnection::on_stream_writable() {
 void ClientConnection::on_deadline() {
   switch (phase_) {
     case Phase::handshake:
-      worker_.count().errors[static_cast<size_t>(Errc::handshake_timeout)].add();
+      note_failure(LogLevel::info, {Errc::handshake_timeout, Side::client,
+                                    "the TLS handshake did not end in time"});
       return close();
     case Phase::receiving_head:
       return refuse(
@@ -244,6 +289,7 @@ void ClientConnection::on_deadline() {
     case Phase::waiting:
       // The response before may still be on its way to a slow client.
       if (stream_->queued() > 0) return check_flush();
+      note_failure(LogLevel::debug, {Errc::idle, Side::client, "no request came in time"});
       return close();
     case Phase::lingering: return close();
     case Phase::tunnel:
@@ -279,7 +325,11 @@ void ClientConnection::check_flush() {
   const bool moved = stream_->bytes_out() != seen_out_;
   seen_out_ = stream_->bytes_out();
   still_ = moved ? 0 : static_cast<uint8_t>(still_ + 1);
-  if (still_ >= looks_per_stall) return close();
+  if (still_ >= looks_per_stall) {
+    note_failure(LogLevel::info,
+                 {Errc::client_stalled, Side::client, "the client did not take all it was sent"});
+    return close();
+  }
   deadline_.start(snapshot_->settings.timeouts.stall / looks_per_stall);
 }
 
@@ -311,6 +361,7 @@ void ClientConnection::close() {
   deadline_.stop();
   worker_.count().connections.subtract();
   if (limited_) worker_.shared().connection_limit.leave(peer_ip_);
+  if (refused_) worker_.refusals().give_back();
   if (stream_) {
     stream_->close();
     worker_.loop().bury(std::move(stream_));

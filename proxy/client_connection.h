@@ -8,6 +8,7 @@
 
 #include "base/address.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "net/loop.h"
 #include "net/stream.h"
 #include "net/timer.h"
@@ -94,6 +95,10 @@ class ClientConnection final : public net::Mortal, private net::StreamHandler {
   bool parse_one(std::span<const char>& input);
   void begin_exchange();
   void refuse(Error error);
+  std::chrono::milliseconds limit_of(conf::Millis usual) const;
+  bool over_the_limit();
+  void turn_away(bool page);
+  void note_failure(LogLevel level, const Error& error);
   void await_request(std::chrono::milliseconds limit);
   void check_progress();
   void check_flush();
@@ -123,6 +128,7 @@ class ClientConnection final : public net::Mortal, private net::StreamHandler {
   bool request_complete_ = false;
   bool request_has_body_ = false;
   bool limited_ = false;  // counted in the ConnectionLimit
+  bool refused_ = false;  // beyond it, and to be told so
 };
 
 }  // namespace usher::proxy

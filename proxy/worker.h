@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/log_throttle.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "proxy/access_log.h"
@@ -36,6 +37,7 @@ struct Shared {
   routing::LiveSessions& live_sessions;
   routing::MemoryTable& node_sids;
   routing::MakeMac make_mac;
+  LogThrottle& throttle;
 };
 
 class Worker final {
@@ -70,6 +72,7 @@ class Worker final {
   routing::SessionDirectory& sessions() { return *sessions_; }
   const routing::AffinityCookies& cookies() const { return *cookies_.back(); }
   WorkerCounters& count() { return counters_; }
+  RefusalBudget& refusals() { return refusals_; }
   bool draining() const { return draining_; }
   // The connection is closed: takes it off the table and buries it.
   void remove(ClientConnection& connection);
@@ -92,6 +95,7 @@ class Worker final {
   ReplicaPool pool_;
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   WorkerCounters counters_;
+  RefusalBudget refusals_;
   bool draining_ = false;
 };
 

@@ -136,6 +136,7 @@ IoResult TlsTransport::handshake(int fd) {
   const int result = SSL_do_handshake(ssl_.get());
   if (result == 1) return {IoStatus::done};
   const IoResult explained = explain(result);
+  if (explained.status == IoStatus::error && ended_ && errno_ == 0) return {IoStatus::end};
   return explained.status == IoStatus::end ? IoResult{IoStatus::error} : explained;
 }
 

@@ -245,25 +245,3 @@ def test_a_client_that_stops_reading_is_given_up_after_the_stall(house):
         connection.request("GET", "/blob?id=unread&bytes=100000000")
         connection.read_head()
         wait_for(lambda: any(abort["id"] == "unread" for abort in replica.get("/aborts")), "the abort at the replica")
-
-
-def test_connections_beyond_the_limit_of_an_address_are_turned_away(house):
-    node = up(house, house.replica(), limits={"connections": 5})
-    kept = [wire.Wire(node.url()) for _ in range(5)]
-    for connection in kept:
-        assert connection.ask("GET", "/whoami").status == 200
-    with wire.Wire(node.url()) as sixth:
-        sixth.request("GET", "/whoami", JSON)
-        answer = sixth.receive()
-        assert answer == b"" or answer.startswith((b"HTTP/1.1 429", b"HTTP/1.1 503"))
-    kept.pop().close()
-
-    def served():
-        try:
-            return wire.fetch(node.url() + "/whoami").status == 200
-        except (wire.Truncated, OSError):
-            return False
-
-    wait_for(served, "room again")
-    for connection in kept:
-        connection.close()
