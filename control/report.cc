@@ -85,6 +85,14 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
                 sum(
                     facts, [i](const WorkerCounters& w) -> auto& { return w.errors[i]; }));
   }
+  text.family(
+      "usher_hints_total", "counter",
+      "Responses that show a trouble with Open WebUI's websockets; the log says what to do.");
+  for (size_t i = 0; i < proxy::troubles; ++i) {
+    text.sample(label("cause", name_of(static_cast<proxy::Trouble>(i))),
+                sum(
+                    facts, [i](const WorkerCounters& w) -> auto& { return w.hints[i]; }));
+  }
   text.single("usher_retries_total", "counter", "Attempts made good by another attempt.",
               sum(
                   facts, [](const WorkerCounters& w) -> auto& { return w.retries; }));

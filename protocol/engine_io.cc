@@ -138,6 +138,10 @@ bool is_polling_handshake(const RequestHead& head) {
   return parameter(query, "transport") == "polling" && !parameter(query, "sid");
 }
 
+bool asks_for_websocket(const RequestHead& head) {
+  return head.method == "GET" && parameter(head.query(), "transport") == "websocket";
+}
+
 OpenPacketReader::State OpenPacketReader::feed(std::span<const char> piece) {
   if (state_ != State::reading) return state_;
   seen_.append(piece.data(), std::min(piece.size(), limit - seen_.size()));

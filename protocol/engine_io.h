@@ -23,6 +23,9 @@ std::optional<std::string_view> sid_of_query(std::string_view query);
 // A GET with transport=polling and without sid: its response's body will name a new session.
 bool is_polling_handshake(const RequestHead& head);
 
+// A GET with transport=websocket, whether or not it carries a websocket's opening handshake.
+bool asks_for_websocket(const RequestHead& head);
+
 // Reads the sid from the open packet `0{"sid":"…",…}` at the start of a response body that arrives
 // in pieces. Bounded: gives up after 4 KiB.
 class OpenPacketReader final {

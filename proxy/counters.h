@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "base/error.h"
+#include "proxy/diagnosis.h"
 #include "routing/session_directory.h"
 
 namespace usher::proxy {
@@ -36,6 +37,7 @@ struct WorkerCounters {
   std::array<Counter, 6> responses;         // by status class; [0]: none was sent
   std::array<Counter, 5> affinity;          // by AffinityOutcome
   std::array<Counter, error_codes> errors;  // by Errc
+  std::array<Counter, troubles> hints;      // by Trouble
   Counter retries;
   Counter bytes_in;
   Counter bytes_out;

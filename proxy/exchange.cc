@@ -103,7 +103,8 @@ void Exchange::read_session() {
     claim_.cookie = worker_.cookies().open(value);
     if (claim_.cookie) break;
   }
-  if (!upstream_->is_socketio(request_.path())) return;
+  socketio_ = upstream_->is_socketio(request_.path());
+  if (!socketio_) return;
   if (const auto sid = protocol::sid_of_query(request_.query())) claim_.sid = *sid;
   if (protocol::is_polling_handshake(request_)) {
     // The sid stands in the response's body, which must not be compressed for that.
@@ -179,6 +180,7 @@ void Exchange::on_replica_head(protocol::ResponseHead head) {
   add_cookie(head.headers);
   if (open_packet_ && (head.status != 200 || head.headers.has("Content-Encoding")))
     open_packet_.reset();
+  diagnosis_ = Diagnosis::begin(request_, head, socketio_);
   status_ = head.status;
   response_started_ = true;
   // A response that overtakes its request's body ends the connection: the rest of the body has no
@@ -196,6 +198,7 @@ void Exchange::add_cookie(protocol::Headers& headers) const {
 }
 
 void Exchange::on_replica_data(std::span<const char> data) {
+  if (diagnosis_) diagnosis_->read(data);
   if (!open_packet_) return pass_on(data);
   held_.append(data.data(), data.size());
   switch (open_packet_->feed(data)) {

@@ -16,6 +16,7 @@
 #include "net/loop.h"
 #include "protocol/engine_io.h"
 #include "protocol/message.h"
+#include "proxy/diagnosis.h"
 #include "proxy/own_response.h"
 #include "proxy/replica_connection.h"
 #include "proxy/snapshot.h"
@@ -76,6 +77,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void drop_replica();
   void finish(bool reuse);
   void log();
+  void log_trouble();
   TunnelRecord make_tunnel_record();
 
   Worker& worker_;
@@ -95,6 +97,8 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   std::string held_;
   std::optional<protocol::Headers> held_end_;
 
+  std::optional<Diagnosis> diagnosis_;
+
   MonotonicTime started_;
   WallTime started_wall_;
   std::optional<MonotonicTime> first_byte_;
@@ -107,6 +111,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   uint16_t status_ = 0;
   bool fresh_connection_ = false;  // the next lease must not be a reused one
   const routing::Replica* avoid_ = nullptr;
+  bool socketio_ = false;
   bool body_begun_ = false;
   bool response_started_ = false;
   bool client_must_close_ = false;  // said so in the response's head

@@ -6,6 +6,12 @@
 #include "proxy/worker.h"
 
 namespace usher::proxy {
+namespace {
+
+constexpr std::chrono::milliseconds trouble_interval{60'000};
+constexpr size_t most_of_origin = 256;
+
+}  // namespace
 
 TunnelRecord Exchange::make_tunnel_record() {
   TunnelRecord record;
@@ -25,7 +31,40 @@ TunnelRecord Exchange::make_tunnel_record() {
   return record;
 }
 
+// One line in the log for each trouble and whoever can mend it; the counter has them all.
+void Exchange::log_trouble() {
+  const auto trouble = diagnosis_->verdict();
+  if (!trouble) return;
+  const Shared& shared = worker_.shared();
+  if (*trouble == Trouble::websocket_missing && shared.live_sessions.has(home_.client)) return;
+  worker_.count().hints[static_cast<size_t>(*trouble)].add();
+  const auto origin = request_.headers.get("Origin").value_or("").substr(0, most_of_origin);
+  const std::string_view peer = client_.facts().ip_text;
+  std::string key(name_of(*trouble));
+  switch (*trouble) {
+    case Trouble::origin_refused: key.append(" ").append(origin); break;
+    case Trouble::upgrade_lost: key.append(" ").append(peer); break;
+    case Trouble::session_lost: key.append(" ").append(replica_id_); break;
+    case Trouble::websocket_missing: key.append(" ").append(client_address_); break;
+  }
+  const auto held_back = shared.throttle.admit(key, trouble_interval, worker_.loop().now());
+  if (!held_back) return;
+  shared.log.warning("hint", {{"cause", name_of(*trouble)},
+                              {"advice", advice_on(*trouble)},
+                              {"origin", origin},
+                              {"client", client_address_},
+                              {"peer", peer},
+                              {"host", request_.authority},
+                              {"path", request_.path()},
+                              {"status", unsigned{status_}},
+                              {"replica", replica_id_},
+                              {"affinity", name_of(home_.outcome)},
+                              {"request_id", request_.headers.get("X-Request-Id").value_or("")},
+                              {"held_back", *held_back}});
+}
+
 void Exchange::log() {
+  if (diagnosis_) log_trouble();
   WorkerCounters& count = worker_.count();
   count.responses[status_ == 499 ? 0 : status_ / 100 % 6].add();
   count.affinity[static_cast<size_t>(home_.outcome)].add();

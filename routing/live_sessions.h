@@ -1,6 +1,6 @@
 // Which clients have a websocket open through this node, and to which replica: a draining replica
-// keeps those, and only those. Any thread; touched when a websocket opens or closes, and asked only
-// while a replica drains.
+// keeps those, and only those. Any thread; touched when a websocket opens or closes, and seldom
+// asked.
 #pragma once
 
 #include <algorithm>
@@ -25,6 +25,10 @@ class LiveSessions final {
     const auto found =
         std::find_if(first, last, [&](const auto& entry) { return entry.second == replica; });
     if (found != last) open_.erase(found);
+  }
+  bool has(std::string_view client) const {
+    const std::lock_guard lock(mutex_);
+    return open_.contains(std::string(client));
   }
   bool has(std::string_view client, std::string_view replica) const {
     const std::lock_guard lock(mutex_);

@@ -21,8 +21,9 @@ SOCKETIO = "/ws/socket.io/"
 
 
 class Replica:
-    def __init__(self, endpoints: Endpoints, sio):
+    def __init__(self, endpoints: Endpoints, sio, guarded: bool = True):
         self.endpoints = endpoints
+        self.guarded = guarded
         self.sockets = socketio.ASGIApp(sio, socketio_path=SOCKETIO)
 
     async def __call__(self, scope, receive, send):
@@ -30,7 +31,7 @@ class Replica:
             return await self.sockets(scope, receive, send)
         if not scope["path"].startswith(SOCKETIO):
             return await self.endpoints(scope, receive, send)
-        if scope["type"] == "http" and lost_its_upgrade(scope):
+        if self.guarded and scope["type"] == "http" and lost_its_upgrade(scope):
             return await Request(scope, receive, send).answer_json({"detail": "Invalid WebSocket upgrade request"}, 400)
         await self.sockets(scope, receive, send)
 
@@ -46,6 +47,8 @@ def arguments():
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--transports", default="websocket,polling", help="comma separated")
+    parser.add_argument("--origins", default="*", help="CORS_ALLOW_ORIGIN, separated by semicolons")
+    parser.add_argument("--unguarded", action="store_true", help="Engine.IO itself answers who lost the Upgrade")
     parser.add_argument("--upgrades", action="store_true", help="offer the upgrade from polling to websocket")
     parser.add_argument("--redis", help="redis://... for the Socket.IO manager")
     parser.add_argument("--log", help="request log, JSON lines")
@@ -82,7 +85,7 @@ def main():
     files = dict(pair.split("=", 1) for pair in options.file)
     endpoints = Endpoints(options.name, options.version, {path: Path(file) for path, file in files.items()})
     sio = make_server(options.name, options.transports.split(","), options.redis, options)
-    app = Journal(Replica(endpoints, sio), options.name, options.log)
+    app = Journal(Replica(endpoints, sio, not options.unguarded), options.name, options.log)
     listener = bind(options.host, options.port)
     config = uvicorn.Config(
         app,

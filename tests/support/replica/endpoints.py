@@ -30,6 +30,7 @@ class Endpoints:
             "/set-ready": self.set_ready,
             "/api/version": self.get_version,
             "/api/config": self.config,
+            "/api/chat/completions": self.chat,
             "/whoami": self.whoami,
             "/echo": self.echo,
             "/blob": self.blob,
@@ -82,6 +83,15 @@ class Endpoints:
                 "features": {"auth": True, "enable_websocket": True},
             }
         )
+
+    async def chat(self, request):
+        """With a session the answer comes by the websocket, as a task; else it streams here."""
+        wish = json.loads(b"".join([piece async for piece in request.body()]))
+        if wish.get("session_id"):
+            return await request.answer_json({"status": True, "task_ids": ["1"], "chat_id": "1"})
+        await request.start(200, [("content-type", "text/event-stream; charset=utf-8")])
+        await request.write(b'data: {"id": "1", "choices": []}\n\n')
+        await request.finish(b"data: [DONE]\n\n")
 
     async def whoami(self, request):
         await request.answer_json(

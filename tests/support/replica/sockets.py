@@ -10,7 +10,7 @@ def make_server(name: str, transports: list[str], redis: str | None, options) ->
         manager = socketio.AsyncRedisManager(redis, redis_options={"socket_timeout": None})
     sio = socketio.AsyncServer(
         async_mode="asgi",
-        cors_allowed_origins="*",
+        cors_allowed_origins="*" if options.origins == "*" else options.origins.split(";"),
         transports=transports,
         allow_upgrades=options.upgrades,
         always_connect=True,

@@ -54,6 +54,22 @@ TEST(EngineIo, KnowsAPollingHandshake) {
   }
 }
 
+TEST(EngineIo, KnowsWhoMeansAWebsocket) {
+  const std::vector<std::tuple<std::string, std::string, bool>> rows{
+      {"GET", "/socket.io/?EIO=4&transport=websocket", true},
+      {"GET", "/socket.io/?transport=websocket&sid=a", true},
+      {"GET", "/socket.io/?EIO=4&transport=polling", false},
+      {"GET", "/socket.io/?xtransport=websocket", false},
+      {"POST", "/socket.io/?EIO=4&transport=websocket", false},
+  };
+  for (const auto& [method, target, meant] : rows) {
+    RequestHead head;
+    head.method = method;
+    head.target = target;
+    EXPECT_EQ(asks_for_websocket(head), meant) << method << target;
+  }
+}
+
 struct Row {
   std::string body;
   State state;
