@@ -149,16 +149,19 @@ void Stream::on_continue() {
     if (state_ != State::open) return;
   }
   if (state_ != State::open || !reading_) return;
-  if (in_) {
-    const std::unique_ptr<std::string> unread = std::move(in_);
-    deliver(*unread);
-  }
-  if (state_ == State::open && reading_ && !ended_ && (readable_ || transport_->has_buffered()))
-    read_some();
+  if (transport_->has_buffered()) readable_ = true;
+  read_some();
 }
 
 void Stream::read_some() {
+  if (in_) {
+    // What was not taken is older than all that is still in the socket.
+    const std::unique_ptr<std::string> unread = std::move(in_);
+    deliver(*unread);
+  }
   for (int i = 0; i < reads_per_turn; ++i) {
+    // With in_, reading goes on in the next turn, if it does.
+    if (state_ != State::open || !reading_ || !readable_ || in_ || ended_) return;
     const std::span<char> scratch = loop_.scratch();
     const IoResult result = transport_->read(fd_.get(), scratch);
     switch (result.status) {
@@ -166,7 +169,6 @@ void Stream::read_some() {
         bytes_in_ += result.bytes;
         if (result.drained && !peer_hung_up_ && !write_failure_) readable_ = false;
         deliver(scratch.first(result.bytes));
-        if (state_ != State::open || !reading_ || !readable_) return;
         break;
       case IoStatus::again:
         readable_ = false;

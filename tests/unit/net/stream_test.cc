@@ -177,6 +177,19 @@ TEST_F(StreamTest, AResumeFromInsideADeliveryIsNotLost) {
   until([this] { return far_saw_.received == "abcdefgh"; });
 }
 
+TEST_F(StreamTest, WhatWasNotTakenComesBeforeWhatFollowsIt) {
+  connect();
+  std::string sent;
+  while (sent.size() < 300'000)
+    sent.append(std::to_string(sent.size())).append(" ");
+  far_saw_.take_at_most = 5000;
+  far_saw_.on_data = [this] { far_->resume_reading(); };
+  near_->write(sent);
+  near_->finish();
+  until([this] { return far_saw_.ended; });
+  EXPECT_TRUE(far_saw_.received == sent) << far_saw_.received.size() << " of " << sent.size();
+}
+
 TEST_F(StreamTest, HalfCloseLeavesTheOtherDirectionOpen) {
   connect();
   near_->write(std::string_view("last words"));
