@@ -177,7 +177,9 @@ Fault check_coding(const Headers& headers, const FramingFields& fields) {
       return false;
     });
   }
-  if (malformed || codings == 0) return bad("malformed Transfer-Encoding");
+  // One chunked among empty elements, which RFC 9110 section 5.6.1 would overlook, is malformed
+  // too.
+  if (malformed || codings == chunked) return bad("malformed Transfer-Encoding");
   if (chunked > 1 || (chunked == 1 && !chunked_last))
     return bad("chunked is not the last coding once");
   return {Errc::not_implemented, "transfer coding"};

@@ -2,6 +2,8 @@
 
 #include <llhttp.h>
 
+#include <string>
+
 #include "base/strings.h"
 
 namespace usher::protocol {
@@ -74,6 +76,19 @@ void begin(llhttp_t& parser, llhttp_type_t type, Tokens& tokens) {
   parser.data = &tokens;
 }
 
+// The text as llhttp is given it, in the headers' memory. White space at the end of a line means
+// nothing (RFC 9112 section 5.1), but llhttp 8.1 refuses a tab behind a Content-Length: a space
+// stands for it. Tabs are rare, so nothing is copied twice as a rule.
+std::string_view keep_for_llhttp(Headers& headers, std::string_view text) {
+  if (text.find('\t') == std::string_view::npos) return headers.keep(text);
+  std::string spaced(text);
+  for (auto end = spaced.find('\r'); end != std::string::npos; end = spaced.find('\r', end + 1)) {
+    for (auto at = end; at > 0 && (spaced[at - 1] == '\t' || spaced[at - 1] == ' '); --at)
+      spaced[at - 1] = ' ';
+  }
+  return headers.keep(spaced);
+}
+
 // Scanner and tokeniser must have seen the same number of fields: a gap between the two is where
 // smuggling lives.
 Fault check_count(const Headers& headers, size_t fields) {
@@ -86,7 +101,7 @@ Fault check_count(const Headers& headers, size_t fields) {
 Fault tokenise(std::string_view text, size_t fields, RequestHead& head) {
   // llhttp 8.1 does not know QUERY (safe method with a body); to it, it is a POST.
   constexpr std::string_view query = "QUERY ", post = "POST ";
-  const auto kept = head.headers.keep(text);
+  const auto kept = keep_for_llhttp(head.headers, text);
   head.headers.reserve(fields + spare_fields);
   Tokens tokens(head.headers);
   llhttp_t parser;
@@ -105,7 +120,7 @@ Fault tokenise(std::string_view text, size_t fields, RequestHead& head) {
 }
 
 Fault tokenise(std::string_view text, size_t fields, ResponseHead& head) {
-  const auto kept = head.headers.keep(text);
+  const auto kept = keep_for_llhttp(head.headers, text);
   head.headers.reserve(fields + spare_fields);
   Tokens tokens(head.headers);
   llhttp_t parser;

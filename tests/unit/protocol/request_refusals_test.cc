@@ -329,6 +329,8 @@ TEST(RequestRefusals, RefuseAmbiguousTransferCodings) {
       {"empty", with_field("Transfer-Encoding:")},
       {"only a comma", with_field("Transfer-Encoding: ,")},
       {"empty, then chunked", with_field("Transfer-Encoding:\r\nTransfer-Encoding: chunked")},
+      {"an empty element before", with_field("Transfer-Encoding: , chunked")},
+      {"an empty element after", with_field("Transfer-Encoding: chunked,")},
       {"chunked twice", with_field("Transfer-Encoding: chunked, chunked")},
       {"two fields", with_field("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked")},
       {"chunked not last", with_field("Transfer-Encoding: chunked, gzip")},
