@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "base/strings.h"
+#include "protocol/handshake.h"
 #include "protocol/head_scanner.h"
 #include "protocol/octets.h"
 
@@ -28,10 +29,6 @@ struct FramingFields {
   bool upgrade_websocket = false;
   bool expects = false;
   bool expects_other = false;
-  size_t websocket_keys = 0;
-  std::string_view websocket_key;
-  size_t websocket_versions = 0;
-  std::string_view websocket_version;
 
   explicit FramingFields(const Headers& headers) {
     for (const Field& field : headers)
@@ -59,10 +56,6 @@ struct FramingFields {
         return;
       case 17:
         if (is("transfer-encoding") && ++codings == 1) coding = field.value;
-        if (is("sec-websocket-key")) ++websocket_keys, websocket_key = field.value;
-        return;
-      case 21:
-        if (is("sec-websocket-version")) ++websocket_versions, websocket_version = field.value;
         return;
       default: return;
     }
@@ -219,25 +212,6 @@ bool persists(const FramingFields& fields, uint8_t minor_version) {
   return !fields.close && (minor_version > 0 || fields.keep_alive);
 }
 
-// 16 octets in base64: 22 characters and the padding (RFC 6455 section 4.1). Left-over bits that
-// are not 0 are the replica's to judge, as is what the key is for.
-bool is_websocket_key(std::string_view key) {
-  if (key.size() != 24 || !key.ends_with("==")) return false;
-  for (const char c : key.substr(0, 22)) {
-    if (!is_alpha(c) && !is_digit(c) && c != '+' && c != '/') return false;
-  }
-  return true;
-}
-
-bool is_websocket_handshake(const RequestHead& head, const FramingFields& fields) {
-  const bool without_body = head.body.kind == BodyKind::none ||
-                            (head.body.kind == BodyKind::length && head.body.length == 0);
-  return fields.upgrade_websocket && fields.connection_upgrade && head.method == "GET" &&
-         head.minor_version == 1 && without_body && fields.websocket_keys == 1 &&
-         is_websocket_key(fields.websocket_key) && fields.websocket_versions == 1 &&
-         fields.websocket_version == "13" && !head.authority.empty();
-}
-
 Fault frame_checked(RequestHead& head) {
   if (head.method == "CONNECT") return {Errc::not_implemented, "CONNECT"};
   if (head.method == "TRACE") return {Errc::not_implemented, "TRACE"};
@@ -255,8 +229,13 @@ Fault frame_checked(RequestHead& head) {
   if (fields.expects && ignored) head.headers.remove("Expect");
   head.expects_continue = fields.expects && !ignored;
 
-  head.wants_websocket = is_websocket_handshake(head, fields);
-  if (head.wants_websocket) head.body = {};
+  // RFC 9110 section 7.8: an Upgrade that Connection does not name, or in HTTP/1.0, is none. With
+  // another method a websocket cannot be meant, and an upgrade may always be ignored.
+  head.wants_websocket = fields.upgrade_websocket && fields.connection_upgrade &&
+                         head.method == "GET" && head.minor_version > 0;
+  if (!head.wants_websocket) return {};
+  if (const auto fault = check_websocket_request(head)) return fault;
+  head.body = {};
   return {};
 }
 
@@ -266,6 +245,7 @@ Fault frame_checked(ResponseHead& head, std::string_view request_method) {
   BodyFraming said{BodyKind::until_close, 0};
   if (const auto fault = frame(head.headers, fields, head.minor_version, said)) return fault;
   head.keep_alive = persists(fields, head.minor_version);
+  head.requires_websocket = head.status == 426 && fields.upgrade_websocket;
 
   const bool interim = head.status < 200;
   const bool never_has_body = interim || head.status == 204;

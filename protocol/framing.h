@@ -29,12 +29,14 @@ Outcome check_head_bytes(std::string_view head);
 // - Host missing (but in HTTP/1.0), doubled, malformed (letters, digits, "-._~" or an IPv6 literal,
 //   and a port), or at odds with an absolute-form target, which becomes origin-form;
 // - CONNECT and TRACE (not_implemented); Expect other than 100-continue (expectation_failed), which
-//   is dropped where it means nothing.
-// Upgrades other than websocket are dropped by forwarding, not here; so is the Upgrade of a
-// handshake that is not valid, and the replica answers it as it does.
+//   is dropped where it means nothing;
+// - a GET that asks for a websocket by a handshake that is none (handshake.h).
+// Any other Upgrade is dropped by forwarding: h2c above all (RFC 9113 section 3.1), and websocket
+// where "Connection: Upgrade" is missing, in HTTP/1.0, or with another method.
 Outcome frame_request(RequestHead& head);
 
-// Fills `body` and `keep_alive` of a parsed response to a request with that method.
+// Fills `body`, `announced_length`, `keep_alive` and `requires_websocket` of a parsed response to a
+// request with that method.
 Outcome frame_response(ResponseHead& head, std::string_view request_method);
 
 }  // namespace usher::protocol

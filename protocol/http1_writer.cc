@@ -94,10 +94,14 @@ void write_response_head(std::string& out, const ResponseHead& head, ResponseOpt
     write_framing(out, {BodyKind::length, *head.announced_length});
   }
   write_framing(out, options.empty_body ? BodyFraming{BodyKind::length, 0} : framing);
-  if (options.close || framing.kind == BodyKind::until_close) {
-    out.append("Connection: close\r\n");
-  } else if (options.http10_client) {
-    out.append("Connection: keep-alive\r\n");
+  const bool closes = options.close || framing.kind == BodyKind::until_close;
+  const std::string_view persistence = closes ? "close" : options.http10_client ? "keep-alive" : "";
+  if (head.requires_websocket) {
+    out.append("Upgrade: websocket\r\nConnection: Upgrade");
+    if (!persistence.empty()) out.append(", ").append(persistence);
+    out.append(line_end);
+  } else if (!persistence.empty()) {
+    write_field(out, "Connection", persistence);
   }
   out.append(line_end);
 }

@@ -2,7 +2,7 @@
 // can read them another way. All functions append to `out`.
 //
 // Connection, Transfer-Encoding and Content-Length are written here from the framing given,
-// whatever the headers hold under these names; Upgrade only where `upgrade` says so.
+// whatever the headers hold under these names; Upgrade only for a 101 or a 426 to a websocket.
 #pragma once
 
 #include <string>

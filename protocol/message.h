@@ -26,7 +26,7 @@ struct RequestHead {
   uint8_t minor_version = 1;   // HTTP/1.minor
   bool keep_alive = true;      // what the client asked for
   bool expects_continue = false;
-  bool wants_websocket = false;  // a valid RFC 6455 opening handshake (section 4.2.1)
+  bool wants_websocket = false;  // a valid opening handshake (handshake.h), of whatever version
   BodyFraming body;
   Headers headers;
 
@@ -39,7 +39,8 @@ struct ResponseHead {
   uint16_t status = 0;
   std::string_view reason;
   uint8_t minor_version = 1;
-  bool keep_alive = true;  // the replica lets the connection be used again
+  bool keep_alive = true;           // the replica lets the connection be used again
+  bool requires_websocket = false;  // a 426 that says so (RFC 9110 section 15.5.22)
   BodyFraming body;
   // Content-Length of a response that has no body (to HEAD, or a 304): passed on, frames nothing.
   std::optional<uint64_t> announced_length;

@@ -4,6 +4,7 @@
 #include "base/strings.h"
 #include "protocol/cookies.h"
 #include "protocol/forwarding.h"
+#include "protocol/handshake.h"
 #include "proxy/client_connection.h"
 #include "proxy/retry.h"
 #include "proxy/worker.h"
@@ -255,15 +256,9 @@ void Exchange::finish_response(const protocol::Headers& trailers) {
 }
 
 void Exchange::upgrade(protocol::ResponseHead head) {
-  const auto key = request_.headers.get("Sec-WebSocket-Key");
-  const auto accept = head.headers.get("Sec-WebSocket-Accept");
-  const bool valid =
-      request_.wants_websocket && key && accept && head.headers.has_token("Upgrade", "websocket") &&
-      head.headers.has_token("Connection", "upgrade") && *accept == tls::websocket_accept(*key);
-  if (!valid) {
-    // RFC 6455 section 4.1: a client would have to fail this handshake.
-    return fail({Errc::replica_bad_upgrade, Side::replica,
-                 "the replica's 101 is not a valid websocket handshake"});
+  const auto accept = tls::websocket_accept(request_.headers.get("Sec-WebSocket-Key").value_or(""));
+  if (auto valid = protocol::check_websocket_response(request_, head, accept); !valid) {
+    return fail(std::move(valid).error());
   }
   protocol::strip_hop_by_hop(head.headers);
   add_cookie(head.headers);

@@ -129,6 +129,16 @@ TEST(ResponseWriter, FramesForTheClientThatAsks) {
       "HTTP/1.1 200 R\r\nContent-Length: 5\r\n\r\n");
   row("upgrade that is none", response_of(426, five, "Upgrade", "websocket"), {},
       "HTTP/1.1 426 R\r\nContent-Length: 5\r\n\r\n");
+  const auto required = [&] {
+    ResponseHead head = response_of(426, five, "Upgrade", "websocket");
+    head.requires_websocket = true;
+    return head;
+  };
+  row("a websocket is required", required(), {},
+      "HTTP/1.1 426 R\r\nContent-Length: 5\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+  row("a websocket is required, close", required(), {.close = true},
+      "HTTP/1.1 426 R\r\nContent-Length: 5\r\nUpgrade: websocket\r\n"
+      "Connection: Upgrade, close\r\n\r\n");
   row("a replica's own framing", response_of(200, five, "Transfer-Encoding", "chunked"), {},
       "HTTP/1.1 200 R\r\nContent-Length: 5\r\n\r\n");
   row("largest length", response_of(200, {BodyKind::length, UINT64_MAX}), {},

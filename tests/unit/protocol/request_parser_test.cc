@@ -219,42 +219,56 @@ TEST(RequestParser, UnderstandsExpectContinue) {
   });
 }
 
+enum class Asks : uint8_t { a_websocket, nothing_special, in_vain };
+
 struct Handshake {
   std::string what;
   std::string from;
   std::string to;
-  bool valid = false;
+  Asks asks;
 };
 
-TEST(RequestParser, KnowsAValidWebsocketHandshake) {
+TEST(RequestParser, KnowsAWebsocketHandshakeFromOtherRequestsAndFromBadOnes) {
   const std::string valid =
       "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
   const std::vector<Handshake> rows{
-      {"as it is", "", "", true},
-      {"length 0", "\r\n\r\n", "\r\nContent-Length: 0\r\n\r\n", true},
-      {"several protocols", "WebSocket\r\n", "x, websocket\r\n", true},
-      {"two Connection fields", "keep-alive, Upgrade", "keep-alive\r\nConnection: upgrade", true},
-      {"POST", "GET", "POST"},
-      {"HTTP/1.0", "HTTP/1.1", "HTTP/1.0"},
-      {"no upgrade in Connection", "keep-alive, Upgrade", "keep-alive"},
-      {"no Connection", "Connection", "X-Connection"},
-      {"h2c", "WebSocket\r\n", "h2c\r\n"},
-      {"no Upgrade", "Upgrade: ", "X-Upgrade: "},
-      {"no key", "Sec-WebSocket-Key", "Sec-WebSocket-Kex"},
-      {"short key", "dGhl", ""},
-      {"long key", "dGhl", "dGhldGhl"},
-      {"key without padding", "==", ""},
-      {"key with a wrong character", "dGhl", "dG-l"},
-      {"key with one padding character", "ZQ==", "ZQQ="},
+      {"as it is", "", "", Asks::a_websocket},
+      {"length 0", "\r\n\r\n", "\r\nContent-Length: 0\r\n\r\n", Asks::a_websocket},
+      {"several protocols", "WebSocket\r\n", "x, websocket\r\n", Asks::a_websocket},
+      {"two Connection fields", "keep-alive, Upgrade", "keep-alive\r\nConnection: upgrade",
+       Asks::a_websocket},
+      {"version 12: the replica says which it speaks", ": 13", ": 12", Asks::a_websocket},
+      {"version 0", ": 13", ": 0", Asks::a_websocket},
+      {"version 255", ": 13", ": 255", Asks::a_websocket},
+      {"POST", "GET", "POST", Asks::nothing_special},
+      {"HTTP/1.0", "HTTP/1.1", "HTTP/1.0", Asks::nothing_special},
+      {"no upgrade in Connection", "keep-alive, Upgrade", "keep-alive", Asks::nothing_special},
+      {"no Connection", "Connection", "X-Connection", Asks::nothing_special},
+      {"h2c", "WebSocket\r\n", "h2c\r\n", Asks::nothing_special},
+      {"another protocol version", "WebSocket\r\n", "websocket/13\r\n", Asks::nothing_special},
+      {"no Upgrade", "Upgrade: ", "X-Upgrade: ", Asks::nothing_special},
+      {"no key", "Sec-WebSocket-Key", "Sec-WebSocket-Kex", Asks::in_vain},
+      {"a key with an underscore in its name", "Sec-WebSocket-Key", "Sec_WebSocket_Key",
+       Asks::in_vain},
+      {"empty key", "dGhlIHNhbXBsZSBub25jZQ==", "", Asks::in_vain},
+      {"short key", "dGhl", "", Asks::in_vain},
+      {"long key", "dGhl", "dGhldGhl", Asks::in_vain},
+      {"key without padding", "==", "", Asks::in_vain},
+      {"key with a wrong character", "dGhl", "dG-l", Asks::in_vain},
+      {"key with one padding character", "ZQ==", "ZQQ=", Asks::in_vain},
       {"two keys", "Sec-WebSocket-Version",
-       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version"},
-      {"version 12", ": 13", ": 12"},
-      {"versions", ": 13", ": 13, 8"},
-      {"two versions", "Version: 13", "Version: 13\r\nSec-WebSocket-Version: 8"},
-      {"no version", "Sec-WebSocket-Version", "X-Version"},
-      {"a body", "\r\n\r\n", "\r\nContent-Length: 1\r\n\r\nx"},
-      {"a chunked body", "\r\n\r\n", "\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version", Asks::in_vain},
+      {"versions", ": 13", ": 13, 8", Asks::in_vain},
+      {"two versions", "Version: 13", "Version: 13\r\nSec-WebSocket-Version: 8", Asks::in_vain},
+      {"no version", "Sec-WebSocket-Version", "X-Version", Asks::in_vain},
+      {"empty version", ": 13", ":", Asks::in_vain},
+      {"version 256", ": 13", ": 256", Asks::in_vain},
+      {"version 013", ": 13", ": 013", Asks::in_vain},
+      {"version 13a", ": 13", ": 13a", Asks::in_vain},
+      {"a body", "\r\n\r\n", "\r\nContent-Length: 1\r\n\r\nx", Asks::in_vain},
+      {"a chunked body", "\r\n\r\n", "\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+       Asks::in_vain},
   };
   for (const auto& row : rows) {
     SCOPED_TRACE(row.what);
@@ -262,7 +276,11 @@ TEST(RequestParser, KnowsAValidWebsocketHandshake) {
     text.replace(row.from.empty() ? 0 : text.rfind(row.from), row.from.size(), row.to);
     for_each_cut(text, [&](auto pieces, const std::string& how) {
       const auto transcript = transcript_of_requests(pieces);
-      EXPECT_EQ(transcript.find(" websocket {") != std::string::npos, row.valid)
+      if (row.asks == Asks::in_vain) {
+        EXPECT_EQ(transcript, "error:bad_request") << how;
+        return;
+      }
+      EXPECT_EQ(transcript.find(" websocket {") != std::string::npos, row.asks == Asks::a_websocket)
           << how << transcript;
       EXPECT_TRUE(transcript.ends_with("| end")) << how << transcript;
     });

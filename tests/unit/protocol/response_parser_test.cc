@@ -160,6 +160,22 @@ TEST(ResponseParser, LeavesToTheNewProtocolWhatFollowsA101) {
   });
 }
 
+TEST(ResponseParser, KnowsA426ThatRequiresAWebsocket) {
+  const auto with = [](std::string status, std::string upgrade) {
+    return "HTTP/1.1 " + status + " R\r\nContent-Length: 0\r\nUpgrade: " + upgrade + "\r\n\r\n";
+  };
+  const auto is = [](std::string status, std::string required, std::string upgrade) {
+    return status + " 'R' 1.1 length=0 keep-alive" + required +
+           " {Content-Length: 0} {Upgrade: " + upgrade + "} | end";
+  };
+  expect_transcripts({
+      {"it does", with("426", "WebSocket"), is("426", " requires-websocket", "WebSocket")},
+      {"or h2c", with("426", "h2c, websocket"), is("426", " requires-websocket", "h2c, websocket")},
+      {"h2c", with("426", "h2c"), is("426", "", "h2c")},
+      {"another status", with("400", "websocket"), is("400", "", "websocket")},
+  });
+}
+
 TEST(ResponseParser, TellsWhetherTheConnectionLasts) {
   expect_transcripts({
       {"close", "HTTP/1.1 204 N\r\nConnection: close\r\n\r\n",

@@ -92,6 +92,7 @@ std::string describe(const ResponseHead& head) {
   text.append(" ").append(describe(head.body));
   if (head.announced_length) text.append(" announced=" + std::to_string(*head.announced_length));
   if (head.keep_alive) text.append(" keep-alive");
+  if (head.requires_websocket) text.append(" requires-websocket");
   return text + describe(head.headers);
 }
 
