@@ -172,7 +172,8 @@ void Exchange::on_replica_head(protocol::ResponseHead head) {
   if (head.interim()) {
     if (request_.minor_version == 0) return;  // RFC 9110 section 15.2
     protocol::strip_hop_by_hop(head.headers);
-    return client_.send_head(head, false);
+    client_.send_head(head, false);
+    return slow_down();
   }
   if (!first_byte_) first_byte_ = worker_.loop().now();
   if (head.status == 101) return upgrade(std::move(head));
@@ -230,6 +231,11 @@ void Exchange::learn_sid() {
 void Exchange::pass_on(std::span<const char> data) {
   bytes_out_ += data.size();
   client_.send_data(data);
+  slow_down();
+}
+
+// A client that reads slowly slows the replica down.
+void Exchange::slow_down() {
   if (client_.above_high_mark() && replica_) replica_->pause();
 }
 

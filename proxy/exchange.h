@@ -68,6 +68,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void upgrade(protocol::ResponseHead head);
   void add_cookie(protocol::Headers& headers) const;
   void pass_on(std::span<const char> data);
+  void slow_down();
   void learn_sid();
   void finish_response(const protocol::Headers& trailers);
 

@@ -161,6 +161,28 @@ class OneBytePerWrite(FakeReplica):
         return True
 
 
+class NeverComesToThePoint(FakeReplica):
+    """One interim response after another, until nobody takes them any more."""
+
+    most = 256 << 20
+
+    def __init__(self):
+        super().__init__()
+        self.sent = 0
+        self.held_back = False
+
+    async def misbehave(self, head, reader, writer, number):
+        hint = b"HTTP/1.1 103 Early Hints\r\nLink: <%s>\r\n\r\n" % (b"x" * 1000)
+        while self.sent < self.most and not self.held_back:
+            writer.write(hint * 64)
+            self.sent += len(hint) * 64
+            try:
+                await asyncio.wait_for(writer.drain(), 2)
+            except TimeoutError:
+                self.held_back = True
+        return False
+
+
 class EarlyResponse(FakeReplica):
     """Says 413 after the request's head, reads nothing of its body and hangs up."""
 
