@@ -5,6 +5,8 @@ import re
 
 import fakes
 
+from . import strict
+
 HEALTH_CHECK = b"GET /ready "
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 
@@ -24,6 +26,16 @@ class Recorder(fakes.Fake):
         news = [bytes(note[start:]) for note, start in zip(self.notes, self.read_up_to)]
         self.read_up_to = [start + len(new) for start, new in zip(self.read_up_to, news)]
         return [new for new in news if new]
+
+    def take_until(self, marker: bytes) -> list[bytes]:
+        """take(), without the one request that begins with the marker: what the front door had to send before that
+        is there when that has been answered."""
+        notes = self.take()
+        [marked] = [note for note in notes if marker in note]
+        before, _, request = marked.partition(marker)
+        request, rest = strict.read_request(marker + request)
+        assert not rest, f"behind {marker!r}: {rest!r}"
+        return [note for note in [*(note for note in notes if note is not marked), before] if note]
 
     async def serve(self, reader, writer):
         pending = await reader.read(1 << 16)
