@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/field_rules.h"
 #include "protocol/headers.h"
 
 namespace usher::protocol::fuzz {
@@ -59,6 +60,15 @@ inline std::string fields_but(const Headers& headers, std::string_view left_out)
     text.append(field.name).append(": ").append(field.value).append("\n");
   }
   return text;
+}
+
+// Those that are passed on, one a line.
+inline std::string trailers_passed_on(const Headers& trailers) {
+  Headers passed;
+  for (const Field& field : trailers) {
+    if ((rules_of(field.name) & not_in_trailers) == 0) passed.append(field.name, field.value);
+  }
+  return fields_but(passed, {});
 }
 
 }  // namespace usher::protocol::fuzz

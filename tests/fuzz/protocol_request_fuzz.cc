@@ -69,7 +69,8 @@ std::string meaning(const Request& request) {
   text.append(std::to_string(head.body.length)).append(" ");
   text.append(head.expects_continue ? "expects " : "")
       .append(head.wants_websocket ? "websocket" : "");
-  return text.append("\n").append(fields_but(head.headers, "host")).append(request.body);
+  text.append("\n").append(fields_but(head.headers, "host"));
+  return text.append(trailers_passed_on(request.trailers)).append(request.body);
 }
 
 void check_round_trip(std::string_view text, HeadLimits limits) {

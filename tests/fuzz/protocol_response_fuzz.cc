@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "protocol/forwarding.h"
+#include "protocol/handshake.h"
 #include "protocol/http1_parser.h"
 #include "protocol/http1_writer.h"
 #include "tests/fuzz/protocol_cuts.h"
@@ -71,7 +72,29 @@ std::string meaning(const Response& response) {
   std::string text = std::to_string(head.status);
   text.append(" ").append(head.reason).append("\n").append(fields_but(head.headers, "connection"));
   if (head.announced_length) text.append(std::to_string(*head.announced_length)).append("\n");
-  return text.append(response.body);
+  text.append(head.requires_websocket ? "requires a websocket\n" : "");
+  return text.append(trailers_passed_on(response.trailers)).append(response.body);
+}
+
+// What opens a tunnel is one thing only, whatever else stands there.
+void check_switch(const ResponseHead& head) {
+  static const RequestHead request = [] {
+    static constexpr std::string_view text =
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Protocol: a, b\r\nSec-WebSocket-Extensions: foo; a=\"b, c\", bar\r\n\r\n";
+    RequestParser parser({});
+    std::span<const char> input(text);
+    require(parser.next(input)->kind == ParsedKind::head, "the request is valid");
+    return parser.take_head();
+  }();
+  if (!check_websocket_response(request, head, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")) return;
+  require(head.headers.count("Upgrade") == 1 &&
+              equals_ignoring_case(*head.headers.get("Upgrade"), "websocket"),
+          "to a websocket");
+  require(head.headers.count("Sec-WebSocket-Accept") == 1, "one accept");
+  const auto protocol = head.headers.get("Sec-WebSocket-Protocol");
+  require(!protocol || *protocol == "a" || *protocol == "b", "an offered subprotocol");
 }
 
 void check_round_trip(std::string_view text, std::string_view method, HeadLimits limits,
@@ -81,6 +104,7 @@ void check_round_trip(std::string_view text, std::string_view method, HeadLimits
   std::span<const char> input(text);
   while (auto response = read_response(parser, input)) {
     const auto status = response->head.status;
+    check_switch(response->head);
     if (status < 200 && http10_client) return;  // never written to such a client
     strip_hop_by_hop(response->head.headers);
     std::string written;
@@ -93,7 +117,10 @@ void check_round_trip(std::string_view text, std::string_view method, HeadLimits
     require(again.has_value(), "what was written is understood");
     require(rest.empty(), "what was written is one message");
     strip_hop_by_hop(again->head.headers);
+    if (http10_client) response->trailers = Headers();
     require_equal(meaning(*response), meaning(*again), "what was written means the same");
+    require(again->head.body == response_framing(response->head.body, http10_client),
+            "what was written is framed as it was said to be");
     if (status >= 200 || status == 101) return;
   }
 }
