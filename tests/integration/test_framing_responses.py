@@ -203,3 +203,14 @@ def test_a_client_that_does_not_read_holds_interim_responses_back(house):
         connection.request("GET", "/")
         harness.wait_for(lambda: replica.held_back or replica.sent >= replica.most, "an end of the interim responses")
     assert replica.held_back, f"{replica.sent >> 20} MiB were taken"
+
+
+def test_what_a_replica_says_out_of_turn_answers_nobody(house):
+    replica = house.fake(fakes.SpeaksOutOfTurn())
+    node = house.usher([replica], workers=1)
+    with wire.Wire(node.url()) as connection:
+        for number in range(1, 6):
+            assert connection.ask("GET", "/").body == b"asked"
+            assert replica.used_connections == number
+            replica.speak()
+            harness.wait_for(lambda: all(w.is_closing() for w in replica.writers), "an end of that connection")

@@ -161,6 +161,23 @@ class OneBytePerWrite(FakeReplica):
         return True
 
 
+class SpeaksOutOfTurn(FakeReplica):
+    """Answers, and says something else on every connection when it is told to."""
+
+    def __init__(self):
+        super().__init__()
+        self.writers: list[asyncio.StreamWriter] = []
+
+    async def misbehave(self, head, reader, writer, number):
+        self.writers.append(writer)
+        writer.write(whole(b"asked"))
+        return True
+
+    def speak(self) -> None:
+        for writer in self.writers:
+            self.loop.call_soon_threadsafe(writer.write, whole(b"not asked"))
+
+
 class NeverComesToThePoint(FakeReplica):
     """One interim response after another, until nobody takes them any more."""
 
