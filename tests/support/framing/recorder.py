@@ -82,7 +82,8 @@ def careless_size(data: bytes) -> int | None:
 
 
 class Scripted(fakes.Fake):
-    """Answers `GET /<key>` with the octets that stand in its script under that key, whatever they are."""
+    """Answers `GET /<key>` with the octets that stand in its script under that key, whatever they are; for
+    `GET /<key>/slowly` one by one."""
 
     def __init__(self, script: dict[str, tuple[bytes, bool]]):
         super().__init__()
@@ -103,9 +104,12 @@ class Scripted(fakes.Fake):
                 key = head.split(b" ")[1].decode().removeprefix("/")
                 self.asked.append(key)
                 self.used_by[key] = number
+                key, _, slowly = key.partition("/")
                 octets, ends = self.script[key]
-                writer.write(octets)
-                await writer.drain()
+                for piece in [octets[i : i + 1] for i in range(len(octets))] if slowly else [octets]:
+                    writer.write(piece)
+                    await writer.drain()
+                    await asyncio.sleep(0)
                 if ends:
                     return
         except asyncio.IncompleteReadError as end:
