@@ -101,6 +101,8 @@ class Scripted(fakes.Fake):
                 if head.startswith(HEALTH_CHECK):
                     writer.write(fakes.whole(b"{}"))
                     continue
+                if b"\r\nTransfer-Encoding: chunked\r\n" in head:
+                    await reader.readuntil(b"0\r\n\r\n")
                 key = head.split(b" ")[1].decode().removeprefix("/")
                 self.asked.append(key)
                 self.used_by[key] = number
