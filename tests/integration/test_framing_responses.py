@@ -55,7 +55,7 @@ class Door:
 
     def assert_not_used_again(self, key: str) -> None:
         number = self.replica.used_by[key]
-        harness.wait_for(lambda: number in self.replica.ended, f"the end of the connection that said {key}")
+        harness.wait_for(lambda: number in self.replica.ended, f"an end of what said {key}", interval=0.001)
         assert self.replica.unread.get(number, b"") == b""
         with self.connect() as connection:
             self.assert_in_step(connection)
