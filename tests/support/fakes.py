@@ -3,9 +3,14 @@ what a test sees, and runs on an event loop of its own thread."""
 
 import asyncio
 import base64
+import contextlib
 import hashlib
+import queue
 import socket
 import threading
+
+import harness
+import wire
 
 
 class Fake:
@@ -286,6 +291,52 @@ class AnswersAtTheEnd(FakeReplica):
         writer.write(await reader.read(-1))
         await writer.drain()
         return False
+
+
+class HandsOver:
+    """Gives each request's connection to the test, which then is the replica, byte for byte."""
+
+    def start(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.taken: queue.SimpleQueue[tuple[bytes, wire.Wire]] = queue.SimpleQueue()
+        self.given: list[wire.Wire] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                threading.Thread(target=self._serve, args=[wire.Wire.over(connection)], daemon=True).start()
+
+    def _serve(self, connection):
+        try:
+            while (head := connection.read_until(b"\r\n\r\n")).startswith(b"GET /ready "):
+                connection.send(whole(b"ready"))
+        except (AssertionError, OSError):  # a health check's connection has ended
+            return connection.close()
+        self.given.append(connection)
+        self.taken.put((head, connection))
+
+    def take(self, timeout: float = 20) -> tuple[bytes, wire.Wire]:
+        """The next request's head without its blank line, and the connection behind it."""
+        return self.taken.get(timeout=timeout * harness.patience())
+
+    def close(self):
+        # accept() in another thread is not woken by close().
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.hang_up()
+
+    def hang_up(self):
+        for connection in self.given:
+            connection.close()
 
 
 class RefusesConnections:

@@ -68,6 +68,17 @@ class Wire:
             self.socket = (context or unverified()).wrap_socket(self.socket, server_hostname="localhost")
         self.pending = b""
 
+    @classmethod
+    def over(cls, connected: socket.socket, pending: bytes = b"", timeout: float = 20) -> "Wire":
+        """A connection that somebody else made; `pending` has been read from it already."""
+        self = cls.__new__(cls)
+        self.authority = ""
+        self.socket = connected
+        self.socket.settimeout(timeout * harness.patience())
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.pending = pending
+        return self
+
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self.socket.close()
