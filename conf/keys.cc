@@ -260,7 +260,8 @@ constexpr Key<ClientTimeouts> client_timeout_keys[] = {
     {"stall", &ClientTimeouts::stall, {1, day},
      "A body that does not move for so long, either way, is given up."},
     {"drain", &ClientTimeouts::drain, {1, day},
-     "How long requests may finish when usher stops."},
+     "How long requests may finish when usher stops. In the last third of it websockets are told "
+     "to go, one after the other."},
 };
 
 constexpr Key<AdminSettings> admin_keys[] = {

@@ -66,6 +66,14 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
   text.single("usher_websockets_opened_total", "counter", "Websockets opened.",
               sum(
                   facts, [](const WorkerCounters& w) -> auto& { return w.websockets_opened; }));
+  text.family("usher_websockets_closed_total", "counter", "Websockets closed, by who began.");
+  for (const Side side : {Side::client, Side::replica, Side::usher}) {
+    text.sample(label("by", name_of(side)),
+                sum(
+                    facts, [side](const WorkerCounters& w) -> auto& {
+                      return w.websockets_closed[static_cast<size_t>(side)];
+                    }));
+  }
   text.family("usher_responses_total", "counter",
               "Responses by status class; none: the client had gone.");
   for (size_t i = 0; i < std::tuple_size_v<decltype(WorkerCounters::responses)>; ++i) {

@@ -20,8 +20,6 @@ using std::chrono_literals::operator""ms;
 // a replica is known gets the waiting page.
 constexpr auto start_limit = 1000ms;
 constexpr auto drain_look_interval = 50ms;
-// After the farewell the clients have this long to close in their turn.
-constexpr auto farewell_limit = 6000ms;
 
 LogLevel level_of(conf::LogLevelName name) {
   switch (name) {
@@ -277,7 +275,7 @@ void Server::begin_drain() {
   drain_until_ = clock_.now() + settings_.timeouts.drain;
   log_.info("draining", {{"limit_ms", static_cast<int64_t>(settings_.timeouts.drain.count())}});
   for (const auto& worker : workers_)
-    worker->drain();
+    worker->drain(settings_.timeouts.drain);
   drain_look_.start(drain_look_interval);
 }
 
@@ -286,15 +284,9 @@ void Server::on_drain_look() {
   for (const auto& worker : workers_)
     connections += worker->counters().connections.value();
   const MonotonicTime now = clock_.now();
-  if (connections == 0 || (sent_away_ && now >= give_up_at_)) {
+  if (connections == 0 || now >= drain_until_) {
     log_.info("drained", {{"cut", connections}});
     return loop_.stop();
-  }
-  if (!sent_away_ && now >= drain_until_) {
-    sent_away_ = true;
-    give_up_at_ = now + farewell_limit;
-    for (const auto& worker : workers_)
-      worker->send_away();
   }
   drain_look_.start(drain_look_interval);
 }

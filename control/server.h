@@ -108,10 +108,8 @@ class Server final {
   net::Timer<&Server::on_start_deadline> start_deadline_;
   net::Timer<&Server::on_drain_look> drain_look_;
   MonotonicTime drain_until_;
-  MonotonicTime give_up_at_;
   bool open_ = false;
   bool draining_ = false;
-  bool sent_away_ = false;
 };
 
 }  // namespace usher::control

@@ -85,6 +85,8 @@ class Stream final : public Mortal {
 
   bool open() const { return state_ == State::open; }
   bool closed() const { return state_ == State::closed; }
+  // finish() has been carried out.
+  bool finished() const { return finished_; }
   bool above_high_mark() const { return queued() > high_mark; }
   size_t queued() const { return out_.size() - out_sent_; }
   uint64_t bytes_in() const { return bytes_in_; }

@@ -13,37 +13,42 @@ constexpr size_t most_reason = 123;
 
 }  // namespace
 
-void FrameTracker::feed(std::span<const char> bytes) {
-  while (!bytes.empty()) {
+size_t FrameTracker::feed_frame(std::span<const char> bytes) {
+  size_t used = 0;
+  while (used < bytes.size()) {
     if (payload_left_ > 0) {
-      const size_t step = static_cast<size_t>(std::min<uint64_t>(payload_left_, bytes.size()));
+      const auto step = static_cast<size_t>(std::min<uint64_t>(payload_left_, bytes.size() - used));
       payload_left_ -= step;
-      bytes = bytes.subspan(step);
-      continue;
-    }
-    const auto byte = static_cast<uint8_t>(bytes.front());
-    bytes = bytes.subspan(1);
-    if (header_seen_ == 0) {
-      first_ = byte;
-    } else if (header_seen_ == 1) {
-      second_ = byte;
-      const uint8_t short_length = byte & 0x7f;
-      length_ = short_length < 126 ? short_length : 0;
-      header_length_ = static_cast<uint8_t>(2 +
-                                            (short_length == 126   ? 2
-                                             : short_length == 127 ? 8
-                                                                   : 0) +
-                                            (byte & 0x80 ? 4 : 0));
+      used += step;
     } else {
-      const uint8_t extended = (second_ & 0x7f) == 126 ? 2 : (second_ & 0x7f) == 127 ? 8 : 0;
-      if (header_seen_ < 2 + extended) length_ = length_ << 8 | byte;
+      feed_header(static_cast<uint8_t>(bytes[used++]));
     }
-    if (++header_seen_ < header_length_ || header_seen_ < 2) continue;
-    if ((first_ & 0x0f) == opcode_close) close_seen_ = true;
-    payload_left_ = length_;
-    header_seen_ = 0;
-    header_length_ = 2;
+    if (between_frames()) break;
   }
+  return used;
+}
+
+void FrameTracker::feed_header(uint8_t byte) {
+  if (header_seen_ == 0) {
+    first_ = byte;
+  } else if (header_seen_ == 1) {
+    second_ = byte;
+    const uint8_t short_length = byte & 0x7f;
+    length_ = short_length < 126 ? short_length : 0;
+    header_length_ = static_cast<uint8_t>(2 +
+                                          (short_length == 126   ? 2
+                                           : short_length == 127 ? 8
+                                                                 : 0) +
+                                          (byte & 0x80 ? 4 : 0));
+  } else {
+    const uint8_t extended = (second_ & 0x7f) == 126 ? 2 : (second_ & 0x7f) == 127 ? 8 : 0;
+    if (header_seen_ < 2 + extended) length_ = length_ << 8 | byte;
+  }
+  if (++header_seen_ < header_length_ || header_seen_ < 2) return;
+  if ((first_ & 0x0f) == opcode_close) close_seen_ = true;
+  payload_left_ = length_;
+  header_seen_ = 0;
+  header_length_ = 2;
 }
 
 std::string make_close_frame(uint16_t code, std::string_view reason, bool masked) {

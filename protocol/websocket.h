@@ -12,13 +12,20 @@ namespace usher::protocol {
 // Follows one direction of a websocket.
 class FrameTracker final {
  public:
-  void feed(std::span<const char> bytes);
+  void feed(std::span<const char> bytes) {
+    while (!bytes.empty())
+      bytes = bytes.subspan(feed_frame(bytes));
+  }
+  // The same up to the end of the frame that the first byte is in. Returns how many bytes that was.
+  size_t feed_frame(std::span<const char> bytes);
   // The bytes fed so far end with a whole frame (or there were none).
   bool between_frames() const { return header_seen_ == 0 && payload_left_ == 0; }
   // A Close frame has gone by: nothing may follow it (section 5.5.1).
   bool close_seen() const { return close_seen_; }
 
  private:
+  void feed_header(uint8_t byte);
+
   uint64_t payload_left_ = 0;
   uint64_t length_ = 0;
   uint8_t header_seen_ = 0;    // bytes of the current frame's header so far

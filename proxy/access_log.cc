@@ -71,6 +71,7 @@ std::string to_json(const AccessRecord& record, std::string_view node) {
   add(line, "replica", record.replica);
   add(line, "affinity", record.affinity);
   add(line, "attempts", record.attempts);
+  if (!record.closed_by.empty()) add(line, "closed_by", record.closed_by);
   if (record.error.empty()) {
     line += ",\"error\":null";
   } else {

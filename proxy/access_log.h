@@ -33,6 +33,7 @@ struct AccessRecord {
   std::string_view replica;
   std::string_view affinity;
   unsigned attempts = 0;
+  std::string_view closed_by;  // of a websocket: who began to close it
   std::string error;
   std::string_view request_id;
   std::string_view user_agent;

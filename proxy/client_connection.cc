@@ -346,12 +346,17 @@ void ClientConnection::drain() {
   if (phase_ == Phase::waiting && codec_->idle()) linger();
 }
 
-void ClientConnection::go_away() { tunnel_ ? tunnel_->go_away() : cut(); }
+void ClientConnection::go_away(std::chrono::milliseconds limit) {
+  if (tunnel_) tunnel_->go_away(limit);
+}
+
+void ClientConnection::break_exchange() {
+  if (phase_ != Phase::exchange) return;
+  exchange_->on_drained();
+}
 
 void ClientConnection::cut() {
-  if (phase_ == Phase::exchange && exchange_) {
-    exchange_->on_client_gone({Errc::draining, Side::usher, "the front door is stopping"});
-  }
+  break_exchange();
   close();
 }
 

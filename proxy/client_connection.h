@@ -41,8 +41,10 @@ class ClientConnection final : public net::Mortal, private net::StreamHandler {
   void start();
   // Ends when the exchange under way is over; at once if there is none. A tunnel stays.
   void drain();
-  // A tunnel is told to go with a Close frame; everything else is cut.
-  void go_away();
+  // A tunnel is closed in order, within the limit; nothing else is touched.
+  void go_away(std::chrono::milliseconds limit);
+  // An exchange under way is broken off, so that its client notices.
+  void break_exchange();
   // Closes whatever it is, now.
   void cut();
 

@@ -34,10 +34,11 @@ struct WorkerCounters {
   Counter accepted;
   Counter websockets;  // open now
   Counter websockets_opened;
-  std::array<Counter, 6> responses;         // by status class; [0]: none was sent
-  std::array<Counter, 5> affinity;          // by AffinityOutcome
-  std::array<Counter, error_codes> errors;  // by Errc
-  std::array<Counter, troubles> hints;      // by Trouble
+  std::array<Counter, 3> websockets_closed;  // by the Side that began
+  std::array<Counter, 6> responses;          // by status class; [0]: none was sent
+  std::array<Counter, 5> affinity;           // by AffinityOutcome
+  std::array<Counter, error_codes> errors;   // by Errc
+  std::array<Counter, troubles> hints;       // by Trouble
   Counter retries;
   Counter bytes_in;
   Counter bytes_out;

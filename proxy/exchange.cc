@@ -283,6 +283,8 @@ void Exchange::on_replica_error(Error error) { fail(std::move(error)); }
 
 void Exchange::on_client_gone(Error error) { fail(std::move(error)); }
 
+void Exchange::on_drained() { fail({Errc::draining, Side::usher, "the front door is stopping"}); }
+
 void Exchange::on_body_stalled() {
   fail({Errc::body_timeout, Side::client, "no byte of the body within the stall limit"});
 }

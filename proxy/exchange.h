@@ -44,6 +44,8 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   // The client takes more of the response again.
   void on_client_writable();
   void on_client_gone(Error error);
+  // The time to finish is over.
+  void on_drained();
   // The request's body has stopped moving.
   void on_body_stalled();
   // The client takes nothing of the response any more.

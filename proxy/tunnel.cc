@@ -15,7 +15,7 @@ constexpr uint16_t close_going_away = 1001;
 
 Tunnel::Tunnel(Worker& worker, ClientConnection& owner, std::unique_ptr<net::Stream> client,
                std::unique_ptr<net::Stream> replica, TunnelRecord record)
-    : worker_(worker), owner_(owner), record_(std::move(record)), idle_(worker.loop(), *this) {
+    : worker_(worker), owner_(owner), record_(std::move(record)), deadline_(worker.loop(), *this) {
   client_.stream = std::move(client);
   replica_.stream = std::move(replica);
   client_in_at_start_ = client_.stream->bytes_in();
@@ -37,7 +37,12 @@ void Tunnel::start() {
 }
 
 size_t Tunnel::End::on_stream_data(std::span<const char> data) {
+  if (tunnel_.phase_ != Phase::open) {
+    tunnel_.pass_on(*this, data);
+    return data.size();
+  }
   frames.feed(data);
+  if (frames.close_seen() && !tunnel_.closed_by_) tunnel_.closed_by_ = side_;
   net::Stream& to = *tunnel_.other(*this).stream;
   to.write(data);
   if (to.above_high_mark()) stream->pause_reading();
@@ -47,76 +52,139 @@ size_t Tunnel::End::on_stream_data(std::span<const char> data) {
 
 void Tunnel::End::on_stream_writable() { tunnel_.other(*this).stream->resume_reading(); }
 
-// Half-close: the other direction goes on until it ends too.
-void Tunnel::End::on_stream_end() {
-  ended = true;
-  tunnel_.on_end(*this);
-}
+void Tunnel::End::on_stream_end() { tunnel_.on_end(*this); }
 
-void Tunnel::End::on_stream_finished() {
-  // Our side is ended and so is the peer's: nothing more can come.
-  if (ended && tunnel_.other(*this).ended) tunnel_.close();
-}
+void Tunnel::End::on_stream_finished() { tunnel_.close_if_over(); }
 
 void Tunnel::End::on_stream_hangup() {
   // Reading is paused because the other end is slow; what is unread still goes there first.
 }
 
-void Tunnel::End::on_stream_error(Error error) {
-  if (error.code == Errc::replica_closed || error.code == Errc::client_gone) ended = true;
-  tunnel_.finish(std::move(error));
+void Tunnel::End::on_stream_error(Error error) { tunnel_.on_broken(*this, std::move(error)); }
+
+// While parting: the rest of the frame that is on its way, then the Close, then nothing.
+void Tunnel::pass_on(End& from, std::span<const char> data) {
+  if (phase_ != Phase::parting) return;
+  End& to = other(from);
+  while (!data.empty()) {
+    const size_t used = from.frames.feed_frame(data);
+    if (!to.told) {
+      to.stream->write(data.first(used));
+      if (from.frames.between_frames()) tell(to);
+    }
+    data = data.subspan(used);
+  }
+  if (!to.told && to.stream->above_high_mark()) from.stream->pause_reading();
+  settle();
 }
 
+// Half-close: the other direction goes on until it ends too.
 void Tunnel::on_end(End& end) {
-  closing_ = closing_ || (client_.ended && replica_.ended);
+  end.ended = true;
+  if (!closed_by_) closed_by_ = end.side();
+  if (phase_ == Phase::parting) return settle();
   other(end).stream->finish();
-  closing_ ? idle_.start(farewell_limit) : stay_awake();
+  if (client_.ended && replica_.ended) phase_ = Phase::closing;
+  phase_ == Phase::closing ? deadline_.start(farewell_limit) : stay_awake();
+  close_if_over();
+}
+
+// The other end gets what is queued for it, then its end, and is read until it ends in its turn:
+// closing with unread bytes would take back what it got.
+void Tunnel::on_broken(End& end, Error error) {
+  end.ended = true;
+  if (!closed_by_) closed_by_ = end.side();
+  if (why_.code == Errc::none && !said_goodbye()) why_ = std::move(error);
+  if (phase_ == Phase::parting) return settle();
+  phase_ = Phase::closing;
+  other(end).stream->finish();
+  other(end).stream->resume_reading();
+  deadline_.start(farewell_limit);
+  close_if_over();
 }
 
 void Tunnel::stay_awake() {
-  if (closing_) return;
-  const bool half_closed = client_.ended || replica_.ended;
-  idle_.start(half_closed ? std::min(half_closed_limit, record_.idle_limit) : record_.idle_limit);
+  if (phase_ != Phase::open) return;
+  const bool half_closed = client_.ended || replica_.ended || said_goodbye();
+  deadline_.start(half_closed ? std::min(half_closed_limit, record_.idle_limit)
+                              : record_.idle_limit);
 }
 
-void Tunnel::on_idle() {
-  if (closing_ || client_.ended || replica_.ended) return close();
-  finish({Errc::tunnel_idle, Side::usher, "no byte in either direction"});
+void Tunnel::on_deadline() {
+  if (phase_ != Phase::open || client_.ended || replica_.ended) return close();
+  part({Errc::tunnel_idle, Side::usher, "no byte in either direction"}, farewell_limit);
 }
 
-// One end is broken or must go: the other gets what is still queued for it, then its end.
-void Tunnel::finish(Error why) {
-  if (why_.code == Errc::none) why_ = std::move(why);
-  if (client_.stream->closed() && replica_.stream->closed()) return close();
-  closing_ = true;
-  client_.ended = replica_.ended = true;
-  client_.stream->finish();
-  replica_.stream->finish();
-  idle_.start(farewell_limit);
-  if (client_.stream->closed()) return close();
+void Tunnel::go_away(std::chrono::milliseconds limit) {
+  part({Errc::draining, Side::usher, "the front door is stopping"}, limit);
 }
 
-void Tunnel::go_away() {
-  // A frame that is cut in two would be worse than no farewell.
-  if (replica_.frames.between_frames() && !replica_.frames.close_seen()) {
-    client_.stream->write(protocol::make_close_frame(close_going_away, "", false));
+void Tunnel::part(Error why, std::chrono::milliseconds limit) {
+  if (phase_ != Phase::open) return;
+  phase_ = Phase::parting;
+  if (!closed_by_) {
+    closed_by_ = Side::usher;
+    why_ = std::move(why);
   }
-  if (client_.frames.between_frames() && !client_.frames.close_seen()) {
-    replica_.stream->write(protocol::make_close_frame(close_going_away, "", true));
+  deadline_.start(limit);
+  for (End* end : {&client_, &replica_}) {
+    if (other(*end).frames.between_frames()) tell(*end);
   }
-  finish({Errc::draining, Side::usher, "the front door is stopping"});
+  settle();
+}
+
+void Tunnel::tell(End& end) {
+  End& from = other(end);
+  // If the other end has said Close itself, that was it.
+  if (!from.frames.close_seen()) {
+    end.stream->write(protocol::make_close_frame(close_going_away, "", &end == &replica_));
+  }
+  end.told = true;
+  from.stream->resume_reading();  // what it still sends is only looked at for its answer
+}
+
+// Ends our side towards an end that has answered, or that no Close can reach any more.
+void Tunnel::settle() {
+  for (End* end : {&client_, &replica_}) {
+    const bool answered = end->told && (end->frames.close_seen() || end->ended);
+    const bool cut = !end->told && other(*end).ended;  // within a frame
+    if (answered || cut) end->stream->finish();
+  }
+  close_if_over();
+}
+
+void Tunnel::close_if_over() {
+  if (client_.over() && replica_.over()) close();
 }
 
 void Tunnel::close() {
-  if (closed_) return;
-  closed_ = true;
+  if (phase_ == Phase::closed) return;
+  phase_ = Phase::closed;
+  if (!closed_by_) {
+    closed_by_ = Side::usher;
+    why_ = {Errc::draining, Side::usher, "cut"};
+  }
   --record_.status->websockets;
   worker_.shared().live_sessions.closed(record_.session, record_.replica);
-  worker_.count().websockets.subtract();
+  log();
+  deadline_.stop();
+  for (End* end : {&client_, &replica_}) {
+    end->stream->close();
+    worker_.loop().bury(std::move(end->stream));
+  }
+  owner_.end_tunnel();
+}
+
+void Tunnel::log() {
+  WorkerCounters& count = worker_.count();
+  count.websockets.subtract();
+  count.websockets_closed[static_cast<size_t>(*closed_by_)].add();
+  if (why_.code != Errc::none) count.errors[static_cast<size_t>(why_.code)].add();
   const auto now = worker_.loop().now();
 
   AccessRecord line;
-  line.time = worker_.shared().clock.wall();
+  line.time = worker_.shared().clock.wall() -
+              std::chrono::duration_cast<WallTime::duration>(now - record_.started);
   line.client = record_.client;
   line.method = "GET";
   line.host = record_.host;
@@ -131,17 +199,11 @@ void Tunnel::close() {
   line.replica = record_.replica;
   line.affinity = record_.affinity;
   line.attempts = record_.attempts;
+  line.closed_by = name_of(*closed_by_);
   if (why_.code != Errc::none) line.error = to_string(why_);
   line.request_id = record_.request_id;
   line.user_agent = record_.user_agent;
   worker_.shared().access_log.write(line);
-
-  idle_.stop();
-  for (End* end : {&client_, &replica_}) {
-    end->stream->close();
-    worker_.loop().bury(std::move(end->stream));
-  }
-  owner_.end_tunnel();
 }
 
 }  // namespace usher::proxy

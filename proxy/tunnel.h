@@ -1,9 +1,10 @@
-// Both directions after an upgrade: bytes as they come, under backpressure. Holds the two streams
-// and what the access log will want; nothing of HTTP.
+// Both directions of a websocket: bytes as they come, under backpressure. Holds the two streams and
+// what the access log will want; nothing of HTTP.
 #pragma once
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -43,8 +44,9 @@ class Tunnel final : public net::Mortal {
   ~Tunnel() override;
 
   void start();
-  // Says Close 1001 to both ends, between two frames, and ends.
-  void go_away();
+  // Ends it by the closing handshake (RFC 6455 section 7): each end gets a Close (1001) after the
+  // frame that is on its way to it, nothing after that, and may answer. After `limit` it is over.
+  void go_away(std::chrono::milliseconds limit);
   // Idempotent. Writes the line of the access log; the owner ends with it.
   void close();
 
@@ -53,9 +55,13 @@ class Tunnel final : public net::Mortal {
   class End final : public net::StreamHandler {
    public:
     End(Tunnel& tunnel, Side side) : tunnel_(tunnel), side_(side) {}
+    Side side() const { return side_; }
     std::unique_ptr<net::Stream> stream;
     protocol::FrameTracker frames;  // of what this end sends
-    bool ended = false;
+    bool ended = false;             // it sends no more
+    bool told = false;              // it has got a Close: nothing may follow
+    // Nothing will come from it and nothing is left to be sent to it.
+    bool over() const { return stream->closed() || (ended && stream->finished()); }
 
    private:
     void on_stream_open() override {}
@@ -70,23 +76,38 @@ class Tunnel final : public net::Mortal {
     Side side_;
   };
 
+  enum class Phase : uint8_t {
+    open,
+    parting,  // the closing handshake, on both sides
+    closing,  // nothing is passed on any more; what is queued leaves
+    closed
+  };
+
   End& other(const End& end) { return &end == &client_ ? replica_ : client_; }
+  // Both ends have said Close: whatever happens now, the websocket was closed in order.
+  bool said_goodbye() const { return client_.frames.close_seen() && replica_.frames.close_seen(); }
+  void pass_on(End& from, std::span<const char> data);
   void on_end(End& end);
+  void on_broken(End& end, Error error);
   void stay_awake();
-  void on_idle();
-  void finish(Error why);
+  void on_deadline();
+  void part(Error why, std::chrono::milliseconds limit);
+  void tell(End& end);
+  void settle();
+  void close_if_over();
+  void log();
 
   Worker& worker_;
   ClientConnection& owner_;
   TunnelRecord record_;
   End client_{*this, Side::client};
   End replica_{*this, Side::replica};
-  net::Timer<&Tunnel::on_idle> idle_;
+  net::Timer<&Tunnel::on_deadline> deadline_;
   uint64_t client_in_at_start_ = 0;
   uint64_t client_out_at_start_ = 0;
   Error why_;
-  bool closing_ = false;  // the idle timer now bounds the farewell
-  bool closed_ = false;
+  std::optional<Side> closed_by_;  // who began
+  Phase phase_ = Phase::open;
 };
 
 }  // namespace usher::proxy

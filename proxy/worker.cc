@@ -67,21 +67,27 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   snapshot_ = std::move(snapshot);
 }
 
-void Worker::drain() {
-  loop_.post([this] {
-    draining_ = true;
+void Worker::drain(std::chrono::milliseconds limit) {
+  loop_.post([this, limit] {
+    drain_.emplace(loop_.now(), limit);
     listeners_.clear();
     pool_.drain();
     for (size_t i = connections_.size(); i-- > 0;)
       connections_[i]->drain();
+    drain_tick_.start(DrainSchedule::tick);
   });
 }
 
-void Worker::send_away() {
-  loop_.post([this] {
-    for (size_t i = connections_.size(); i-- > 0;)
-      connections_[i]->go_away();
-  });
+void Worker::on_drain_tick() {
+  const MonotonicTime now = loop_.now();
+  drain_tick_.start(DrainSchedule::tick);
+  std::bernoulli_distribution chosen(drain_->share(now));
+  for (size_t i = connections_.size(); i-- > 0;) {
+    if (chosen(jitter_)) connections_[i]->go_away(drain_->parting(now));
+  }
+  if (!drain_->cuts(now)) return;
+  for (size_t i = connections_.size(); i-- > 0;)
+    connections_[i]->break_exchange();
 }
 
 }  // namespace usher::proxy

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,12 +12,15 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/log_throttle.h"
+#include "base/random.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "net/timer.h"
 #include "proxy/access_log.h"
 #include "proxy/client_connection.h"
 #include "proxy/connection_limit.h"
 #include "proxy/counters.h"
+#include "proxy/drain_schedule.h"
 #include "proxy/replica_pool.h"
 #include "proxy/snapshot.h"
 #include "routing/affinity_cookie.h"
@@ -57,10 +61,8 @@ class Worker final {
 
   // From any thread.
   void use(std::shared_ptr<const Snapshot> snapshot);
-  // Stops accepting, closes what is idle, lets exchanges finish. Tunnels stay.
-  void drain();
-  // Tells websockets to go (Close 1001) and cuts what else remains.
-  void send_away();
+  // Stops accepting, closes what is idle, lets the rest finish; within the limit all of it ends.
+  void drain(std::chrono::milliseconds limit);
   void stop() { loop_.stop(); }
   const WorkerCounters& counters() const { return counters_; }
 
@@ -73,12 +75,13 @@ class Worker final {
   const routing::AffinityCookies& cookies() const { return *cookies_.back(); }
   WorkerCounters& count() { return counters_; }
   RefusalBudget& refusals() { return refusals_; }
-  bool draining() const { return draining_; }
+  bool draining() const { return drain_.has_value(); }
   // The connection is closed: takes it off the table and buries it.
   void remove(ClientConnection& connection);
 
  private:
   void accept(Fd fd, const SocketAddress& peer, const ListenerRole& role);
+  void on_drain_tick();
   void adopt(std::shared_ptr<const Snapshot> snapshot);
 
   const Shared& shared_;
@@ -96,7 +99,9 @@ class Worker final {
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   WorkerCounters counters_;
   RefusalBudget refusals_;
-  bool draining_ = false;
+  net::Timer<&Worker::on_drain_tick> drain_tick_{loop_, *this};
+  std::optional<DrainSchedule> drain_;
+  Jitter jitter_ = make_jitter();
 };
 
 }  // namespace usher::proxy

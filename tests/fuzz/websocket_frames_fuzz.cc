@@ -60,6 +60,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     in_pieces.feed({text + i, std::min(step, bytes.size() - i)});
   }
   if (belief_of(at_once) != belief_of(in_pieces)) std::abort();
+  FrameTracker by_frames;
+  for (auto rest = std::span(text, bytes.size()); !rest.empty();) {
+    const size_t used = by_frames.feed_frame(rest);
+    if (used == 0 || (used < rest.size() && !by_frames.between_frames())) std::abort();
+    rest = rest.subspan(used);
+  }
+  if (belief_of(at_once) != belief_of(by_frames)) std::abort();
   if (belief_of(at_once) != by_the_book(bytes)) std::abort();
   return 0;
 }

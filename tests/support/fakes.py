@@ -281,13 +281,22 @@ class AnswersAfterTheFirst(FakeReplica):
         return True
 
 
+def switching(head: bytes) -> bytes:
+    """The answer to a websocket's opening handshake."""
+    lines = head.split(b"\r\n")
+    key = next(line.split(b":")[1].strip() for line in lines if line.lower().startswith(b"sec-websocket-key:"))
+    accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Accept: %s\r\n\r\n" % accept
+    )
+
+
 class AnswersAtTheEnd(FakeReplica):
     """Takes any upgrade and sends everything back once the other side has finished."""
 
     async def misbehave(self, head, reader, writer, number):
-        key = next(line.split(b":")[1].strip() for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key:"))
-        accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
-        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n" % accept)
+        writer.write(switching(head))
         writer.write(await reader.read(-1))
         await writer.drain()
         return False
@@ -337,6 +346,30 @@ class HandsOver:
     def hang_up(self):
         for connection in self.given:
             connection.close()
+
+
+class SaysUpgraded(FakeReplica):
+    """Takes any upgrade and says `first`; says `then` when something has come; keeps everything that comes."""
+
+    def __init__(self, first: bytes = b"", then: bytes = b"", end: bool = False):
+        super().__init__()
+        self.first = first
+        self.then = then
+        self.end = end
+        self.heard = b""
+        self.ended = False
+
+    async def misbehave(self, head, reader, writer, number):
+        writer.write(switching(head) + self.first)
+        await writer.drain()
+        while data := await reader.read(65536):
+            if not self.heard:
+                writer.write(self.then)
+                if self.end:
+                    writer.write_eof()
+            self.heard += data
+        self.ended = True
+        return False
 
 
 class RefusesConnections:

@@ -218,3 +218,8 @@ def handshake(path: str, extra: bytes = b"") -> bytes:
 def masked(text: bytes) -> bytes:
     """A text frame as a client sends it; of less than 126 bytes."""
     return bytes([0x81, 0x80 | len(text)]) + b"\0\0\0\0" + text
+
+
+def masked_close(code: int = 1001) -> bytes:
+    """A Close as a client sends it."""
+    return b"\x88\x82\0\0\0\0" + code.to_bytes(2, "big")

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace usher::protocol {
 namespace {
 
@@ -54,6 +57,26 @@ TEST(FrameTracker, FindsTheNextFrameBehindALongOne) {
   EXPECT_FALSE(tracker.between_frames());
   tracker.feed(second.substr(5));
   EXPECT_TRUE(tracker.between_frames());
+}
+
+TEST(FrameTracker, StopsAtTheEndOfAFrame) {
+  const std::string first = frame(final_text, 200, true);
+  const std::string empty = frame(0x89, 0, false);
+  const std::string bytes = first + empty + first;
+  for (const size_t step : {size_t{1}, size_t{3}, size_t{100}, bytes.size()}) {
+    FrameTracker tracker;
+    std::vector<size_t> ends;
+    for (size_t at = 0; at < bytes.size();) {
+      const size_t used =
+          tracker.feed_frame(std::span(bytes).subspan(at).first(std::min(step, bytes.size() - at)));
+      ASSERT_GT(used, 0U);
+      at += used;
+      if (tracker.between_frames()) ends.push_back(at);
+    }
+    EXPECT_EQ(ends, (std::vector{first.size(), first.size() + empty.size(), bytes.size()})) << step;
+  }
+  FrameTracker nothing;
+  EXPECT_EQ(nothing.feed_frame({}), 0U);
 }
 
 TEST(FrameTracker, SeesACloseAndNothingElseForOne) {
