@@ -357,12 +357,18 @@ def test_a_silent_tunnel_ends_with_a_line_in_the_log(house, hand):
         for _ in range(4):
             for sender, receiver in ((client, replica), (replica, client)):
                 time.sleep(0.25)  # the silence is what is tested
-                sender.send(b"x")
-                assert receiver.read_exactly(1) == b"x"
+                said = frame(b"x", masked=sender is client)
+                sender.send(said)
+                assert receiver.read_exactly(len(said)) == said
+        farewell = close_frame(1001)
+        assert client.read_exactly(len(farewell)) == farewell
+        assert replica.read_exactly(8)[:2] == close_frame(1001, masked=True)[:2]
+        client.send(close_frame(1001, masked=True))
+        replica.send(farewell)
         assert client.closed_by_peer() and replica.closed_by_peer()
         line = node.await_access(lambda line: line["status"] == 101)
-        assert line["error"] == "tunnel_idle: no byte in either direction"
-        assert (line["protocol"], line["bytes_in"], line["bytes_out"]) == ("websocket", 4, 4)
+        assert line["error"] == "tunnel_idle: no byte in either direction" and line["closed_by"] == "usher"
+        assert (line["protocol"], line["bytes_in"], line["bytes_out"]) == ("websocket", 4 * 7 + 8, 4 * 3 + 4)
         assert line["duration_ms"] >= 2000 + 700 * 0.9
 
 
