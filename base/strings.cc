@@ -1,6 +1,7 @@
 #include "base/strings.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace usher {
 namespace {
@@ -124,6 +125,15 @@ std::string to_hex(std::span<const uint8_t> bytes) {
     *next++ = digits[byte & 15];
   }
   return text;
+}
+
+size_t from_hex(std::string_view text, std::span<uint8_t> into) {
+  if (text.size() % 2 != 0 || text.size() / 2 > into.size()) return 0;
+  for (size_t i = 0; i < text.size(); i += 2) {
+    const char* const end = text.data() + i + 2;
+    if (std::from_chars(text.data() + i, end, into[i / 2], 16).ptr != end) return 0;
+  }
+  return text.size() / 2;
 }
 
 bool equals_in_constant_time(std::string_view a, std::string_view b) {

@@ -49,6 +49,9 @@ std::optional<std::vector<uint8_t>> from_base64url(std::string_view text);
 // "%3A" becomes ":" (RFC 3986 section 2.1). Nothing for a "%" that two hex digits do not follow.
 std::optional<std::string> percent_decode(std::string_view text);
 std::string to_hex(std::span<const uint8_t> bytes);
+// Writes what text says to `into` and returns how many bytes; 0 if it is no hexadecimal, or too
+// long.
+size_t from_hex(std::string_view text, std::span<uint8_t> into);
 
 // Takes as long for equal as for different texts of one length.
 bool equals_in_constant_time(std::string_view a, std::string_view b);

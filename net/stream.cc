@@ -136,6 +136,7 @@ void Stream::advance_opening() {
     case IoStatus::error: return fail(Errc::tls_handshake_failed, transport_->error_text());
     case IoStatus::done: break;
   }
+  if (auto successor = transport_->take_successor()) transport_ = std::move(successor);
   state_ = State::open;
   if (transport_->has_buffered()) readable_ = true;
   handler_->on_stream_open();

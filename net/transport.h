@@ -28,6 +28,11 @@ class Transport {
 
   // Goes on with the opening handshake: done, again, end or error. Plain: done at once.
   virtual IoResult handshake(int fd) = 0;
+  // Once, when the handshake is done: what carries the connection from now on in this one's place;
+  // nullptr: this one goes on.
+  virtual std::unique_ptr<Transport> take_successor() { return nullptr; }
+  // `into` has room for at least smallest_read bytes.
+  static constexpr size_t smallest_read = 32 * 1024;
   virtual IoResult read(int fd, std::span<char> into) = 0;
   virtual IoResult write(int fd, std::span<const char> from) = 0;
   // Says that nothing more will be written; the socket's own FIN is Stream's to send.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace usher::tls {
@@ -16,6 +17,15 @@ class AlpnProtocols final {
     }
   }
   const std::string& wire() const { return wire_; }
+  // The same name, as a view that lives as long as this; empty if it is none of these.
+  std::string_view known(std::string_view name) const {
+    for (std::string_view rest = wire_; !rest.empty();) {
+      const auto size = static_cast<size_t>(rest.front());
+      if (rest.substr(1, size) == name) return rest.substr(1, size);
+      rest.remove_prefix(1 + size);
+    }
+    return {};
+  }
 
  private:
   std::string wire_;

@@ -9,6 +9,7 @@
 
 #include "base/strings.h"
 #include "tls/handles.h"
+#include "tls/handshake_notes.h"
 #include "tls/tls_transport.h"
 
 namespace usher::tls {
@@ -32,9 +33,9 @@ Result<std::string> read_file(const std::string& path) {
 
 int choose_alpn(SSL* ssl, const unsigned char** chosen, unsigned char* chosen_length,
                 const unsigned char* offered, unsigned offered_length, void*) {
-  const auto* alpn = static_cast<const AlpnProtocols*>(SSL_get_app_data(ssl));
+  const auto* notes = static_cast<const HandshakeNotes*>(SSL_get_app_data(ssl));
   unsigned char* found = nullptr;
-  const auto& ours = alpn->wire();
+  const auto& ours = notes->alpn.wire();
   const int result = SSL_select_next_proto(
       &found, chosen_length, reinterpret_cast<const unsigned char*>(ours.data()),
       static_cast<unsigned>(ours.size()), offered, offered_length);
@@ -42,6 +43,19 @@ int choose_alpn(SSL* ssl, const unsigned char** chosen, unsigned char* chosen_le
   if (result != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_ALERT_FATAL;
   *chosen = found;
   return SSL_TLSEXT_ERR_OK;
+}
+
+// A line of the key log: label, client random and secret, in hexadecimal.
+void note_secret(const SSL* ssl, const char* line) {
+  auto* notes = static_cast<HandshakeNotes*>(SSL_get_app_data(ssl));
+  const auto [label, after_label] = cut(line, ' ');
+  if (!after_label) return;
+  TrafficSecret* secret = label == "CLIENT_TRAFFIC_SECRET_0"   ? &notes->client_secret
+                          : label == "SERVER_TRAFFIC_SECRET_0" ? &notes->server_secret
+                                                               : nullptr;
+  const auto hex = cut(*after_label, ' ').second;
+  if (!secret || !hex) return;
+  secret->size = from_hex(*hex, secret->bytes);
 }
 
 Result<SslContextPtr> make_context(const conf::TlsSettings& settings, const PemPair& pem,
@@ -62,6 +76,7 @@ Result<SslContextPtr> make_context(const conf::TlsSettings& settings, const PemP
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(raw, 1);
   SSL_CTX_set_alpn_select_cb(raw, &choose_alpn, nullptr);
+  SSL_CTX_set_keylog_callback(raw, &note_secret);
 
   const BioPtr chain(BIO_new_mem_buf(pem.chain.data(), static_cast<int>(pem.chain.size())));
   const X509Ptr leaf(PEM_read_bio_X509_AUX(chain.get(), nullptr, nullptr, nullptr));

@@ -2,8 +2,13 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+
+#include "tls/handshake_notes.h"
+#include "tls/tls13_transport.h"
 
 namespace usher::tls {
 namespace {
@@ -16,10 +21,13 @@ class TlsTransport final : public net::Transport {
   TlsTransport(SslPtr ssl, const AlpnProtocols& alpn);
 
   IoResult handshake(int fd) override;
+  std::unique_ptr<net::Transport> take_successor() override;
   IoResult read(int fd, std::span<char> into) override;
   IoResult write(int fd, std::span<const char> from) override;
   IoResult finish(int fd) override;
-  bool has_buffered() const override { return SSL_has_pending(ssl_.get()) == 1; }
+  bool has_buffered() const override {
+    return SSL_has_pending(ssl_.get()) == 1 || !received_.empty();
+  }
   std::string error_text() const override { return error_; }
   std::string_view protocol() const override;
   bool secure() const override { return true; }
@@ -29,13 +37,20 @@ class TlsTransport final : public net::Transport {
   static int on_read(BIO* bio, char* into, int size);
   static int on_write(BIO* bio, const char* from, int size);
   static long on_control(BIO* bio, int command, long, void*);
+  static void on_message(int written, int version, int content_type, const void* bytes, size_t size,
+                         SSL* ssl, void* notes);
 
   void prepare(int fd);
+  int read_record(char* into, size_t size);
+  int receive(char* into, size_t size);
   IoResult explain(int result);
 
+  HandshakeNotes notes_;
   SslPtr ssl_;
-  AlpnProtocols alpn_;  // the context's ALPN callback reads it
   std::string error_;
+  std::string received_;    // and not yet given to OpenSSL
+  size_t record_left_ = 0;  // of the record that OpenSSL is being given
+  bool shaking_hands_ = true;
   int fd_ = -1;
   int errno_ = 0;
   bool drained_ = false;
@@ -43,8 +58,10 @@ class TlsTransport final : public net::Transport {
 };
 
 TlsTransport::TlsTransport(SslPtr ssl, const AlpnProtocols& alpn)
-    : ssl_(std::move(ssl)), alpn_(alpn) {
-  SSL_set_app_data(ssl_.get(), &alpn_);
+    : notes_{.alpn = alpn, .client_secret = {}, .server_secret = {}}, ssl_(std::move(ssl)) {
+  SSL_set_app_data(ssl_.get(), &notes_);
+  SSL_set_msg_callback(ssl_.get(), &on_message);
+  SSL_set_msg_callback_arg(ssl_.get(), &notes_);
   BIO* bio = BIO_new(bio_method());
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
@@ -65,26 +82,46 @@ const BIO_METHOD* TlsTransport::bio_method() {
 int TlsTransport::on_read(BIO* bio, char* into, int size) {
   auto& self = *static_cast<TlsTransport*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
-  if (self.drained_) {
-    BIO_set_retry_read(bio);
-    return -1;
+  const bool direct = !self.shaking_hands_ && self.received_.empty();
+  const auto room = static_cast<size_t>(size);
+  const int got = direct ? self.receive(into, room) : self.read_record(into, room);
+  if (got < 0 && self.errno_ == 0) BIO_set_retry_read(bio);
+  return got;
+}
+
+// As BIO_read(): 0 at the end, -1 on an error (errno_ says which) or when there is nothing now.
+int TlsTransport::receive(char* into, size_t size) {
+  if (drained_) return -1;
+  const ssize_t got = ::recv(fd_, into, size, 0);
+  drained_ = got < static_cast<ssize_t>(size);
+  ended_ = got == 0;
+  if (got < 0 && errno != EAGAIN && errno != EINTR) errno_ = errno;
+  return static_cast<int>(got);
+}
+
+// Never more than what is left of one record.
+int TlsTransport::read_record(char* into, size_t size) {
+  while (received_.size() < (record_left_ == 0 ? record_header_size : 1)) {
+    std::array<char, largest_record> buffer;
+    const int got = receive(buffer.data(), buffer.size());
+    if (got <= 0) return got;
+    received_.append(buffer.data(), static_cast<size_t>(got));
   }
-  const ssize_t got = ::recv(self.fd_, into, static_cast<size_t>(size), 0);
-  if (got > 0) {
-    self.drained_ = got < size;
-    return static_cast<int>(got);
+  if (record_left_ == 0) {
+    const auto byte = [&](size_t at) { return static_cast<size_t>(uint8_t(received_[at])); };
+    record_left_ = record_header_size + (byte(3) << 8 | byte(4));
   }
-  if (got == 0) {
-    self.ended_ = true;
-    return 0;
-  }
-  if (errno == EAGAIN || errno == EINTR) {
-    self.drained_ = true;
-    BIO_set_retry_read(bio);
-  } else {
-    self.errno_ = errno;
-  }
-  return -1;
+  const size_t given = std::min({size, record_left_, received_.size()});
+  std::copy_n(received_.begin(), given, into);
+  received_.erase(0, given);
+  record_left_ -= given;
+  return static_cast<int>(given);
+}
+
+void TlsTransport::on_message(int written, int, int content_type, const void*, size_t, SSL*,
+                              void* notes) {
+  auto& noted = *static_cast<HandshakeNotes*>(notes);
+  if (written && content_type == SSL3_RT_HEADER && noted.server_secret.size > 0) ++noted.sealed;
 }
 
 int TlsTransport::on_write(BIO* bio, const char* from, int size) {
@@ -134,10 +171,33 @@ IoResult TlsTransport::explain(int result) {
 IoResult TlsTransport::handshake(int fd) {
   prepare(fd);
   const int result = SSL_do_handshake(ssl_.get());
-  if (result == 1) return {IoStatus::done};
+  if (result == 1) {
+    shaking_hands_ = false;
+    return {IoStatus::done};
+  }
   const IoResult explained = explain(result);
   if (explained.status == IoStatus::error && ended_ && errno_ == 0) return {IoStatus::end};
   return explained.status == IoStatus::end ? IoResult{IoStatus::error} : explained;
+}
+
+std::unique_ptr<net::Transport> TlsTransport::take_successor() {
+  const SSL* const ssl = ssl_.get();
+  // RFC 6066 section 4: a client that asks for small records stays with OpenSSL, which makes them.
+  const bool small_records = SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl)) !=
+                             TLSEXT_max_fragment_length_DISABLED;
+  if (SSL_version(ssl) != TLS1_3_VERSION || SSL_has_pending(ssl) || record_left_ > 0 ||
+      small_records) {
+    return nullptr;
+  }
+  const uint16_t suite = SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl));
+  using Use = RecordProtection::Use;
+  auto sealing = RecordProtection::make(suite, notes_.server_secret, Use::sealing, notes_.sealed);
+  auto opening = RecordProtection::make(suite, notes_.client_secret, Use::opening, 0);
+  if (!sealing || !opening) return nullptr;
+  return make_tls13_transport({.sealing = std::move(*sealing),
+                               .opening = std::move(*opening),
+                               .received = std::move(received_),
+                               .protocol = notes_.alpn.known(protocol())});
 }
 
 IoResult TlsTransport::read(int fd, std::span<char> into) {

@@ -132,14 +132,15 @@ Handshake shake_hands(const ServerContext& context, const std::string& server_na
     SSL_write(ssl.get(), "y", 1);
   });
   const AlpnProtocols ours({"http/1.1"});
-  const auto transport = context.make_transport(ours);
+  auto transport = context.make_transport(ours);
   auto status = net::IoStatus::again;
   while (status == net::IoStatus::again)
     status = transport->handshake(server.get()).status;
   if (status == net::IoStatus::done) {
+    if (auto successor = transport->take_successor()) transport = std::move(successor);
     result.server_saw = transport->protocol();
     EXPECT_EQ(transport->write(server.get(), std::span<const char>("x", 1)).bytes, 1u);
-    char into[16];
+    char into[net::Transport::smallest_read];
     net::IoResult read{net::IoStatus::again};
     while (read.status == net::IoStatus::again)
       read = transport->read(server.get(), into);

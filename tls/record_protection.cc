@@ -1,0 +1,208 @@
+#include "tls/record_protection.h"
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace usher::tls {
+namespace {
+
+using MdContextPtr = std::unique_ptr<EVP_MD_CTX, FreeWith<EVP_MD_CTX_free>>;
+
+constexpr size_t tag_size = 16;
+constexpr uint8_t legacy_version_major = 3, legacy_version_minor = 3;
+
+// Only a broken OpenSSL, or one without memory, fails at what is asked here.
+void demand(bool done) {
+  if (!done) std::abort();
+}
+
+// Fetched once: to have OpenSSL look up an algorithm by its name costs more than to use it.
+struct Algorithms {
+  const EVP_CIPHER* const aes_128_gcm = EVP_CIPHER_fetch(nullptr, "AES-128-GCM", nullptr);
+  const EVP_CIPHER* const aes_256_gcm = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+  const EVP_CIPHER* const chacha20_poly1305 =
+      EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr);
+  const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  const EVP_MD* const sha384 = EVP_MD_fetch(nullptr, "SHA384", nullptr);
+};
+
+const Algorithms& algorithms() {
+  static const Algorithms fetched;
+  return fetched;
+}
+
+// RFC 2104, of a key that is no longer than a block. OpenSSL's own HMAC() looks its digest up at
+// each call.
+void hmac(const EVP_MD* hash, std::span<const uint8_t> key, std::string_view data, uint8_t* out) {
+  const auto block = static_cast<size_t>(EVP_MD_get_block_size(hash));
+  std::array<uint8_t, EVP_MAX_BLOCK_LENGTH * 4> pad;
+  const MdContextPtr context(EVP_MD_CTX_new());
+  demand(context && block <= pad.size() && key.size() <= block);
+  const auto digest = [&](uint8_t with, const void* text, size_t size) {
+    std::fill_n(pad.begin(), block, with);
+    for (size_t i = 0; i < key.size(); ++i)
+      pad[i] ^= key[i];
+    demand(EVP_DigestInit_ex2(context.get(), hash, nullptr) &&
+           EVP_DigestUpdate(context.get(), pad.data(), block) &&
+           EVP_DigestUpdate(context.get(), text, size) &&
+           EVP_DigestFinal_ex(context.get(), out, nullptr));
+  };
+  digest(0x36, data.data(), data.size());
+  std::array<uint8_t, EVP_MAX_MD_SIZE> inner;
+  const auto size = static_cast<size_t>(EVP_MD_get_size(hash));
+  std::copy_n(out, size, inner.begin());
+  digest(0x5c, inner.data(), size);
+  OPENSSL_cleanse(pad.data(), pad.size());
+}
+
+// HKDF-Expand-Label with an empty context (RFC 8446 section 7.1). What TLS 1.3 asks for is never
+// longer than the hash, so one block of HKDF-Expand is all (RFC 5869 section 2.3).
+void expand_label(const EVP_MD* hash, const TrafficSecret& secret, std::string_view label,
+                  std::span<uint8_t> out) {
+  std::string info;
+  info += static_cast<char>(out.size() >> 8);
+  info += static_cast<char>(out.size());
+  info += static_cast<char>(6 + label.size());
+  info.append("tls13 ").append(label);
+  info += '\0';  // no context
+  info += '\1';  // the first block
+  std::array<uint8_t, EVP_MAX_MD_SIZE> block;
+  hmac(hash, secret.view(), info, block.data());
+  std::copy_n(block.begin(), out.size(), out.begin());
+  OPENSSL_cleanse(block.data(), block.size());
+}
+
+uint8_t* bytes_at(char* text) { return reinterpret_cast<uint8_t*>(text); }
+const uint8_t* bytes_at(const char* text) { return reinterpret_cast<const uint8_t*>(text); }
+
+}  // namespace
+
+struct RecordProtection::Suite {
+  uint16_t number;
+  const EVP_CIPHER* Algorithms::*cipher;
+  const EVP_MD* Algorithms::*hash;
+  size_t key_size;
+  size_t secret_size;
+
+  static const Suite* find(uint16_t number) {
+    // RFC 8446 appendix B.4.
+    static constexpr Suite rows[] = {
+        {0x1301, &Algorithms::aes_128_gcm, &Algorithms::sha256, 16, 32},
+        {0x1302, &Algorithms::aes_256_gcm, &Algorithms::sha384, 32, 48},
+        {0x1303, &Algorithms::chacha20_poly1305, &Algorithms::sha256, 32, 32},
+    };
+    const auto* const found = std::find_if(std::begin(rows), std::end(rows),
+                                           [&](const Suite& row) { return row.number == number; });
+    return found == std::end(rows) ? nullptr : found;
+  }
+};
+
+TrafficSecret::~TrafficSecret() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
+
+std::optional<RecordProtection> RecordProtection::make(uint16_t suite, const TrafficSecret& secret,
+                                                       Use use, uint64_t sequence) {
+  const Suite* const row = Suite::find(suite);
+  if (!row || row->secret_size != secret.size) return std::nullopt;
+  return RecordProtection(*row, secret, use, sequence);
+}
+
+RecordProtection::RecordProtection(const Suite& suite, const TrafficSecret& secret, Use use,
+                                   uint64_t sequence)
+    : suite_(&suite),
+      cipher_(EVP_CIPHER_CTX_new()),
+      secret_(secret),
+      use_(use),
+      sequence_(sequence) {
+  demand(cipher_ != nullptr);
+  derive_keys();
+}
+
+void RecordProtection::derive_keys() {
+  std::array<uint8_t, 32> key;
+  const EVP_MD* const hash = algorithms().*suite_->hash;
+  expand_label(hash, secret_, "key", std::span(key).first(suite_->key_size));
+  expand_label(hash, secret_, "iv", iv_);
+  demand(EVP_CipherInit_ex2(cipher_.get(), algorithms().*suite_->cipher, key.data(), nullptr,
+                            use_ == Use::sealing ? 1 : 0, nullptr));
+  OPENSSL_cleanse(key.data(), key.size());
+}
+
+void RecordProtection::update() {
+  TrafficSecret next;
+  next.size = secret_.size;
+  expand_label(algorithms().*suite_->hash, secret_, "traffic upd",
+               std::span(next.bytes).first(next.size));
+  secret_ = next;
+  sequence_ = 0;
+  derive_keys();
+}
+
+// RFC 8446 section 5.3.
+std::array<uint8_t, 12> RecordProtection::next_nonce() {
+  std::array<uint8_t, 12> nonce = iv_;
+  for (size_t i = 0; i < 8; ++i)
+    nonce[11 - i] ^= static_cast<uint8_t>(sequence_ >> (8 * i));
+  ++sequence_;
+  return nonce;
+}
+
+char* RecordProtection::seal(ContentType type, std::span<const char> plain, char* out) {
+  const size_t body = plain.size() + 1 + tag_size;
+  uint8_t* const header = bytes_at(out);
+  header[0] = static_cast<uint8_t>(ContentType::application_data);
+  header[1] = legacy_version_major;
+  header[2] = legacy_version_minor;
+  header[3] = static_cast<uint8_t>(body >> 8);
+  header[4] = static_cast<uint8_t>(body);
+
+  const auto nonce = next_nonce();
+  const auto inner_type = static_cast<uint8_t>(type);
+  uint8_t* const text = header + record_header_size;
+  uint8_t* const end = text + plain.size();
+  EVP_CIPHER_CTX* const cipher = cipher_.get();
+  int size = 0;
+  demand(EVP_CipherInit_ex(cipher, nullptr, nullptr, nullptr, nonce.data(), -1) &&
+         EVP_CipherUpdate(cipher, nullptr, &size, header, record_header_size) &&
+         (plain.empty() || EVP_CipherUpdate(cipher, text, &size, bytes_at(plain.data()),
+                                            static_cast<int>(plain.size()))) &&
+         EVP_CipherUpdate(cipher, end, &size, &inner_type, 1) &&
+         EVP_CipherFinal_ex(cipher, end, &size) &&
+         EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, tag_size, end + 1));
+  return out + record_header_size + body;
+}
+
+std::optional<RecordProtection::Opened> RecordProtection::open(std::span<const char> record,
+                                                               char* out) {
+  if (record.size() < record_overhead) return std::nullopt;
+  const auto nonce = next_nonce();
+  const uint8_t* const header = bytes_at(record.data());
+  const size_t text_size = record.size() - record_header_size - tag_size;
+  // OpenSSL takes the tag by a pointer that is not const, and does not write to it.
+  std::array<uint8_t, tag_size> tag;
+  std::memcpy(tag.data(), header + record_header_size + text_size, tag_size);
+
+  EVP_CIPHER_CTX* const cipher = cipher_.get();
+  int size = 0;
+  demand(EVP_CipherInit_ex(cipher, nullptr, nullptr, nullptr, nonce.data(), -1) &&
+         EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, tag_size, tag.data()) &&
+         EVP_CipherUpdate(cipher, nullptr, &size, header, record_header_size));
+  const bool genuine = EVP_CipherUpdate(cipher, bytes_at(out), &size, header + record_header_size,
+                                        static_cast<int>(text_size)) &&
+                       EVP_CipherFinal_ex(cipher, bytes_at(out) + text_size, &size);
+  if (!genuine) return std::nullopt;
+
+  // TLSInnerPlaintext: the content, its type, and padding of zeros.
+  size_t end = text_size;
+  while (end > 0 && out[end - 1] == 0)
+    --end;
+  if (end == 0) return std::nullopt;
+  const auto type = static_cast<ContentType>(out[end - 1]);
+  return Opened{type, end - 1};
+}
+
+}  // namespace usher::tls
