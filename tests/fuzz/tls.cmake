@@ -1,0 +1,1 @@
+usher_fuzz(tls_records DEPS usher_tls)
