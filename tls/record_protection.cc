@@ -25,8 +25,7 @@ void demand(bool done) {
 struct Algorithms {
   const EVP_CIPHER* aes_128_gcm = EVP_CIPHER_fetch(nullptr, "AES-128-GCM", nullptr);
   const EVP_CIPHER* aes_256_gcm = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
-  const EVP_CIPHER* chacha20_poly1305 =
-      EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr);
+  const EVP_CIPHER* chacha20_poly1305 = EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr);
   const EVP_MD* sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   const EVP_MD* sha384 = EVP_MD_fetch(nullptr, "SHA384", nullptr);
 };
