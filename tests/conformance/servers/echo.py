@@ -21,8 +21,10 @@ def answer_ready(connection, request):
 
 
 async def main():
+    # A ping of its own, because a case took long, would be no answer to anything.
+    options = {"process_request": answer_ready, "max_size": None, "ping_interval": None}
     logging.getLogger("websockets").setLevel(logging.CRITICAL)  # broken frames are what many cases are about
-    async with serve(echo, "127.0.0.1", 0, process_request=answer_ready, max_size=None) as server:
+    async with serve(echo, "127.0.0.1", 0, **options) as server:
         print(json.dumps({"event": "ready", "port": server.sockets[0].getsockname()[1]}), flush=True)
         await server.serve_forever()
 
