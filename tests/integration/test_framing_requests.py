@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import harness
 import pytest
+import wire
 from framing import passed_requests, refused_requests, strict
 from framing.recorder import Recorder
 
@@ -65,12 +66,12 @@ class Door:
             workers=1,
             route=[{"upstream": "open-webui"}, {"path": "/limited/", "upstream": "open-webui", "max_body": "1KiB"}],
         )
-        self.others = Client(self.node)
 
     def taken(self) -> list[bytes]:
         """What the replica got, connection by connection."""
-        self.others.send(OTHER)
-        assert self.others.answer().status == 200
+        with Client(self.node) as other:
+            other.send(OTHER)
+            assert other.answer().status == 200
         return self.recorder.take_until(b"GET /other ")
 
 
@@ -168,3 +169,17 @@ def assert_as_meant(request: strict.Message, wanted: passed_requests.Arrival) ->
         assert request.all(name) == values, name
     for name in wanted.absent:
         assert request.all(name) == [], name
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_megabyte_of_pipelined_requests_arrives_in_its_order(door, scheme):
+    # Much longer together than what usher reads at once. The answers fit into any socket's buffer.
+    request = b"POST /%d HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nA: %s\r\n\r\n%05d"
+    requests = [request % (number, b"x" * 250 * number, number) for number in range(100)]
+    with wire.Wire(door.node.url(scheme)) as connection:
+        connection.send(b"".join(requests))
+        assert [connection.response().status for _ in requests] == [200] * len(requests)
+    arrived = [request for note in door.taken() for request in strict.read_requests(note)]
+    assert [(request.target, request.body) for request in arrived] == [
+        (f"/{number}", b"%05d" % number) for number in range(len(requests))
+    ]
