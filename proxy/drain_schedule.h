@@ -21,13 +21,13 @@ class DrainSchedule final {
         cut_at_(begin + limit - std::min<Duration>(longest_flush, limit / 10)),
         end_(begin + limit) {}
 
-  // How likely it is that a websocket which has not been told yet is told in the tick that begins
-  // now: with each tick's share, all moments between the first and the last are equally likely.
-  double share(MonotonicTime now) const {
-    if (now < farewells_from_) return 0;
-    const auto left = farewells_until_ - now;
-    if (left <= tick) return 1;
-    return std::chrono::duration<double>(tick) / left;
+  // How likely it is that a websocket which had not been told at `last` is told by `now`: so that
+  // all moments between the first and the last farewell are equally likely, however late one looks.
+  double share(MonotonicTime last, MonotonicTime now) const {
+    last = std::max(last, farewells_from_);
+    if (now >= farewells_until_) return 1;
+    if (now <= last) return 0;
+    return std::chrono::duration<double>(now - last) / (farewells_until_ - last);
   }
   // How long a websocket that is told now may take to answer.
   Duration parting(MonotonicTime now) const {

@@ -1,5 +1,7 @@
 #include "proxy/worker.h"
 
+#include <utility>
+
 #include "base/random.h"
 
 namespace usher::proxy {
@@ -69,7 +71,8 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
 
 void Worker::drain(std::chrono::milliseconds limit) {
   loop_.post([this, limit] {
-    drain_.emplace(loop_.now(), limit);
+    drain_looked_ = loop_.now();
+    drain_.emplace(drain_looked_, limit);
     listeners_.clear();
     pool_.drain();
     for (size_t i = connections_.size(); i-- > 0;)
@@ -81,7 +84,7 @@ void Worker::drain(std::chrono::milliseconds limit) {
 void Worker::on_drain_tick() {
   const MonotonicTime now = loop_.now();
   drain_tick_.start(DrainSchedule::tick);
-  std::bernoulli_distribution chosen(drain_->share(now));
+  std::bernoulli_distribution chosen(drain_->share(std::exchange(drain_looked_, now), now));
   for (size_t i = connections_.size(); i-- > 0;) {
     if (chosen(jitter_)) connections_[i]->go_away(drain_->parting(now));
   }

@@ -101,6 +101,7 @@ class Worker final {
   RefusalBudget refusals_;
   net::Timer<&Worker::on_drain_tick> drain_tick_{loop_, *this};
   std::optional<DrainSchedule> drain_;
+  MonotonicTime drain_looked_;
   Jitter jitter_ = make_jitter();
 };
 

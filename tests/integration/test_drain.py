@@ -62,7 +62,7 @@ class Timed:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_websockets_are_told_in_the_last_third_and_not_all_at_once(house, replica, scheme):
-    node = node_for(house, replica, "6s", workers=2)
+    node = node_for(house, replica, "12s", workers=2)
     url = node.url(scheme).replace("http", "ws", 1) + "/any/where?id=crowd"
     tls = {"ssl": wire.unverified()} if scheme == "https" else {}
     count = 120
@@ -83,16 +83,12 @@ def test_websockets_are_told_in_the_last_third_and_not_all_at_once(house, replic
         return began, await asyncio.gather(*tasks)
 
     began, ends = asyncio.run(all_of_them())
-    assert node.wait() == 0 and time.monotonic() - began < 6 + 2 * harness.patience()
+    assert node.wait() == 0 and time.monotonic() - began < 12 + 2 * harness.patience()
     assert {code for _, code in ends} == {1001}
     times = sorted(end - began for end, _ in ends)
-    # From 4 s to 5 s, evenly.
-    assert times[0] >= 3.9 and times[-1] < 6 + harness.patience()
-    if not harness.sanitized():
-        middle = times[3 * count // 4] - times[count // 4]
-        assert 0.2 < middle < 1.5, times
-        busiest = max(sum(at <= other < at + 0.1 for other in times) for at in times)
-        assert busiest < count / 2, times
+    # From 8 s to 10 s, evenly: the half in the middle takes a second.
+    assert times[0] >= 7.9 and times[-1] < 12 + harness.patience()
+    assert 0.3 < times[3 * count // 4] - times[count // 4] < 2, times
     codes = [abort["code"] for abort in replica.get("/aborts")]
     assert len(codes) == count and set(codes) == {1001}
     lines = [line for line in node.access_log if line["protocol"] == "websocket"]
