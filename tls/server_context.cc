@@ -1,35 +1,18 @@
 #include "tls/server_context.h"
 
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include <fstream>
-#include <iterator>
 #include <unordered_map>
 
 #include "base/strings.h"
+#include "tls/ciphers.h"
 #include "tls/handles.h"
 #include "tls/handshake_notes.h"
+#include "tls/pem.h"
 #include "tls/tls_transport.h"
 
 namespace usher::tls {
 namespace {
-
-// Mozilla's server side TLS guidelines, version 5.7, "intermediate", without DHE (no parameters of
-// ours).
-constexpr const char* ciphers =
-    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
-    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-
-Error bad(const std::string& file, std::string what) {
-  return {Errc::bad_config, Side::usher, file + ": " + std::move(what)};
-}
-
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return bad(path, "cannot be read");
-  return std::string(std::istreambuf_iterator<char>(in), {});
-}
 
 int choose_alpn(SSL* ssl, const unsigned char** chosen, unsigned char* chosen_length,
                 const unsigned char* offered, unsigned offered_length, void*) {
@@ -64,7 +47,7 @@ Result<SslContextPtr> make_context(const conf::TlsSettings& settings, const PemP
   SSL_CTX* raw = context.get();
   SSL_CTX_set_min_proto_version(raw,
                                 settings.min_version == "1.3" ? TLS1_3_VERSION : TLS1_2_VERSION);
-  SSL_CTX_set_cipher_list(raw, ciphers);
+  SSL_CTX_set_cipher_list(raw, tls12_ciphers);
   char groups[] = "X25519:P-256:P-384";  // SSL_CTX_set1_groups_list() casts the const away
   SSL_CTX_ctrl(raw, SSL_CTRL_SET_GROUPS_LIST, 0, groups);
   uint64_t options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
@@ -78,31 +61,9 @@ Result<SslContextPtr> make_context(const conf::TlsSettings& settings, const PemP
   SSL_CTX_set_alpn_select_cb(raw, &choose_alpn, nullptr);
   SSL_CTX_set_keylog_callback(raw, &note_secret);
 
-  const BioPtr chain(BIO_new_mem_buf(pem.chain.data(), static_cast<int>(pem.chain.size())));
-  const X509Ptr leaf(PEM_read_bio_X509_AUX(chain.get(), nullptr, nullptr, nullptr));
-  if (!leaf) {
-    ERR_clear_error();
-    return bad(chain_name, "holds no PEM certificate");
+  if (Outcome used = use_certificate(raw, pem, chain_name, key_name); !used) {
+    return std::move(used).error();
   }
-  if (SSL_CTX_use_certificate(raw, leaf.get()) != 1) return bad(chain_name, take_error_text());
-  while (X509* next = PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr)) {
-    SSL_CTX_add0_chain_cert(raw, next);
-  }
-  ERR_clear_error();
-
-  const BioPtr key_text(BIO_new_mem_buf(pem.key.data(), static_cast<int>(pem.key.size())));
-  // Without a callback OpenSSL would ask for a pass phrase on the terminal.
-  const auto no_phrase = [](char*, int, int, void*) { return 0; };
-  const KeyPtr key(PEM_read_bio_PrivateKey(key_text.get(), nullptr, no_phrase, nullptr));
-  if (!key) {
-    ERR_clear_error();
-    return bad(key_name, "holds no PEM private key, or one that is encrypted");
-  }
-  if (X509_check_private_key(leaf.get(), key.get()) != 1) {
-    ERR_clear_error();
-    return bad(key_name, "is not the key of " + chain_name);
-  }
-  if (SSL_CTX_use_PrivateKey(raw, key.get()) != 1) return bad(key_name, take_error_text());
   return context;
 }
 
@@ -160,9 +121,9 @@ Result<std::unique_ptr<ServerContext>> ServerContext::make(const conf::TlsSettin
                                                            const PemPair* fallback) {
   auto impl = std::make_unique<Impl>();
   for (const conf::CertificateSettings& certificate : settings.certificates) {
-    auto chain = read_file(certificate.chain);
+    auto chain = read_pem_file(certificate.chain);
     if (!chain) return std::move(chain).error();
-    auto key = read_file(certificate.key);
+    auto key = read_pem_file(certificate.key);
     if (!key) return std::move(key).error();
     auto context = make_context(settings, {std::move(*chain), std::move(*key)}, certificate.chain,
                                 certificate.key);

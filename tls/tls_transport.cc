@@ -18,7 +18,7 @@ using net::IoStatus;
 
 class TlsTransport final : public net::Transport {
  public:
-  TlsTransport(SslPtr ssl, const AlpnProtocols& alpn);
+  TlsTransport(SslPtr ssl, const AlpnProtocols& alpn, std::string peer);
 
   IoResult handshake(int fd) override;
   std::unique_ptr<net::Transport> take_successor() override;
@@ -44,9 +44,11 @@ class TlsTransport final : public net::Transport {
   int read_record(char* into, size_t size);
   int receive(char* into, size_t size);
   IoResult explain(int result);
+  std::string refused_certificate() const;
 
   HandshakeNotes notes_;
   SslPtr ssl_;
+  const std::string peer_;  // whose certificate we verify
   std::string error_;
   std::string received_;    // and not yet given to OpenSSL
   size_t record_left_ = 0;  // of the record that OpenSSL is being given
@@ -57,8 +59,10 @@ class TlsTransport final : public net::Transport {
   bool ended_ = false;
 };
 
-TlsTransport::TlsTransport(SslPtr ssl, const AlpnProtocols& alpn)
-    : notes_{.alpn = alpn, .client_secret = {}, .server_secret = {}}, ssl_(std::move(ssl)) {
+TlsTransport::TlsTransport(SslPtr ssl, const AlpnProtocols& alpn, std::string peer)
+    : notes_{.alpn = alpn, .client_secret = {}, .server_secret = {}},
+      ssl_(std::move(ssl)),
+      peer_(std::move(peer)) {
   SSL_set_app_data(ssl_.get(), &notes_);
   SSL_set_msg_callback(ssl_.get(), &on_message);
   SSL_set_msg_callback_arg(ssl_.get(), &notes_);
@@ -159,6 +163,9 @@ IoResult TlsTransport::explain(int result) {
   if (errno_ != 0) {
     error_ = std::strerror(errno_);
     ERR_clear_error();
+  } else if (std::string refused = refused_certificate(); !refused.empty()) {
+    error_ = std::move(refused);
+    ERR_clear_error();
   } else if (ended_) {
     error_ = "the connection was closed without close_notify";
     ERR_clear_error();
@@ -166,6 +173,13 @@ IoResult TlsTransport::explain(int result) {
     error_ = take_error_text();
   }
   return {IoStatus::error};
+}
+
+std::string TlsTransport::refused_certificate() const {
+  if (SSL_is_server(ssl_.get()) || !shaking_hands_) return {};
+  const long verdict = SSL_get_verify_result(ssl_.get());
+  if (verdict == X509_V_OK || SSL_get_verify_mode(ssl_.get()) == SSL_VERIFY_NONE) return {};
+  return "the certificate of " + peer_ + " is refused: " + X509_verify_cert_error_string(verdict);
 }
 
 IoResult TlsTransport::handshake(int fd) {
@@ -182,6 +196,7 @@ IoResult TlsTransport::handshake(int fd) {
 
 std::unique_ptr<net::Transport> TlsTransport::take_successor() {
   const SSL* const ssl = ssl_.get();
+  if (!SSL_is_server(ssl)) return nullptr;
   // RFC 6066 section 4: a client that asks for small records stays with OpenSSL, which makes them.
   const bool small_records = SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl)) !=
                              TLSEXT_max_fragment_length_DISABLED;
@@ -250,7 +265,12 @@ std::string_view TlsTransport::protocol() const {
 }  // namespace
 
 std::unique_ptr<net::Transport> make_tls_transport(SslPtr ssl, const AlpnProtocols& alpn) {
-  return std::make_unique<TlsTransport>(std::move(ssl), alpn);
+  return std::make_unique<TlsTransport>(std::move(ssl), alpn, std::string());
+}
+
+std::unique_ptr<net::Transport> make_tls_client_transport(SslPtr ssl, std::string peer) {
+  static const AlpnProtocols none({});
+  return std::make_unique<TlsTransport>(std::move(ssl), none, std::move(peer));
 }
 
 }  // namespace usher::tls

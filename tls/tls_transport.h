@@ -9,6 +9,7 @@
 #include <openssl/ssl.h>
 
 #include <memory>
+#include <string>
 
 #include "net/transport.h"
 #include "tls/alpn.h"
@@ -16,7 +17,10 @@
 
 namespace usher::tls {
 
-// alpn outlives the transport.
+// The server's side. alpn outlives the transport.
 std::unique_ptr<net::Transport> make_tls_transport(SslPtr ssl, const AlpnProtocols& alpn);
+// The client's side; stays with OpenSSL. `peer` is the name in the error that refuses a
+// certificate.
+std::unique_ptr<net::Transport> make_tls_client_transport(SslPtr ssl, std::string peer);
 
 }  // namespace usher::tls

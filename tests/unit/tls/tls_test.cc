@@ -1,19 +1,16 @@
 // Server contexts, the transport and the self-signed certificate, against OpenSSL's own client.
 
 #include <gtest/gtest.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include "base/fd.h"
 #include "base/strings.h"
+#include "tests/unit/tls/certificates.h"
 #include "tls/digest.h"
 #include "tls/handles.h"
 #include "tls/self_signed.h"
@@ -21,52 +18,6 @@
 
 namespace usher::tls {
 namespace {
-
-namespace fs = std::filesystem;
-
-class Folder final {
- public:
-  Folder() : path_(fs::temp_directory_path() / ("usher-tls-" + std::to_string(::getpid()))) {
-    fs::remove_all(path_);
-    fs::create_directories(path_);
-  }
-  ~Folder() { fs::remove_all(path_); }
-  const fs::path& path() const { return path_; }
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name) << text;
-    return path_ / name;
-  }
-
- private:
-  fs::path path_;
-};
-
-// A certificate for these names: self-signed as ours, but with the names given.
-PemPair make_pair_for(const std::string& name) {
-  const KeyPtr key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
-  const X509Ptr certificate(X509_new());
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), 0);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
-  X509_set_version(certificate.get(), 2);
-  X509_set_pubkey(certificate.get(), key.get());
-  const std::string names = "DNS:" + name;
-  X509_EXTENSION* extension =
-      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names.c_str());
-  X509_add_ext(certificate.get(), extension, -1);
-  X509_EXTENSION_free(extension);
-  X509_sign(certificate.get(), key.get(), EVP_sha256());
-  const auto pem = [](auto write) {
-    const BioPtr out(BIO_new(BIO_s_mem()));
-    write(out.get());
-    char* text = nullptr;
-    const long length = BIO_get_mem_data(out.get(), &text);
-    return std::string(text, static_cast<size_t>(length));
-  };
-  return {pem([&](BIO* out) { PEM_write_bio_X509(out, certificate.get()); }), pem([&](BIO* out) {
-            PEM_write_bio_PrivateKey(out, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-          })};
-}
 
 std::vector<std::string> split_names(const std::string& list) {
   std::vector<std::string> names;
@@ -156,7 +107,7 @@ Handshake shake_hands(const ServerContext& context, const std::string& server_na
 class TlsServer : public ::testing::Test {
  protected:
   conf::CertificateSettings certificate(const std::string& name) {
-    const PemPair pair = make_pair_for(name);
+    const PemPair pair = Authority::self_signed("DNS:" + name);
     static int count = 0;
     const std::string stem = "c" + std::to_string(++count);
     return {folder_.write(stem + ".crt", pair.chain), folder_.write(stem + ".key", pair.key)};
