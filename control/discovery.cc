@@ -13,6 +13,9 @@ std::optional<SocketAddress> fixed_address(const conf::Endpoint& endpoint) {
   return SocketAddress::from_ip(endpoint.host, endpoint.port);
 }
 
+// However often connects fail.
+constexpr std::chrono::milliseconds shortest_pause{1000};
+
 bool in_use(const routing::ReplicaStatus& status) {
   return status.in_flight > 0 || status.websockets > 0;
 }
@@ -39,18 +42,31 @@ class Discovery::Name final {
   // From the next question on.
   void ask_every(std::chrono::milliseconds interval) { interval_ = interval; }
 
+  void look_again(std::string_view replica_id) {
+    if (lookup_.active() || fixed_address(endpoint_)) return;
+    const auto is_it = [&](const SocketAddress& address) {
+      return to_string(address) == replica_id;
+    };
+    if (std::ranges::none_of(addresses_, is_it)) return;
+    const MonotonicTime now = owner_.loop_.now();
+    due_ = std::min(due_, std::max(now, asked_ + shortest_pause));
+    again_.start(std::chrono::ceil<std::chrono::milliseconds>(due_ - now));
+  }
+
   bool answered() const { return answered_; }
   const std::vector<SocketAddress>& addresses() const { return addresses_; }
   const std::vector<SocketAddress>& vanished() const { return vanished_; }
 
  private:
   void ask() {
+    asked_ = owner_.loop_.now();
     lookup_ = owner_.resolver_.resolve(
         endpoint_.host, endpoint_.port,
         [this](Result<std::vector<SocketAddress>> found) { on_answer(std::move(found)); });
   }
 
   void on_answer(Result<std::vector<SocketAddress>> found) {
+    due_ = owner_.loop_.now() + interval_;
     again_.start(interval_);
     const bool first = !answered_;
     answered_ = true;
@@ -105,6 +121,8 @@ class Discovery::Name final {
   std::vector<SocketAddress> vanished_;
   Pending lookup_;
   net::Timer<&Name::ask> again_;
+  MonotonicTime asked_;
+  MonotonicTime due_ = MonotonicTime::max();  // when again_ goes off
   bool answered_ = false;
   bool failing_ = false;
 };
@@ -138,6 +156,13 @@ std::unique_ptr<Discovery::Name> Discovery::take_known(std::vector<Watched>& bef
     }
   }
   return nullptr;
+}
+
+void Discovery::look_again(std::string_view replica_id) {
+  for (const Watched& watched : watched_) {
+    for (const auto& name : watched.names)
+      name->look_again(replica_id);
+  }
 }
 
 bool Discovery::complete() const {

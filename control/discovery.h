@@ -1,11 +1,12 @@
 // Which replicas there are: every address that an upstream's names resolve to, asked again every
-// `resolve`. A failed look-up keeps the last known set; an address that is no longer named drains
-// until nobody uses it.
+// `resolve`, and at once when a connect fails. A failed look-up keeps the last known set; an
+// address that is no longer named drains until nobody uses it.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.h"
@@ -28,6 +29,9 @@ class Discovery final {
   // Begins (again) with these upstreams. What was known of a name before is kept; addresses that
   // need no resolver are known at once.
   void start(const std::vector<conf::UpstreamSettings>& upstreams);
+  // A connect to this replica failed: its name is resolved again now, but no name more often than
+  // once a second.
+  void look_again(std::string_view replica_id);
   // Every name has been answered for at least once.
   bool complete() const;
   // The upstreams as now known, in the settings' order.

@@ -9,6 +9,8 @@ namespace usher::control {
 namespace {
 
 constexpr std::string_view fallback_path = "/health";
+// Between two probes, however many requests fail.
+constexpr std::chrono::milliseconds shortest_pause{1000};
 
 struct Verdict {
   bool healthy = false;
@@ -117,10 +119,18 @@ class HealthChecker::Watch final : private Probe::Asker {
 
   void reconfigure(const conf::HealthSettings& settings) { settings_ = settings; }
 
+  void look_now() {
+    if (probe_) return;
+    const MonotonicTime now = owner_.loop_.now();
+    due_ = std::min(due_, std::max(now, asked_ + shortest_pause));
+    next_.start(std::chrono::ceil<std::chrono::milliseconds>(due_ - now));
+  }
+
   bool seen = true;  // in the list of replicas that is being adopted
 
  private:
   void ask() {
+    asked_ = owner_.loop_.now();
     Probe::Asker& asker = *this;
     const std::string path(use_fallback_ ? fallback_path : std::string_view(settings_.path));
     probe_ = std::make_unique<Probe>(owner_.loop_, replica_, path, settings_.timeout, asker);
@@ -141,12 +151,15 @@ class HealthChecker::Watch final : private Probe::Asker {
     }
     judge(verdict);
     const auto spread = std::uniform_int_distribution<int64_t>(90, 110)(owner_.jitter_);
-    next_.start(settings_.interval * spread / 100);
+    const conf::Millis pause = settings_.interval * spread / 100;
+    due_ = owner_.loop_.now() + pause;
+    next_.start(pause);
   }
 
   void judge(const Verdict& verdict) {
     using routing::ReplicaState;
     routing::ReplicaStatus& status = *replica_.status;
+    status.looked_at();
     const bool down = status.state() == ReplicaState::down;
     // A worker may have found it down since the last look: then it has to prove itself anew.
     if (down && !was_down_) successes_ = 0;
@@ -162,12 +175,14 @@ class HealthChecker::Watch final : private Probe::Asker {
     } else {
       successes_ = 0;
       ++failures_;
-      if (!down && (verdict.refused || failures_ >= settings_.fall)) {
+      const bool enough = status.attempt_failed(settings_.fall) || failures_ >= settings_.fall;
+      if (!down && (verdict.refused || enough)) {
         status.set_health(false);
         owner_.log_.warning("replica_down", {{"replica", replica_.id}, {"reason", verdict.reason}});
       }
       // An upgrade may bring /ready: look for it again once the replica is back.
       if (down) use_fallback_ = false;
+      if (verdict.refused) owner_.unreachable_(replica_.id);
     }
     was_down_ = status.state() == ReplicaState::down;
   }
@@ -177,18 +192,24 @@ class HealthChecker::Watch final : private Probe::Asker {
   conf::HealthSettings settings_;
   std::unique_ptr<Probe> probe_;
   net::Timer<&Watch::ask> next_;
+  MonotonicTime asked_;
+  MonotonicTime due_;  // when next_ goes off
   uint32_t successes_ = 0;
   uint32_t failures_ = 0;
   bool was_down_ = false;
   bool use_fallback_ = false;
 };
 
-HealthChecker::HealthChecker(net::Loop& loop, const Log& log)
-    : loop_(loop), log_(log), jitter_(make_jitter()) {}
+HealthChecker::HealthChecker(net::Loop& loop, const Log& log,
+                             std::function<void(const std::string&)> unreachable)
+    : loop_(loop), log_(log), unreachable_(std::move(unreachable)), jitter_(make_jitter()) {}
 
 HealthChecker::~HealthChecker() = default;
 
-void HealthChecker::stop() { watches_.clear(); }
+void HealthChecker::look_at(const std::string& replica_id) {
+  const auto watched = watches_.find(replica_id);
+  if (watched != watches_.end()) watched->second->look_now();
+}
 
 void HealthChecker::watch(const proxy::Snapshot& snapshot) {
   for (auto& [id, watch] : watches_)

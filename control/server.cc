@@ -65,7 +65,7 @@ Server::Server(conf::Settings settings, Reload reload)
       stores_(settings_.store, clock_, log_),
       resolver_(loop_),
       discovery_(loop_, resolver_, board_, log_, [this] { on_change(); }),
-      health_(loop_, log_),
+      health_(loop_, log_, [this](const std::string& id) { discovery_.look_again(id); }),
       secrets_(loop_, state_, log_, [this] { on_change(); }),
       start_deadline_(loop_, *this),
       drain_look_(loop_, *this) {}
@@ -94,8 +94,10 @@ Outcome Server::prepare() {
   auto access_log = proxy::AccessLog::open(settings_.log, node_);
   if (!access_log) return std::move(access_log).error();
   access_log_ = std::move(*access_log);
-  shared_.emplace(proxy::Shared{clock_, log_, *access_log_, connection_limit_, live_sessions_,
-                                node_sids_, &tls::make_hmac_sha256, throttle_});
+  shared_.emplace(
+      proxy::Shared{clock_, log_, *access_log_, connection_limit_, live_sessions_, node_sids_,
+                    &tls::make_hmac_sha256, throttle_,
+                    [this](const std::string& id) { loop_.post([this, id] { look_at(id); }); }});
   if (Outcome bound = bind_listeners(); !bound) return bound;
   if (Outcome bound = bind_admin(); !bound) return bound;
 
@@ -184,6 +186,11 @@ void Server::on_start_progress() {
 }
 
 void Server::on_change() { open_ ? publish() : on_start_progress(); }
+
+void Server::look_at(const std::string& replica_id) {
+  health_.look_at(replica_id);
+  discovery_.look_again(replica_id);
+}
 
 void Server::open_doors() {
   open_ = true;

@@ -62,6 +62,8 @@ class Server final {
   std::shared_ptr<const proxy::Snapshot> make_snapshot() const;
   void publish();
   void on_change();
+  // A worker has reason to doubt a replica.
+  void look_at(const std::string& replica_id);
 
   Outcome reload();
   void reload_on_signal();

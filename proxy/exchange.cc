@@ -318,16 +318,23 @@ void Exchange::fail(Error error) {
   }
 }
 
-// What a failed connect says of the replica, for everybody.
+// What a failed connect, or a connection closed instead of an answer, says of the replica, for
+// everybody.
 void Exchange::note_replica_failure(Errc failure) {
   if (!home_.replica) return;
   routing::ReplicaStatus& status = *home_.replica->status;
   bool went_down = false;
-  if (failure == Errc::connect_refused) {
-    went_down = status.connect_refused();
-  } else if (failure == Errc::connect_failed || failure == Errc::connect_timeout) {
-    went_down = status.connect_failed(upstream_->fall);
+  switch (failure) {
+    case Errc::connect_refused: went_down = status.connect_refused(); break;
+    case Errc::connect_failed:
+    case Errc::connect_timeout: went_down = status.attempt_failed(upstream_->fall); break;
+    case Errc::replica_closed:
+      if (first_byte_ || (replica_ && replica_->reused())) return;
+      status.broke_off(upstream_->fall);
+      break;
+    default: return;
   }
+  if (status.suspect()) worker_.shared().look_at(home_.replica->id);
   if (went_down) {
     worker_.shared().log.warning("replica_down", {{"upstream", upstream_->name},
                                                   {"replica", home_.replica->id},

@@ -113,7 +113,6 @@ std::unique_ptr<net::Stream> ReplicaConnection::take_stream() {
 
 void ReplicaConnection::on_stream_open() {
   state_ = State::lent;
-  status_->connect_succeeded();
   deadline_.stop();
   user_->on_replica_ready();
 }
@@ -148,6 +147,7 @@ bool ReplicaConnection::handle(const protocol::Parsed& event, bool was_last) {
     case protocol::ParsedKind::need_more: return false;
     case protocol::ParsedKind::head: {
       protocol::ResponseHead head = parser_.take_head();
+      status_->answered();
       keep_alive_ = head.keep_alive;
       upgraded_ = head.status == 101;
       user_->on_replica_head(std::move(head));

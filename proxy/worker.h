@@ -42,6 +42,8 @@ struct Shared {
   routing::MemoryTable& node_sids;
   routing::MakeMac make_mac;
   LogThrottle& throttle;
+  // The replica of this id gave reason to doubt it: the control thread looks at it soon.
+  std::function<void(const std::string& replica_id)> look_at;
 };
 
 class Worker final {

@@ -50,13 +50,21 @@ bool ReplicaStatus::connect_refused() {
   return true;
 }
 
-bool ReplicaStatus::connect_failed(uint32_t fall) {
+bool ReplicaStatus::attempt_failed(uint32_t fall) {
   const uint32_t failures = failures_.fetch_add(1, std::memory_order_relaxed) + 1;
   return failures >= fall && connect_refused();
 }
 
-void ReplicaStatus::connect_succeeded() {
-  // Read first: a line that every worker writes at every connect would travel between their caches.
+void ReplicaStatus::broke_off(uint32_t fall) {
+  uint32_t failures = failures_.load(std::memory_order_relaxed);
+  while (failures + 1 < fall &&
+         !failures_.compare_exchange_weak(failures, failures + 1, std::memory_order_relaxed)) {
+  }
+}
+
+void ReplicaStatus::answered() {
+  // Read first: a line that every worker writes at every response would travel between their
+  // caches.
   if (failures_.load(std::memory_order_relaxed) == 0) return;
   failures_.store(0, std::memory_order_relaxed);
 }

@@ -20,7 +20,7 @@ enum class ReplicaState : uint8_t {
 std::string_view name_of(ReplicaState state);  // "up", "down", "draining"; unknown counts as "up"
 
 // Written by the health checker (set_health), by the API (set_draining), and by workers (the
-// counters and connect failures). Readers may see any recent value.
+// counters and failures). Readers may see any recent value.
 class ReplicaStatus final {
  public:
   ReplicaState state() const;
@@ -36,9 +36,20 @@ class ReplicaStatus final {
   // A connect was refused or found no host: nobody listens there. Down at once; health checks bring
   // it back. Returns true for the first to notice.
   bool connect_refused();
-  // Other connect failures count; `fall` in a row put it down. Returns true for the one that did.
-  bool connect_failed(uint32_t fall);
-  void connect_succeeded();
+  // Another way for a connect or a probe to fail. `fall` of them in a row, without a response to a
+  // request or a good probe between them, put it down. Returns true for the one that did.
+  bool attempt_failed(uint32_t fall);
+  // It closed a connection that was made for this request without a byte of a response. That counts
+  // too, but never as the last step down: the request itself may be at fault, and then a client
+  // could shoot down one replica after the other. The probe that follows at once decides.
+  void broke_off(uint32_t fall);
+  // It answered a request.
+  void answered();
+
+  // Somebody doubts that it is well and wants the control thread to look. True for the first who
+  // says so since it last looked.
+  bool suspect() { return !suspected_.exchange(true, std::memory_order_relaxed); }
+  void looked_at() { suspected_.store(false, std::memory_order_relaxed); }
 
   // How often it has stopped being a home: went down, or began to drain. Whoever was bound to it
   // before may have been moved meanwhile.
@@ -54,6 +65,7 @@ class ReplicaStatus final {
   std::atomic<Health> health_{Health::unknown};
   std::atomic<bool> draining_{false};
   std::atomic<bool> vanished_{false};
+  std::atomic<bool> suspected_{false};
   std::atomic<uint32_t> failures_{0};
   std::atomic<uint32_t> absences_{0};
 };

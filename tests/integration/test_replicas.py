@@ -1,7 +1,10 @@
 """Replicas come, go and drain; their clients are taken along together, once."""
 
+import signal
+import time
 from collections import Counter
 
+import fakes
 import harness
 import pytest
 import wire
@@ -63,8 +66,6 @@ def test_a_replica_that_is_not_ready_gets_no_clients(house, replicas):
 
 
 def test_health_is_asked_when_ready_is_404(house):
-    import fakes
-
     class OnlyHealth(fakes.Fake):
         async def serve(self, reader, writer):
             while True:
@@ -85,6 +86,70 @@ def test_a_failed_check_does_not_cut_what_runs(house):
         wait_for(lambda: state(node, replica) == "down", "down")
         assert next(events)["n"] > 0
         assert len(list(events)) > 100
+
+
+def test_an_event_loop_that_stalls_for_seconds_is_not_death(house, replicas):
+    """With Open WebUI's own numbers: a probe may take 5 s, and three must fail."""
+    settings = settings_for(replicas)
+    settings["upstream"][0]["health"] = {"interval": "200ms", "timeout": "5s", "fall": 3, "rise": 1}
+    node = house.usher(replicas, settings=settings)
+    cookie = client_of(node, "alpha")
+    seen = set()
+    with wire.Wire(node.url()) as connection:
+        replicas[0].signal(signal.SIGSTOP)
+        stopped = time.monotonic()
+        try:
+            connection.request("GET", "/whoami", [("Cookie", cookie)])
+
+            def over():
+                seen.add(state(node, replicas[0]))
+                return time.monotonic() - stopped > 6
+
+            wait_for(over, "six seconds of silence")
+        finally:
+            replicas[0].signal(signal.SIGCONT)
+        assert connection.response().json()["replica"] == "alpha"
+    assert seen == {"up"}
+    assert home(node, cookie) == "alpha"
+
+
+def test_an_event_loop_that_stalls_for_good_is_death(house, replicas):
+    settings = settings_for(replicas)
+    settings["upstream"][0]["health"] = {"interval": "100ms", "timeout": "500ms", "fall": 3, "rise": 1}
+    node = house.usher(replicas, settings=settings)
+    cookie = client_of(node, "alpha")
+    replicas[0].signal(signal.SIGSTOP)
+    wait_for(lambda: state(node, replicas[0]) == "down", "down")
+    assert home(node, cookie) != "alpha"
+    replicas[0].signal(signal.SIGCONT)
+    wait_for(lambda: state(node, replicas[0]) == "up", "up again")
+
+
+def test_requests_that_break_off_do_not_take_a_well_replica_down(house):
+    """Else one client could shoot down one replica after the other."""
+    replica = house.fake(fakes.ClosesUnanswered())
+    node = house.usher([replica])
+    for _ in range(20):
+        assert wire.fetch(node.url() + "/", "POST", body=b"x").status == 502
+        assert node.replica_states()[replica.address] == "up"
+    assert replica.used_connections == 20
+
+
+def test_a_request_that_breaks_off_makes_the_next_probe_come_at_once(house):
+    replica = house.fake(fakes.ClosesUnanswered())
+    settings = settings_for([replica])
+    settings["upstream"][0]["health"] = {"interval": "10m", "timeout": "5s", "fall": 3, "rise": 1}
+    node = house.usher([replica], settings=settings)
+    wait_for(lambda: replica.probes == 1, "the first probe")
+    for _ in range(2):
+        wire.fetch(node.url() + "/", "POST", body=b"x")
+    wait_for(lambda: replica.probes == 2, "the probe that looks")
+    # Two broken requests and one failed probe are three in a row.
+    replica.well = False
+    for _ in range(2):
+        wire.fetch(node.url() + "/", "POST", body=b"x")
+    wait_for(lambda: node.replica_states()[replica.address] == "down", "down")
+    assert replica.probes == 3
 
 
 def test_no_request_fails_when_a_replica_is_killed_between_requests(house, replicas):

@@ -116,6 +116,23 @@ class StallsAfterHead(FakeReplica):
         await for_ever()
 
 
+class ClosesUnanswered(FakeReplica):
+    """Closes a connection instead of answering; its probes it answers while it is `well`."""
+
+    def __init__(self):
+        super().__init__()
+        self.well = True
+        self.probes = 0
+
+    async def serve(self, reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        if not head.startswith(b"GET /ready "):
+            self.used_connections += 1
+            return
+        self.probes += 1
+        writer.write(whole(b"{}") if self.well else whole(b"{}", "503 Service Unavailable"))
+
+
 class ClosesMidBody(FakeReplica):
     """Ends the connection within the body."""
 

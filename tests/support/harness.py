@@ -220,6 +220,24 @@ def settings_for(replicas, store: str = "memory:", **extra) -> dict:
     return {**base, **extra}
 
 
+class Hosts:
+    """Names of its own for one process: a file that it sees as /etc/hosts, and that a test changes as it goes."""
+
+    def __init__(self, folder: Path):
+        self.path = Path(folder) / "hosts"
+        self.set({})
+        namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
+        self.around = [*namespace, "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(self.path)]
+
+    def set(self, names: dict[str, list[str]]) -> None:
+        lines = [f"{address} {name}\n" for name, addresses in names.items() for address in addresses]
+        self.path.write_text("127.0.0.1 localhost\n" + "".join(lines))
+
+    def work(self) -> bool:
+        """A container may be without the right to it."""
+        return subprocess.run([*self.around, "true"], capture_output=True).returncode == 0
+
+
 def address_of(replica) -> str:
     return replica if isinstance(replica, str) else replica.address
 
@@ -227,9 +245,18 @@ def address_of(replica) -> str:
 class Usher(Child):
     """One node. `settings` is a dict for usher.toml, a text that is the file, or None for no file."""
 
-    def __init__(self, folder: Path, settings, name: str = "usher", env: dict | None = None, args: list | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        settings,
+        name: str = "usher",
+        env: dict | None = None,
+        args: list | None = None,
+        hosts: "Hosts | None" = None,
+    ):
         super().__init__(name, folder)
         self.settings = settings
+        self.hosts = hosts
         self.env = env or {}
         self.args = args or []
         self.state = self.folder / f"{name}.state"
@@ -237,7 +264,7 @@ class Usher(Child):
         self.admin: str | None = None
 
     def start(self, timeout: float = 30) -> "Usher":
-        command = [usher_binary(), "run"]
+        command = [*(self.hosts.around if self.hosts else []), usher_binary(), "run"]
         if self.settings is not None:
             self.config = self.folder / f"{self.name}.toml"
             self.config.write_text(self.settings if isinstance(self.settings, str) else toml(self.settings))
@@ -353,15 +380,27 @@ class Usher(Child):
 
 
 class Replica(Child):
-    def __init__(self, folder: Path, name: str = "alpha", redis: str | None = None, args: list | None = None):
+    """At 127.0.0.1 and a port of the kernel's choice, else at `host` (an address, or unix:/path) and `port`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str = "alpha",
+        redis: str | None = None,
+        args: list | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ):
         super().__init__(name, folder)
         self.redis = redis
         self.args = args or []
-        self.port = 0
+        self.host = host
+        self.port = port
         self.requests_path = self.folder / f"{name}.requests"
 
     def start(self) -> "Replica":
-        command = [PYTHON, SUPPORT / "replica", "--name", self.name, "--port", self.port, "--log", self.requests_path]
+        command = [PYTHON, SUPPORT / "replica", "--name", self.name, "--log", self.requests_path]
+        command += ["--host", self.host, "--port", self.port]
         if self.redis:
             command += ["--redis", self.redis]
         self.spawn(command + self.args)
@@ -370,7 +409,9 @@ class Replica(Child):
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        if self.host.startswith("unix:"):
+            return self.host
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -530,11 +571,11 @@ class House:
     def replicas(self, names=("alpha", "beta", "gamma"), **options) -> list[Replica]:
         return [self.replica(name, **options) for name in names]
 
-    def usher(self, replicas=(), store: str = "memory:", name: str = "usher", env=None, args=None, settings=USUAL, wait=True, **extra) -> Usher:
+    def usher(self, replicas=(), store: str = "memory:", name: str = "usher", env=None, args=None, settings=USUAL, wait=True, hosts=None, **extra) -> Usher:
         """A started node; `settings` replaces everything, `extra` single tables of settings_for."""
         if settings is USUAL:
             settings = settings_for(replicas, store, **extra)
-        node = self.keep(Usher(self.folder, settings, name, env, args)).start()
+        node = self.keep(Usher(self.folder, settings, name, env, args, hosts)).start()
         return node.await_replicas(len(replicas)) if wait and replicas else node
 
     def clients(self, nodes, count: int, **options) -> Clients:

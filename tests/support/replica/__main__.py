@@ -44,7 +44,7 @@ def lost_its_upgrade(scope) -> bool:
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--name", default="replica")
-    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--host", default="127.0.0.1", help="an address, or unix:/path")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--transports", default="websocket,polling", help="comma separated")
     parser.add_argument("--origins", default="*", help="CORS_ALLOW_ORIGIN, separated by semicolons")
@@ -62,6 +62,12 @@ def arguments():
 
 
 def bind(host: str, port: int) -> socket.socket:
+    if host.startswith("unix:"):
+        path = Path(host.removeprefix("unix:"))
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        return listener
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
@@ -95,7 +101,8 @@ def main():
         forwarded_allow_ips="*",
         timeout_keep_alive=options.keep_alive,
     )
-    Server(config, options.name, listener.getsockname()[1]).run(sockets=[listener])
+    port = 0 if listener.family == socket.AF_UNIX else listener.getsockname()[1]
+    Server(config, options.name, port).run(sockets=[listener])
 
 
 main()

@@ -61,28 +61,28 @@ TEST(ReplicaStatus, GoesDownAtTheFirstRefusedConnectAndTellsOne) {
   EXPECT_FALSE(status.connect_refused());
 }
 
-TEST(ReplicaStatus, GoesDownWhenAsManyConnectsFailAsFallAllows) {
+TEST(ReplicaStatus, GoesDownWhenAsManyAttemptsFailAsFallAllows) {
   ReplicaStatus status;
-  EXPECT_FALSE(status.connect_failed(3));
-  EXPECT_FALSE(status.connect_failed(3));
+  EXPECT_FALSE(status.attempt_failed(3));
+  EXPECT_FALSE(status.attempt_failed(3));
   EXPECT_TRUE(status.serves_bound());
-  EXPECT_TRUE(status.connect_failed(3));
+  EXPECT_TRUE(status.attempt_failed(3));
   EXPECT_FALSE(status.serves_bound());
-  EXPECT_FALSE(status.connect_failed(3));
+  EXPECT_FALSE(status.attempt_failed(3));
 }
 
-TEST(ReplicaStatus, ForgetsFailuresAfterASuccess) {
+TEST(ReplicaStatus, ForgetsFailuresWhenARequestIsAnswered) {
   ReplicaStatus status;
-  EXPECT_FALSE(status.connect_failed(2));
-  status.connect_succeeded();
-  EXPECT_FALSE(status.connect_failed(2));
+  EXPECT_FALSE(status.attempt_failed(2));
+  status.answered();
+  EXPECT_FALSE(status.attempt_failed(2));
   EXPECT_TRUE(status.serves_bound());
 }
 
-TEST(ReplicaStatus, IsNotBroughtBackByAConnectButByAHealthCheck) {
+TEST(ReplicaStatus, IsNotBroughtBackByAResponseButByAHealthCheck) {
   ReplicaStatus status;
   status.connect_refused();
-  status.connect_succeeded();
+  status.answered();
   EXPECT_EQ(status.state(), ReplicaState::down);
   status.set_health(true);
   EXPECT_EQ(status.state(), ReplicaState::up);
@@ -90,9 +90,36 @@ TEST(ReplicaStatus, IsNotBroughtBackByAConnectButByAHealthCheck) {
 
 TEST(ReplicaStatus, ForgetsFailuresWhenAHealthCheckSaysUp) {
   ReplicaStatus status;
-  EXPECT_FALSE(status.connect_failed(2));
+  EXPECT_FALSE(status.attempt_failed(2));
   status.set_health(true);
-  EXPECT_FALSE(status.connect_failed(2));
+  EXPECT_FALSE(status.attempt_failed(2));
+}
+
+TEST(ReplicaStatus, IsBroughtToTheBrinkByBrokenRequestsAndPushedOverOnlyByAProbeOrConnect) {
+  for (const uint32_t fall : {1u, 2u, 3u}) {
+    ReplicaStatus status;
+    for (int i = 0; i < 100; ++i)
+      status.broke_off(fall);
+    EXPECT_EQ(status.state(), ReplicaState::unknown);
+    EXPECT_TRUE(status.attempt_failed(fall));
+    EXPECT_EQ(status.state(), ReplicaState::down);
+  }
+}
+
+TEST(ReplicaStatus, ForgetsBrokenRequestsWhenAHealthCheckSaysUp) {
+  ReplicaStatus status;
+  status.broke_off(2);
+  status.set_health(true);
+  EXPECT_FALSE(status.attempt_failed(2));
+  EXPECT_TRUE(status.serves_bound());
+}
+
+TEST(ReplicaStatus, IsSuspectedOnceUntilSomebodyHasLooked) {
+  ReplicaStatus status;
+  EXPECT_TRUE(status.suspect());
+  EXPECT_FALSE(status.suspect());
+  status.looked_at();
+  EXPECT_TRUE(status.suspect());
 }
 
 TEST(ReplicaStatus, CountsHowOftenItStoppedBeingAHome) {
@@ -127,7 +154,7 @@ TEST(ReplicaBoard, TellsExactlyOneOfManyThreadsThatAReplicaWentDown) {
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
         ReplicaStatus& status = board.status_of(numbered("r", round));
-        if (status.connect_failed(2)) ++told;
+        if (status.attempt_failed(2)) ++told;
         status.in_flight.fetch_add(1, std::memory_order_relaxed);
       });
     }
