@@ -2,6 +2,7 @@
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@ namespace {
 constexpr size_t scratch_size = 64 * 1024;
 constexpr size_t largest_spare = 32 * 1024;
 constexpr size_t most_spares = 32;
+constexpr int breaks_per_turn = 64;
 
 event_base* make_base() {
   event_config* config = event_config_new();
@@ -34,14 +36,16 @@ struct Loop::Events {
   event mail;
   event turn_end;
   event next_turn;
+  event breaks;
 };
 
 Loop::Loop()
     : base_(make_base()),
       events_(std::make_unique<Events>()),
       scratch_(scratch_size),
+      breaks_fd_(::epoll_create1(EPOLL_CLOEXEC)),
       mail_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
-  if (!mail_fd_.valid()) std::abort();
+  if (!breaks_fd_.valid() || !mail_fd_.valid()) std::abort();
   event_assign(
       &events_->mail, base_, mail_fd_.get(), EV_READ | EV_PERSIST,
       [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->on_mail(); }, this);
@@ -51,12 +55,17 @@ Loop::Loop()
   event_assign(
       &events_->next_turn, base_, -1, 0,
       [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->on_next_turn(); }, this);
+  event_assign(
+      &events_->breaks, base_, breaks_fd_.get(), EV_READ | EV_PERSIST,
+      [](evutil_socket_t, short, void* self) { static_cast<Loop*>(self)->on_breaks(); }, this);
   event_add(&events_->mail, nullptr);
+  event_add(&events_->breaks, nullptr);
 }
 
 Loop::~Loop() {
   free_buried();
   event_del(&events_->mail);
+  event_del(&events_->breaks);
   event_del(&events_->turn_end);
   event_del(&events_->next_turn);
   event_base_free(base_);
@@ -125,6 +134,21 @@ void Loop::at_next_turn(Stream& stream) {
 void Loop::forget(Stream& stream) {
   std::replace(flushing_.begin(), flushing_.end(), &stream, static_cast<Stream*>(nullptr));
   std::replace(continuing_.begin(), continuing_.end(), &stream, static_cast<Stream*>(nullptr));
+}
+
+bool Loop::watch_for_breaks(int fd, Stream& stream) {
+  // EPOLLERR and EPOLLHUP come unasked.
+  epoll_event wanted{.events = EPOLLET, .data = {.ptr = &stream}};
+  return ::epoll_ctl(breaks_fd_.get(), EPOLL_CTL_ADD, fd, &wanted) == 0;
+}
+
+void Loop::on_breaks() {
+  // One at a time: what one of them closes is not reported any more.
+  epoll_event broken{};
+  for (int i = 0; i < breaks_per_turn; ++i) {
+    if (::epoll_wait(breaks_fd_.get(), &broken, 1, 0) != 1) return;
+    static_cast<Stream*>(broken.data.ptr)->on_broken();
+  }
 }
 
 void Loop::on_turn_end() {

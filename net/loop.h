@@ -75,10 +75,14 @@ class Loop final : public Executor {
   // stream does not starve the others.
   void at_next_turn(Stream& stream);
   void forget(Stream& stream);
+  // Calls Stream::on_broken() when the connection is reset, or ended from both sides. libevent
+  // reports an error as readiness to read and write, which a socket with data also is.
+  bool watch_for_breaks(int fd, Stream& stream);
 
   void on_turn_end();
   void on_next_turn();
   void on_mail();
+  void on_breaks();
 
   struct Events;
 
@@ -91,6 +95,7 @@ class Loop final : public Executor {
   std::vector<std::function<void()>> later_;
   std::vector<std::unique_ptr<Mortal>> dead_;
 
+  Fd breaks_fd_;  // an epoll beside libevent's; a closed socket leaves it by itself
   Fd mail_fd_;
   std::mutex mail_mutex_;
   std::vector<std::function<void()>> mail_;

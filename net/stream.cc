@@ -78,8 +78,9 @@ bool Stream::watch() {
   event_assign(&event_, loop_.base(), fd_.get(),
                EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, &Stream::on_event, this);
   watched_ = event_add(&event_, nullptr) == 0;
-  if (!watched_) fail_later(Errc::system, "epoll refused the socket");
-  return watched_;
+  const bool complete = watched_ && loop_.watch_for_breaks(fd_.get(), *this);
+  if (!complete) fail_later(Errc::system, "epoll refused the socket");
+  return complete;
 }
 
 Errc Stream::connect_error(int error) const {
@@ -117,13 +118,18 @@ void Stream::on_ready(short what) {
   if (writable_ && (queued() > 0 || (finishing_ && !finished_))) flush();
   if (state_ != State::open) return;
   if (readable_ && reading_ && !ended_) return read_some();
-  if ((what & EV_CLOSED) && !reading_ && !ended_) {
-    if (const int error = take_socket_error(fd_.get()); error != 0) {
-      return fail(side_ == Side::client ? Errc::client_gone : Errc::replica_closed,
-                  std::strerror(error));
-    }
-    handler_->on_stream_hangup();
-  }
+  if ((what & EV_CLOSED) && !reading_ && !ended_) handler_->on_stream_hangup();
+}
+
+// What stands before the break is still there to be read, and reading finds the error behind it;
+// that the last read came back short does not mean that there is no more.
+void Stream::on_broken() {
+  if (state_ == State::connecting || state_ == State::closed) return;  // on_ready() tells
+  peer_hung_up_ = readable_ = true;
+  if (state_ == State::handshaking) advance_opening();
+  if (state_ != State::open) return;
+  if (reading_ && !ended_) return read_some();
+  if (const int error = take_socket_error(fd_.get()); error != 0) break_off(std::strerror(error));
 }
 
 void Stream::advance_opening() {
@@ -168,16 +174,19 @@ void Stream::read_some() {
     switch (result.status) {
       case IoStatus::done:
         bytes_in_ += result.bytes;
-        if (result.drained && !peer_hung_up_ && !write_failure_) readable_ = false;
+        if (result.drained && !peer_hung_up_ && !late_failure_) readable_ = false;
         deliver(scratch.first(result.bytes));
         break;
       case IoStatus::again:
+        if (report_late_failure()) return;
+        // It wants the rest of a TLS record, and the end stands where that should be: no event will
+        // tell of it again.
+        if (peer_hung_up_) break;
         readable_ = false;
-        report_write_failure();
         return;
       case IoStatus::end:
         readable_ = false;
-        if (report_write_failure()) return;
+        if (report_late_failure()) return;
         ended_ = true;
         return handler_->on_stream_end();
       case IoStatus::error:
@@ -219,7 +228,7 @@ void Stream::resume_reading() {
 }
 
 void Stream::write(std::span<const char> bytes) {
-  if (state_ == State::closed || finishing_ || write_failure_ || bytes.empty()) return;
+  if (state_ == State::closed || finishing_ || late_failure_ || bytes.empty()) return;
   if (state_ == State::open && writable_ && queued() == 0 && bytes.size() >= direct_write_size) {
     write_now(bytes);
     if (bytes.empty()) return;
@@ -252,21 +261,20 @@ void Stream::write_now(std::span<const char>& bytes) {
     }
     writable_ = false;
     if (result.status != IoStatus::again) {
-      on_write_failed();
+      break_off(transport_->error_text());
       bytes = {};
     }
     return;
   }
 }
 
-void Stream::on_write_failed() {
-  if (side_ != Side::replica) {
+void Stream::break_off(std::string detail) {
+  if (side_ != Side::replica || ended_) {
     return fail_later(side_ == Side::client ? Errc::client_gone : Errc::replica_closed,
-                      transport_->error_text());
+                      std::move(detail));
   }
-  if (write_failure_) return;
-  write_failure_ =
-      std::make_unique<Error>(Error{Errc::replica_closed, side_, transport_->error_text()});
+  if (late_failure_) return;
+  late_failure_ = std::make_unique<Error>(Error{Errc::replica_closed, side_, std::move(detail)});
   readable_ = true;
   if (!continue_asked_) {
     continue_asked_ = true;
@@ -275,9 +283,9 @@ void Stream::on_write_failed() {
 }
 
 // True if there was one: the stream is closed now.
-bool Stream::report_write_failure() {
-  if (!write_failure_) return false;
-  const std::unique_ptr<Error> failure = std::move(write_failure_);
+bool Stream::report_late_failure() {
+  if (!late_failure_) return false;
+  const std::unique_ptr<Error> failure = std::move(late_failure_);
   fail(failure->code, failure->detail);
   return true;
 }
@@ -339,7 +347,7 @@ void Stream::close() {
   out_sent_ = 0;
   in_.reset();
   failure_.reset();
-  write_failure_.reset();
+  late_failure_.reset();
 }
 
 void Stream::abort() {

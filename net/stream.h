@@ -4,9 +4,9 @@
 // idle stream holds no read buffer. Writing: what one turn of the loop writes leaves in one call at
 // its end; large pieces go out at once. Nothing is called back from inside a call to a Stream.
 //
-// A replica that answers early and hangs up breaks our writing before its answer is read: so what a
-// replica has sent is delivered first, and the broken write is reported when there is no more of
-// it.
+// A replica that answers early and hangs up breaks the connection before its answer is read: so
+// what a replica has sent is delivered first, and the break is reported when there is no more of
+// it. A client that breaks the connection is reported at once.
 //
 // An owner that is done calls close() and buries the stream: loop.bury(std::move(stream)).
 #pragma once
@@ -100,6 +100,7 @@ class Stream final : public Mortal {
 
   static void on_event(evutil_socket_t, short what, void* self) noexcept;
   void on_ready(short what);
+  void on_broken();
   void on_turn_end();
   void on_continue();
   void connect();
@@ -111,8 +112,8 @@ class Stream final : public Mortal {
   void write_now(std::span<const char>& bytes);
   void send_end();
   void fail(Errc code, std::string detail);
-  void on_write_failed();
-  bool report_write_failure();
+  void break_off(std::string detail);
+  bool report_late_failure();
   void fail_later(Errc code, std::string detail);
   Errc connect_error(int error) const;
 
@@ -121,8 +122,8 @@ class Stream final : public Mortal {
   std::unique_ptr<Transport> transport_;
   Fd fd_;
   std::unique_ptr<SocketAddress> connect_to_;  // until connected
-  std::unique_ptr<Error> failure_;        // found inside a call; reported at the end of the turn
-  std::unique_ptr<Error> write_failure_;  // reported when all that came has been read
+  std::unique_ptr<Error> failure_;       // found inside a call; reported at the end of the turn
+  std::unique_ptr<Error> late_failure_;  // reported when all that came has been read
   event event_;
   std::string out_;
   size_t out_sent_ = 0;

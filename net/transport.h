@@ -11,7 +11,7 @@ namespace usher::net {
 
 enum class IoStatus : uint8_t {
   done,   // bytes moved; `drained` says whether the socket had no more
-  again,  // nothing now; an event will tell
+  again,  // nothing of use now; what comes next on the socket may change that
   end,    // the peer ended its side in an orderly way
   error,  // the connection is broken; error_text() says how
 };

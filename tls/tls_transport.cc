@@ -97,7 +97,8 @@ int TlsTransport::on_read(BIO* bio, char* into, int size) {
 int TlsTransport::receive(char* into, size_t size) {
   if (drained_) return -1;
   const ssize_t got = ::recv(fd_, into, size, 0);
-  drained_ = got < static_cast<ssize_t>(size);
+  // In a handshake a peer's end may stand behind its last bytes, and no other event tells of it.
+  drained_ = got < static_cast<ssize_t>(shaking_hands_ ? 1 : size);
   ended_ = got == 0;
   if (got < 0 && errno != EAGAIN && errno != EINTR) errno_ = errno;
   return static_cast<int>(got);

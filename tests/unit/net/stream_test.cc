@@ -56,9 +56,9 @@ class StreamTest : public ::testing::Test {
   }
 
   // A connected pair: `near_` is accepted, `far_` has connected.
-  void connect() {
-    far_ =
-        std::make_unique<Stream>(loop_, address_, make_plain_transport(), far_saw_, Side::replica);
+  void connect(std::unique_ptr<Transport> far_transport = make_plain_transport()) {
+    far_ = std::make_unique<Stream>(loop_, address_, std::move(far_transport), far_saw_,
+                                    Side::replica);
     far_->start();
     until([this] { return far_saw_.opened && accepted_.valid(); });
     near_ =
@@ -190,6 +190,22 @@ TEST_F(StreamTest, WhatWasNotTakenComesBeforeWhatFollowsIt) {
   EXPECT_TRUE(far_saw_.received == sent) << far_saw_.received.size() << " of " << sent.size();
 }
 
+TEST_F(StreamTest, WhatWasNotTakenComesBeforeAReset) {
+  connect();
+  far_saw_.take_at_most = 3;
+  far_saw_.on_data = [this] {
+    EXPECT_FALSE(far_saw_.ended);
+    far_->resume_reading();
+  };
+  near_->pause_reading();
+  far_->write(std::string_view("unread, so that closing is a reset"));
+  until([this] { return far_->bytes_out() > 0; });
+  near_->write(std::string(32 * 1024, 'x'));
+  near_->close();
+  until([this] { return far_saw_.error.has_value() || far_saw_.ended; });
+  EXPECT_EQ(far_saw_.received.size(), 32u * 1024);
+}
+
 TEST_F(StreamTest, HalfCloseLeavesTheOtherDirectionOpen) {
   connect();
   near_->write(std::string_view("last words"));
@@ -247,6 +263,76 @@ TEST_F(StreamTest, AbortIsAResetForThePeer) {
   until([this] { return far_saw_.error.has_value(); });
   EXPECT_EQ(far_saw_.error->code, Errc::replica_closed);
   EXPECT_FALSE(far_saw_.ended);
+}
+
+// Keeps all that it reads to itself, as TLS keeps the part of a record.
+class Hoarder final : public Transport {
+ public:
+  IoResult handshake(int fd) override { return plain_->handshake(fd); }
+  IoResult read(int fd, std::span<char> into) override {
+    const IoResult result = plain_->read(fd, into);
+    return result.status == IoStatus::done ? IoResult{IoStatus::again} : result;
+  }
+  IoResult write(int fd, std::span<const char> from) override { return plain_->write(fd, from); }
+  IoResult finish(int fd) override { return plain_->finish(fd); }
+  bool has_buffered() const override { return false; }
+  std::string error_text() const override { return plain_->error_text(); }
+
+ private:
+  std::unique_ptr<Transport> plain_ = make_plain_transport();
+};
+
+TEST_F(StreamTest, AnEndBehindThePartOfARecordIsSeen) {
+  connect(std::make_unique<Hoarder>());
+  // Large enough to leave at once: part and end meet in one wake-up.
+  near_->write(std::string(32 * 1024, 'x'));
+  near_->close();
+  until([this] { return far_saw_.ended; });
+}
+
+TEST_F(StreamTest, DataAndResetInOneWakeUpAreBothSeen) {
+  connect();
+  // Large enough to leave at once: the far end's loop turns only when both are there.
+  near_->write(std::string(32 * 1024, 'x'));
+  near_->abort();
+  until([this] { return far_saw_.error.has_value(); });
+  EXPECT_EQ(far_saw_.received.size(), 32u * 1024);
+  EXPECT_EQ(far_saw_.error->code, Errc::replica_closed);
+  EXPECT_FALSE(far_saw_.ended);
+}
+
+TEST_F(StreamTest, WhatAReplicaSentBeforeItsResetWaitsForAPausedReader) {
+  connect();
+  far_->pause_reading();
+  near_->write(std::string(32 * 1024, 'x'));
+  near_->abort();
+  for (int i = 0; i < 10; ++i)
+    turn();
+  EXPECT_FALSE(far_saw_.error.has_value());
+  far_->resume_reading();
+  until([this] { return far_saw_.error.has_value(); });
+  EXPECT_EQ(far_saw_.received.size(), 32u * 1024);
+  EXPECT_FALSE(far_saw_.ended);
+}
+
+TEST_F(StreamTest, AClientsResetIsToldThoughReadingIsPaused) {
+  connect();
+  near_->pause_reading();
+  far_->write(std::string(32 * 1024, 'x'));
+  far_->abort();
+  until([this] { return near_saw_.error.has_value(); });
+  EXPECT_EQ(near_saw_.error->code, Errc::client_gone);
+  EXPECT_EQ(near_saw_.received, "");
+}
+
+TEST_F(StreamTest, AResetBehindAnEndIsTold) {
+  connect();
+  near_->write(std::string_view("last words"));
+  near_->finish();
+  until([this] { return far_saw_.ended; });
+  near_->abort();
+  until([this] { return far_saw_.error.has_value(); });
+  EXPECT_EQ(far_saw_.error->code, Errc::replica_closed);
 }
 
 TEST_F(StreamTest, RefusedConnectsSaySo) {
