@@ -205,8 +205,9 @@ void ReplicaConnection::on_deadline() {
                    replica_id_ + ": no connection within " +
                        std::to_string(timeouts_.connect.count()) + " ms"});
     case State::lent:
-      // A paused stream waits for the client, whose own deadline watches it.
-      if (!stream_->reading()) return await_bytes();
+      // A paused stream, and a request whose body is still to come, wait for the client, whose own
+      // deadline watches it.
+      if (!stream_->reading() || (!request_sent_ && stream_->queued() == 0)) return await_bytes();
       if (head_seen_) {
         return fail(
             {Errc::between_bytes_timeout, Side::replica, "the replica stopped in its response"});
