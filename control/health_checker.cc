@@ -15,6 +15,7 @@ constexpr std::chrono::milliseconds shortest_pause{1000};
 struct Verdict {
   bool healthy = false;
   bool refused = false;
+  bool ours = false;    // the question could not be asked: nothing is known of the replica
   uint16_t status = 0;  // 0: no response
   std::string reason;
 };
@@ -79,7 +80,9 @@ class Probe final : public net::Mortal, private net::StreamHandler {
       const protocol::ResponseHead head = parser_.take_head();
       if (head.interim()) continue;
       const bool healthy = head.status >= 200 && head.status < 300;
-      answer({healthy, false, head.status, "status " + std::to_string(head.status)});
+      answer({.healthy = healthy,
+              .status = head.status,
+              .reason = "status " + std::to_string(head.status)});
     }
     return data.size();
   }
@@ -87,7 +90,9 @@ class Probe final : public net::Mortal, private net::StreamHandler {
   void on_stream_end() override { answer({.reason = "closed without a response"}); }
   void on_stream_writable() override {}
   void on_stream_error(Error error) override {
-    answer({.refused = error.code == Errc::connect_refused, .reason = to_string(error)});
+    answer({.refused = error.code == Errc::connect_refused,
+            .ours = error.code == Errc::out_of_descriptors || error.code == Errc::system,
+            .reason = to_string(error)});
   }
   void on_deadline() { answer({.reason = "no answer in time"}); }
 
@@ -149,7 +154,7 @@ class HealthChecker::Watch final : private Probe::Asker {
       use_fallback_ = true;
       return ask();
     }
-    judge(verdict);
+    if (!verdict.ours) judge(verdict);
     const auto spread = std::uniform_int_distribution<int64_t>(90, 110)(owner_.jitter_);
     const conf::Millis pause = settings_.interval * spread / 100;
     due_ = owner_.loop_.now() + pause;

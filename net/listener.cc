@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace usher::net {
 namespace {
@@ -77,6 +78,7 @@ void Listener::accept_some() {
     Fd fd(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &length,
                     SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd.valid()) {
+      tired_ = false;
       accepted_(std::move(fd), SocketAddress(reinterpret_cast<sockaddr*>(&peer), length));
       continue;
     }
@@ -90,7 +92,7 @@ void Listener::accept_some() {
 void Listener::rest(Errc code, int error) {
   event_del(&event_);
   rest_.start(rest_time);
-  resting_(Error{code, Side::usher, std::strerror(error)});
+  if (!std::exchange(tired_, true)) resting_(Error{code, Side::usher, std::strerror(error)});
 }
 
 void Listener::on_rested() { event_add(&event_, nullptr); }

@@ -19,7 +19,7 @@ class Listener final {
  public:
   // Gets each accepted socket: non-blocking, close-on-exec, TCP_NODELAY.
   using Accepted = std::function<void(Fd, const SocketAddress& peer)>;
-  // Called when accepting stops for a while, with the reason.
+  // Called with the reason when accepting stops for a while; not again before it has succeeded.
   using Resting = std::function<void(const Error&)>;
 
   // Binds and listens, on whatever thread makes it; several with one address share it.
@@ -42,6 +42,7 @@ class Listener final {
   Resting resting_;
   event event_;
   Timer<&Listener::on_rested> rest_;
+  bool tired_ = false;  // nothing was accepted since the last rest
 };
 
 }  // namespace usher::net
