@@ -263,6 +263,22 @@ def test_a_second_signal_ends_at_once(node):
         node.wait(5)
 
 
+def test_a_second_signal_ends_a_node_with_everything_open(node):
+    """Requests, an upload and a websocket: what is freed at the end still refers to what is freed after it."""
+    with wire.Wire(node.url()) as stream, wire.Wire(node.url("https")) as upload:
+        stream.request("GET", "/sse?count=100000")
+        stream.read_head()
+        upload.request("POST", "/sink", [("Content-Length", "1000")])
+        upload.send(b"x")
+        with connect(node.url().replace("http", "ws", 1) + TERMINAL) as terminal:
+            terminal.send("hallo")
+            terminal.recv(timeout=10)
+            node.signal(signal.SIGTERM)
+            wait_for(lambda: refuses(node.port()), "draining")
+            node.signal(signal.SIGTERM)
+            assert node.wait(5) == 0
+
+
 def test_readyz_is_503_while_draining(node):
     with wire.Wire(node.url()) as connection:
         connection.request("GET", "/sse?interval_ms=50&count=200")

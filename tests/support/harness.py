@@ -362,6 +362,18 @@ class Usher(Child):
         wait_for(lambda: list(self.replica_states().values()).count("up") == count, f"{count} replicas up at {self.name}", timeout)
         return self
 
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """Every sample of /metrics: by its name, then by its labels as they are written."""
+        samples: dict[str, dict[str, float]] = {}
+        for line in self.admin_get("/metrics")[1].decode().splitlines():
+            if not line.startswith("#"):
+                name, labels, value = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line).groups()
+                samples.setdefault(name, {})[labels or ""] = float(value)
+        return samples
+
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
     def private_memory(self) -> int:
         """Bytes of anonymous memory: the heap, not the mapped files."""
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
