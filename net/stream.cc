@@ -32,7 +32,8 @@ Stream::Stream(Loop& loop, Fd fd, std::unique_ptr<Transport> transport, StreamHa
       handler_(&handler),
       transport_(std::move(transport)),
       fd_(std::move(fd)),
-      side_(Side::client) {}
+      side_(Side::client),
+      delivers_before_failing_(false) {}
 
 Stream::Stream(Loop& loop, const SocketAddress& address, std::unique_ptr<Transport> transport,
                StreamHandler& handler, Side side)
@@ -40,7 +41,8 @@ Stream::Stream(Loop& loop, const SocketAddress& address, std::unique_ptr<Transpo
       handler_(&handler),
       transport_(std::move(transport)),
       connect_to_(std::make_unique<SocketAddress>(address)),
-      side_(side) {}
+      side_(side),
+      delivers_before_failing_(side == Side::replica) {}
 
 Stream::~Stream() {
   close();
@@ -269,12 +271,10 @@ void Stream::write_now(std::span<const char>& bytes) {
 }
 
 void Stream::break_off(std::string detail) {
-  if (side_ != Side::replica || ended_) {
-    return fail_later(side_ == Side::client ? Errc::client_gone : Errc::replica_closed,
-                      std::move(detail));
-  }
+  const Errc code = side_ == Side::client ? Errc::client_gone : Errc::replica_closed;
+  if (!delivers_before_failing_ || ended_) return fail_later(code, std::move(detail));
   if (late_failure_) return;
-  late_failure_ = std::make_unique<Error>(Error{Errc::replica_closed, side_, std::move(detail)});
+  late_failure_ = std::make_unique<Error>(Error{code, side_, std::move(detail)});
   readable_ = true;
   if (!continue_asked_) {
     continue_asked_ = true;

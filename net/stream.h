@@ -6,7 +6,8 @@
 //
 // A replica that answers early and hangs up breaks the connection before its answer is read: so
 // what a replica has sent is delivered first, and the break is reported when there is no more of
-// it. A client that breaks the connection is reported at once.
+// it. A client that breaks the connection is reported at once, unless the owner wants its last
+// words too.
 //
 // An owner that is done calls close() and buries the stream: loop.bury(std::move(stream)).
 #pragma once
@@ -74,6 +75,10 @@ class Stream final : public Mortal {
   void commit();
   // Ends our side once the queue has gone out (close_notify, FIN).
   void finish();
+  // From now on what came before a break is delivered first, whoever the peer is. Meanwhile nothing
+  // can be written to it any more: broken() tells.
+  void deliver_before_failing() { delivers_before_failing_ = true; }
+  bool broken() const { return late_failure_ != nullptr; }
   // Idempotent. No callback follows. Unsent bytes are dropped.
   void close();
   // close() with a RST, so that the peer cannot take what it got for the whole.
@@ -143,6 +148,7 @@ class Stream final : public Mortal {
   bool continue_asked_ = false;
   bool peer_hung_up_ = false;  // its end is behind what is still to be read
   bool watched_ = false;
+  bool delivers_before_failing_;
   bool delivering_ = false;
   bool resume_asked_ = false;  // while delivering: what is left over is wanted after all
 };

@@ -20,6 +20,7 @@ Tunnel::Tunnel(Worker& worker, ClientConnection& owner, std::unique_ptr<net::Str
   replica_.stream = std::move(replica);
   client_in_at_start_ = client_.stream->bytes_in();
   client_out_at_start_ = client_.stream->bytes_out() + client_.stream->queued();
+  client_.stream->deliver_before_failing();
   client_.stream->set_handler(client_);
   replica_.stream->set_handler(replica_);
   ++record_.status->websockets;
@@ -46,7 +47,8 @@ size_t Tunnel::End::on_stream_data(std::span<const char> data) {
   net::Stream& to = *tunnel_.other(*this).stream;
   to.write(data);
   if (to.above_high_mark()) stream->pause_reading();
-  tunnel_.stay_awake();
+  // What a peer that is gone is sent keeps nothing awake.
+  if (!to.broken()) tunnel_.stay_awake();
   return data.size();
 }
 

@@ -1,6 +1,7 @@
 """What no client library shows of a websocket: the bytes on both sides of usher, their order and their ends."""
 
 import base64
+import contextlib
 import hashlib
 import os
 import signal
@@ -330,6 +331,31 @@ def test_what_a_replica_said_before_it_vanished_reaches_the_client(front, hand, 
         replica.close()
         assert client.read_exactly(len(said)) == said
         assert client.closed_by_peer()
+
+
+@SCHEMES
+def test_what_a_client_said_before_it_vanished_reaches_the_replica(front, hand, scheme):
+    """Also when usher is writing to it: the failed write must not throw away what was to be read."""
+    said = frame(os.urandom(50_000), masked=True) + close_frame(4001, b"bye", masked=True)
+    for _ in range(10):
+        client, replica = open_tunnel(front, hand, scheme)
+        flood = threading.Thread(target=send_until_refused, args=[replica])
+        flood.start()
+        client.read_exactly(1 << 20)
+        client.send(said)
+        client.reset()
+        assert replica.read_exactly(len(said)) == said
+        assert replica.closed_by_peer()
+        replica.socket.shutdown(sockets.SHUT_RDWR)
+        flood.join()
+        replica.close()
+    wait_for(lambda: tunnels(front) == 0, "the tunnels are gone")
+
+
+def send_until_refused(connection) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            connection.send(b"\0" * (1 << 16))
 
 
 @SCHEMES

@@ -257,6 +257,24 @@ TEST_F(StreamTest, AnAnswerThatCameBeforeAHangUpIsReadThoughWritingIsBroken) {
   EXPECT_EQ(far_saw_.error->code, Errc::replica_closed);
 }
 
+TEST_F(StreamTest, AClientsLastWordsAreReadThoughWritingIsBrokenIfTheyAreWanted) {
+  for (const bool wanted : {false, true}) {
+    near_saw_ = far_saw_ = Recorder();
+    connect();
+    if (wanted) near_->deliver_before_failing();
+    near_->pause_reading();
+    far_->write(std::string_view("last words"));
+    until([this] { return far_->bytes_out() > 0; });
+    far_->abort();
+    near_->write(std::string(64 * 1024, 'x'));  // meets the reset
+    EXPECT_EQ(near_->broken(), wanted);
+    near_->resume_reading();
+    until([this] { return near_saw_.error.has_value(); });
+    EXPECT_EQ(near_saw_.received, wanted ? "last words" : "");
+    EXPECT_EQ(near_saw_.error->code, Errc::client_gone);
+  }
+}
+
 TEST_F(StreamTest, AbortIsAResetForThePeer) {
   connect();
   near_->abort();
