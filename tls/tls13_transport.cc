@@ -49,7 +49,7 @@ class Tls13Transport final : public net::Transport {
   IoResult write(int fd, std::span<const char> from) override;
   IoResult finish(int fd) override;
   bool has_buffered() const override { return unseen_ || ended_; }
-  std::string error_text() const override { return error_; }
+  std::string error_text() const override { return error_.empty() ? send_error_ : error_; }
   std::string_view protocol() const override { return protocol_; }
   bool secure() const override { return true; }
 
@@ -62,6 +62,7 @@ class Tls13Transport final : public net::Transport {
   IoStatus send_or_keep(int fd, std::span<const char> records, size_t plaintext);
   void fail(int fd, Alert alert, std::string_view why);
   void append_owed_update(char*& out);
+  bool may_send() const { return error_.empty() && send_error_.empty(); }
 
   RecordProtection sealing_;
   RecordProtection opening_;
@@ -69,6 +70,7 @@ class Tls13Transport final : public net::Transport {
   std::string received_;   // a part of a record
   std::string handshake_;  // a part of a handshake message
   std::string error_;
+  std::string send_error_;  // what came before it can still be read
   std::unique_ptr<Unsent> unsent_;
   unsigned idle_records_ = 0;
   bool unseen_;  // received_ may hold whole records: it came with the handshake
@@ -204,7 +206,7 @@ bool Tls13Transport::on_handshake(std::string_view bytes) {
 }
 
 IoResult Tls13Transport::write(int fd, std::span<const char> from) {
-  if (!error_.empty()) return {IoStatus::error};
+  if (!may_send()) return {IoStatus::error};
   if (unsent_) {
     const size_t plaintext = unsent_->plaintext;
     const IoStatus status = send_unsent(fd);
@@ -236,7 +238,7 @@ IoStatus Tls13Transport::send_or_keep(int fd, std::span<const char> records, siz
   const ssize_t sent = ::send(fd, records.data(), records.size(), MSG_NOSIGNAL);
   if (sent == static_cast<ssize_t>(records.size())) return IoStatus::done;
   if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-    error_ = std::strerror(errno);
+    send_error_ = std::strerror(errno);
     return IoStatus::error;
   }
   const auto rest = records.subspan(sent > 0 ? static_cast<size_t>(sent) : 0);
@@ -248,7 +250,7 @@ IoStatus Tls13Transport::send_unsent(int fd) {
   const std::string_view rest = std::string_view(unsent_->records).substr(unsent_->sent);
   const ssize_t sent = ::send(fd, rest.data(), rest.size(), MSG_NOSIGNAL);
   if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-    error_ = std::strerror(errno);
+    send_error_ = std::strerror(errno);
     return IoStatus::error;
   }
   if (sent > 0) unsent_->sent += static_cast<size_t>(sent);
@@ -258,7 +260,7 @@ IoStatus Tls13Transport::send_unsent(int fd) {
 }
 
 IoResult Tls13Transport::finish(int fd) {
-  if (!error_.empty()) return {IoStatus::done};
+  if (!may_send()) return {IoStatus::done};
   if (unsent_) {
     if (const IoStatus status = send_unsent(fd); status != IoStatus::done)
       return {status == IoStatus::again ? status : IoStatus::done};

@@ -174,6 +174,22 @@ TEST_P(AgainstOpenSsl, TakesWhatCameTogetherWithTheEndOfTheHandshake) {
       [&] { written.get_future().wait(); });
 }
 
+TEST_P(AgainstOpenSsl, ReadsWhatCameThoughSendingFails) {
+  talk(
+      [](SSL* ssl) {
+        ASSERT_EQ(SSL_write(ssl, "last words", 10), 10);
+        ::shutdown(SSL_get_fd(ssl), SHUT_RDWR);
+      },
+      [](net::Transport& transport, int fd) {
+        IoResult result;
+        do
+          result = transport.write(fd, std::string_view("too late"));
+        while (result.status != IoStatus::error);
+        EXPECT_EQ(transport.error_text(), "Broken pipe");
+        EXPECT_EQ(read_some(transport, fd, result), "last words");
+      });
+}
+
 TEST_P(AgainstOpenSsl, SaysCloseNotify) {
   talk(
       [](SSL* ssl) {
