@@ -34,7 +34,6 @@ constexpr CodedRow rows[] = {
      {"too_many_connections", 429, Retry::never, "Too many connections from this address."}},
     {Errc::idle, {"idle", 0, Retry::never, ""}},
     {Errc::no_route, {"no_route", 404, Retry::never, "Nothing is served under this address."}},
-    {Errc::denied, {"denied", 403, Retry::never, "Access is not allowed."}},
     {Errc::no_replica,
      {"no_replica", 503, Retry::never, "The service is starting or being updated. Please wait."}},
     {Errc::connect_refused,
@@ -57,13 +56,13 @@ constexpr CodedRow rows[] = {
      {"between_bytes_timeout", 504, Retry::never,
       "The service stopped in the middle of its answer."}},
     {Errc::tunnel_idle, {"tunnel_idle", 0, Retry::never, ""}},
+    {Errc::draining, {"draining", 503, Retry::never, "The service is restarting."}},
+    {Errc::out_of_descriptors,
+     {"out_of_descriptors", 503, Retry::never, "The service is too busy."}},
+    {Errc::system, {"system", 500, Retry::never, "Something went wrong."}},
     {Errc::store_down, {"store_down", 503, Retry::never, "The service is unavailable."}},
     {Errc::store_timeout, {"store_timeout", 503, Retry::never, "The service is unavailable."}},
     {Errc::store_error, {"store_error", 503, Retry::never, "The service is unavailable."}},
-    {Errc::draining, {"draining", 503, Retry::never, "The service is restarting."}},
-    {Errc::out_of_descriptors,
-     {"out_of_descriptors", 503, Retry::nothing_sent, "The service is too busy."}},
-    {Errc::system, {"system", 500, Retry::never, "Something went wrong."}},
     {Errc::bad_config, {"bad_config", 500, Retry::never, "Something went wrong."}},
     {Errc::not_found, {"not_found", 404, Retry::never, "Not found."}},
 };
@@ -72,7 +71,7 @@ constexpr bool in_order() {
   for (size_t i = 0; i < std::size(rows); ++i) {
     if (static_cast<size_t>(rows[i].code) != i) return false;
   }
-  return std::size(rows) == static_cast<size_t>(Errc::not_found) + 1;
+  return std::size(rows) == error_codes;
 }
 static_assert(in_order(), "one row for each Errc, in its order");
 

@@ -3,6 +3,7 @@
 // be sent again.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -29,7 +30,6 @@ enum class Errc : uint8_t {
   idle,
   // routing
   no_route,
-  denied,
   no_replica,
   // the replica's side
   connect_refused,
@@ -42,17 +42,20 @@ enum class Errc : uint8_t {
   first_byte_timeout,
   between_bytes_timeout,
   tunnel_idle,
-  // the store
-  store_down,
-  store_timeout,
-  store_error,
   // the process
   draining,
   out_of_descriptors,
   system,
+  // What ends no request, no connection and no websocket: the store and the configuration.
+  store_down,
+  store_timeout,
+  store_error,
   bad_config,
   not_found,
 };
+// Causes that logs and metrics name for clients' traffic.
+inline constexpr size_t traffic_causes = static_cast<size_t>(Errc::system) + 1;
+inline constexpr size_t error_codes = static_cast<size_t>(Errc::not_found) + 1;
 
 enum class Side : uint8_t { usher, client, replica, store };
 

@@ -87,8 +87,9 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
                 sum(
                     facts, [i](const WorkerCounters& w) -> auto& { return w.affinity[i]; }));
   }
-  text.family("usher_errors_total", "counter", "Failures by cause.");
-  for (size_t i = 1; i < proxy::error_codes; ++i) {
+  text.family("usher_errors_total", "counter",
+              "What ended requests, connections and websockets before their time.");
+  for (size_t i = 1; i < traffic_causes; ++i) {
     text.sample(label("cause", name_of(static_cast<Errc>(i))),
                 sum(
                     facts, [i](const WorkerCounters& w) -> auto& { return w.errors[i]; }));
@@ -101,9 +102,15 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
                 sum(
                     facts, [i](const WorkerCounters& w) -> auto& { return w.hints[i]; }));
   }
-  text.single("usher_retries_total", "counter", "Attempts made good by another attempt.",
-              sum(
-                  facts, [](const WorkerCounters& w) -> auto& { return w.retries; }));
+  text.family("usher_retries_total", "counter",
+              "Attempts followed by another, by why they failed.");
+  for (size_t i = 1; i < traffic_causes; ++i) {
+    const auto cause = static_cast<Errc>(i);
+    if (row_of(cause).retry == Retry::never) continue;
+    text.sample(label("cause", name_of(cause)),
+                sum(
+                    facts, [i](const WorkerCounters& w) -> auto& { return w.retries[i]; }));
+  }
   text.family("usher_body_bytes_total", "counter",
               "Bytes of request (in) and response (out) bodies.");
   text.sample(label("direction", "in"),

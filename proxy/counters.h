@@ -27,19 +27,17 @@ class Counter final {
   std::atomic<uint64_t> value_{0};
 };
 
-inline constexpr size_t error_codes = static_cast<size_t>(Errc::not_found) + 1;
-
 struct WorkerCounters {
   Counter connections;  // open now
   Counter accepted;
   Counter websockets;  // open now
   Counter websockets_opened;
-  std::array<Counter, 3> websockets_closed;  // by the Side that began
-  std::array<Counter, 6> responses;          // by status class; [0]: none was sent
-  std::array<Counter, 5> affinity;           // by AffinityOutcome
-  std::array<Counter, error_codes> errors;   // by Errc
-  std::array<Counter, troubles> hints;       // by Trouble
-  Counter retries;
+  std::array<Counter, 3> websockets_closed;     // by the Side that began
+  std::array<Counter, 6> responses;             // by status class; [0]: none was sent
+  std::array<Counter, 5> affinity;              // by AffinityOutcome
+  std::array<Counter, traffic_causes> errors;   // by Errc
+  std::array<Counter, troubles> hints;          // by Trouble
+  std::array<Counter, traffic_causes> retries;  // by the Errc of the attempt before
   Counter bytes_in;
   Counter bytes_out;
 };

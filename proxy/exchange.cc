@@ -127,7 +127,9 @@ void Exchange::find_home() {
 void Exchange::settle(routing::Home home) {
   home_ = std::move(home);
   if (!home_.replica) {
-    return fail({Errc::no_replica, Side::usher, "no replica of " + upstream_->name + " is up"});
+    std::string detail = "no replica of " + upstream_->name + " is up";
+    if (earlier_.code != Errc::none) detail += "; before that, " + to_string(earlier_);
+    return fail({Errc::no_replica, Side::usher, std::move(detail)});
   }
   lease();
 }
@@ -304,7 +306,8 @@ void Exchange::fail(Error error) {
       .response_started = response_started_,
       .reused_connection = replica_ && replica_->reused(),
       .repeatable = protocol::is_idempotent(request_.method) && !has_body(request_),
-      .body_begun = body_begun_};
+      .body_begun = body_begun_,
+      .sent_before = sent_before_};
   const Errc code = error.code;
   error_ = std::move(error);
   note_replica_failure(code);
@@ -343,13 +346,15 @@ void Exchange::note_replica_failure(Errc failure) {
 }
 
 void Exchange::try_again(Errc failure) {
-  worker_.count().retries.add();
-  error_ =
-      {};  // a failure that another attempt makes good is not the request's; `attempts` tells of it
+  worker_.count().retries[static_cast<size_t>(failure)].add();
+  // A failure that another attempt makes good is not the request's; `attempts` tells of it.
+  earlier_ = std::exchange(error_, {});
   // A stale kept-alive connection says nothing of the replica: the same one gets a fresh
   // connection.
   fresh_connection_ = true;
-  avoid_ = row_of(failure).retry == Retry::nothing_sent ? home_.replica : nullptr;
+  const bool unsent = row_of(failure).retry == Retry::nothing_sent;
+  avoid_ = unsent ? home_.replica : nullptr;
+  sent_before_ = sent_before_ || !unsent;
   drop_replica();
   find_home();
 }

@@ -108,6 +108,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   std::string client_address_;
   std::string replica_id_;
   Error error_;
+  Error earlier_;  // of the attempt before
   uint64_t bytes_in_ = 0;
   uint64_t bytes_out_ = 0;
   unsigned attempts_ = 0;
@@ -116,6 +117,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   const routing::Replica* avoid_ = nullptr;
   bool socketio_ = false;
   bool body_begun_ = false;
+  bool sent_before_ = false;  // an attempt that failed may have reached a replica
   bool response_started_ = false;
   bool client_must_close_ = false;  // said so in the response's head
   bool finished_ = false;

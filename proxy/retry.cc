@@ -7,8 +7,9 @@ bool may_repeat(Retry rule, const Attempt& attempt) {
   switch (rule) {
     case Retry::never: return false;
     case Retry::nothing_sent: return !attempt.body_begun;
-    case Retry::if_reused: return attempt.reused_connection && attempt.repeatable;
-    case Retry::if_idempotent: return attempt.repeatable;
+    case Retry::if_reused:
+      return attempt.reused_connection && attempt.repeatable && !attempt.sent_before;
+    case Retry::if_idempotent: return attempt.repeatable && !attempt.sent_before;
   }
   return false;
 }

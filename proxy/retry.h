@@ -14,11 +14,13 @@ struct Attempt {
   bool reused_connection = false;  // the attempt rode a kept-alive connection
   bool repeatable = false;         // idempotent method and no body (RFC 9110 section 9.2.2)
   bool body_begun = false;         // some of the request's body has left for a replica
+  bool sent_before = false;        // an attempt before this one may have reached a replica
 };
 
 enum class NextStep : uint8_t { try_again, error_response, reset };
 
-// Never again what a replica may have processed, unless doing it twice is as good as once.
+// Never again what a replica may have processed, unless doing it twice is as good as once; and then
+// twice, not more often ("a client SHOULD NOT automatically retry a failed automatic retry").
 NextStep decide(Errc failure, const Attempt& attempt);
 
 }  // namespace usher::proxy

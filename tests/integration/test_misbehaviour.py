@@ -165,6 +165,39 @@ def test_a_post_that_may_have_been_seen_is_not_sent_again(house):
     assert len(fake.heads) == 1
 
 
+@pytest.mark.parametrize("method, sent", [("GET", 2), ("HEAD", 2), ("DELETE", 2), ("POST", 1), ("PATCH", 1)])
+def test_nothing_is_sent_more_than_twice(house, method, sent):
+    """RFC 9110 section 9.2.2: what may be repeated is repeated once, however many replicas there are."""
+    replicas = [house.fake(fakes.Says(b"")) for _ in range(3)]
+    node = up(house, *replicas)
+    with wire.Wire(node.url()) as connection:
+        connection.request(method, "/", JSON)
+        assert connection.response(method).status == 502
+    assert sum(len(replica.heads) for replica in replicas) == sent
+    assert node.await_access(lambda line: line["path"] == "/")["attempts"] == sent
+
+
+def test_a_body_is_never_sent_twice(house):
+    """Not even an idempotent method's: usher keeps no copy of it."""
+    replicas = [house.fake(fakes.Says(b"")) for _ in range(3)]
+    node = up(house, *replicas)
+    assert wire.fetch(node.url() + "/", "PUT", JSON, b"x" * 10_000).status == 502
+    assert sum(len(replica.heads) for replica in replicas) == 1
+
+
+def test_an_idle_connection_is_given_up_before_uvicorn_would(house):
+    """uvicorn keeps one for 5 s: a request that rode it then would race its end."""
+    fake = house.fake(fakes.Says(fakes.whole(b"kept"), keep=True))
+    node = up(house, fake, workers=1)
+    with wire.Wire(node.url()) as connection:
+        for _ in range(3):
+            assert connection.ask("GET", "/").body == b"kept"
+        assert fake.used_connections == 1
+        time.sleep(4.5)
+        assert connection.ask("GET", "/").body == b"kept"
+    assert fake.used_connections == 2
+
+
 def test_a_get_that_was_cut_before_its_answer_is_tried_again(house):
     fake = house.fake(fakes.AnswersAfterTheFirst())
     node = up(house, fake)

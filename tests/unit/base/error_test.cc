@@ -11,7 +11,7 @@ namespace {
 
 TEST(Errors, HaveOneRowEachWithANameOfItsOwn) {
   std::set<std::string_view> names;
-  for (auto code = 0; code <= static_cast<int>(Errc::not_found); ++code) {
+  for (auto code = 0; code < static_cast<int>(error_codes); ++code) {
     const auto& row = row_of(static_cast<Errc>(code));
     EXPECT_TRUE(names.insert(row.name).second) << row.name;
     EXPECT_TRUE(row.status == 0 || (row.status >= 400 && row.status < 600)) << row.name;

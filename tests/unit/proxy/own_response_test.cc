@@ -49,7 +49,7 @@ TEST(OwnResponse, WaitingPageTriesAgainByItself) {
 }
 
 TEST(OwnResponse, NeverTellsAVersionOrADetailOfTheLog) {
-  for (size_t i = 1; i <= static_cast<size_t>(Errc::not_found); ++i) {
+  for (size_t i = 1; i < error_codes; ++i) {
     const auto code = static_cast<Errc>(i);
     if (row_of(code).status == 0) continue;
     for (const bool page : {false, true}) {

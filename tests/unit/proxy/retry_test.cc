@@ -5,18 +5,17 @@
 namespace usher::proxy {
 namespace {
 
-constexpr size_t codes = static_cast<size_t>(Errc::not_found) + 1;
-
 // Every way in which an attempt can stand, for one code.
 template <typename Check>
 void for_every_attempt(Check check) {
-  for (unsigned bits = 0; bits < 32; ++bits) {
+  for (unsigned bits = 0; bits < 64; ++bits) {
     check(Attempt{.number = bits & 1 ? 2u : 1u,
                   .most = 2,
                   .response_started = (bits & 2) != 0,
                   .reused_connection = (bits & 4) != 0,
                   .repeatable = (bits & 8) != 0,
-                  .body_begun = (bits & 16) != 0});
+                  .body_begun = (bits & 16) != 0,
+                  .sent_before = (bits & 32) != 0});
   }
 }
 
@@ -28,25 +27,27 @@ NextStep expected(Errc code, const Attempt& attempt) {
     case Errc::connect_refused:
     case Errc::connect_timeout:
     case Errc::connect_failed:
-    case Errc::out_of_descriptors:
       return left && !attempt.body_begun ? NextStep::try_again : NextStep::error_response;
     case Errc::replica_closed_idle:
-      return left && attempt.reused_connection && attempt.repeatable ? NextStep::try_again
-                                                                     : NextStep::error_response;
+      return left && attempt.reused_connection && attempt.repeatable && !attempt.sent_before
+                 ? NextStep::try_again
+                 : NextStep::error_response;
     case Errc::replica_closed:
-      return left && attempt.repeatable ? NextStep::try_again : NextStep::error_response;
+      return left && attempt.repeatable && !attempt.sent_before ? NextStep::try_again
+                                                                : NextStep::error_response;
     default: return NextStep::error_response;
   }
 }
 
 TEST(Retry, FollowsTheTableForEveryCauseAndEveryAttempt) {
-  for (size_t i = 1; i < codes; ++i) {
+  for (size_t i = 1; i < error_codes; ++i) {
     const auto code = static_cast<Errc>(i);
     for_every_attempt([code](const Attempt& attempt) {
       EXPECT_EQ(decide(code, attempt), expected(code, attempt))
           << name_of(code) << " number " << attempt.number << " started "
           << attempt.response_started << " reused " << attempt.reused_connection << " repeatable "
-          << attempt.repeatable << " body " << attempt.body_begun;
+          << attempt.repeatable << " body " << attempt.body_begun << " sent before "
+          << attempt.sent_before;
     });
   }
 }
@@ -54,14 +55,24 @@ TEST(Retry, FollowsTheTableForEveryCauseAndEveryAttempt) {
 TEST(Retry, NeverRepeatsAPostThatMayHaveBeenProcessed) {
   const Attempt post{
       .number = 1, .most = 5, .reused_connection = true, .repeatable = false, .body_begun = true};
-  for (size_t i = 1; i < codes; ++i) {
+  for (size_t i = 1; i < error_codes; ++i) {
     EXPECT_NE(decide(static_cast<Errc>(i), post), NextStep::try_again)
         << name_of(static_cast<Errc>(i));
   }
 }
 
+TEST(Retry, SendsNothingMoreThanTwice) {
+  for (size_t i = 1; i < error_codes; ++i) {
+    const auto code = static_cast<Errc>(i);
+    if (row_of(code).retry == Retry::nothing_sent) continue;
+    const Attempt second{
+        .number = 2, .most = 5, .reused_connection = true, .repeatable = true, .sent_before = true};
+    EXPECT_NE(decide(code, second), NextStep::try_again) << name_of(code);
+  }
+}
+
 TEST(Retry, NeverBeginsAgainBehindAResponseThatTheClientHasSeen) {
-  for (size_t i = 1; i < codes; ++i) {
+  for (size_t i = 1; i < error_codes; ++i) {
     const Attempt attempt{.number = 1, .most = 5, .response_started = true, .repeatable = true};
     EXPECT_EQ(decide(static_cast<Errc>(i), attempt), NextStep::reset);
   }
