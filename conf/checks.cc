@@ -22,6 +22,7 @@ class Checker final {
     listeners();
     upstreams();
     routes();
+    store();
     secret();
   }
 
@@ -31,6 +32,7 @@ class Checker final {
   void routes();
   bool one_action(const RouteSettings& route);
   void known_upstream(const RouteSettings& route, const std::vector<std::string_view>& names);
+  void store();
   void secret();
   // "; the first is on line 7", when it is in the file.
   static std::string first_one(Position at) {
@@ -147,6 +149,19 @@ void Checker::known_upstream(const RouteSettings& route,
   problems_.error(places_.of(route.upstream, route),
                   "no upstream is named " + in_quotes(route.upstream) +
                       (hint.empty() ? "; there is " + any_of(names) : hint));
+}
+
+void Checker::store() {
+  const auto& store = settings_.store;
+  if (store.cert.empty() != store.key.empty()) {
+    const auto& lonely = store.cert.empty() ? store.key : store.cert;
+    problems_.error(places_.of(lonely), "store.cert and store.key belong together");
+  }
+  if (store.url.tls) return;
+  for (const auto* file : {&store.ca, &store.cert, &store.key}) {
+    if (file->empty()) continue;
+    problems_.warning(places_.of(*file), "store.url speaks no TLS: this file is not used");
+  }
 }
 
 void Checker::secret() {

@@ -15,20 +15,32 @@ namespace {
 
 constexpr std::string_view unix_scheme = "unix:";
 constexpr size_t longest_unix_path = 107;  // sun_path with its zero, unix(7)
-constexpr uint16_t redis_port = 6379;
 
 constexpr std::string_view listen_form = R"("host:port", ":port", "[IPv6]:port" or "unix:/path")";
 constexpr std::string_view replica_form = R"("host:port", "[IPv6]:port" or "unix:/path")";
 constexpr std::string_view store_form =
-    R"("memory:" or "redis://[[user]:password@]host[:port][/database]")";
+    R"("memory:", "redis://[[user]:password@]host[:port][/database]", )"
+    R"("redis+sentinel://host[:port],…/service[/database]" or "redis+cluster://host[:port],…")";
 constexpr std::string_view cidr_form =
     R"(an address or a network such as "10.0.0.0/8" or "fd00::/8")";
 
-// Known to the field, and to a later version.
-constexpr std::string_view planned_schemes[] = {"rediss", "redis+sentinel", "rediss+sentinel",
-                                                "redis+cluster", "rediss+cluster"};
-
-Error refuse(std::string detail) { return {Errc::bad_config, Side::usher, std::move(detail)}; }
+struct StoreScheme {
+  std::string_view name;
+  StoreKind kind;
+  bool tls;
+  uint16_t port;
+};
+constexpr uint16_t redis_port = 6379;
+constexpr uint16_t sentinel_port = 26379;
+constexpr StoreScheme store_schemes[] = {
+    {"redis", StoreKind::redis, false, redis_port},
+    {"rediss", StoreKind::redis, true, redis_port},
+    {"redis+sentinel", StoreKind::sentinel, false, sentinel_port},
+    {"rediss+sentinel", StoreKind::sentinel, true, sentinel_port},
+    {"redis+cluster", StoreKind::cluster, false, redis_port},
+    {"rediss+cluster", StoreKind::cluster, true, redis_port},
+};
+constexpr size_t most_store_servers = 32;
 
 bool is_ipv4(const std::string& text) {
   in_addr address{};
@@ -157,20 +169,19 @@ Result<Endpoint> parse_replica_endpoint(std::string_view text) {
 
 Result<StoreUrl> parse_store_url(std::string_view text) {
   if (text == "memory:") return StoreUrl{};
-  constexpr std::string_view redis_scheme = "redis://";
   const auto bad = [&](std::string_view why = {}) {
     return unexpected(store_form, without_password(text) + std::string(why));
   };
-  if (!text.starts_with(redis_scheme)) {
-    const std::string_view scheme = text.substr(0, text.find("://"));
-    const auto* planned = std::find(std::begin(planned_schemes), std::end(planned_schemes), scheme);
-    if (planned == std::end(planned_schemes) || scheme == text) return bad();
-    return refuse(in_quotes(std::string(scheme) + "://") +
-                  " is not served by this version yet; expected " + std::string(store_form));
-  }
-  std::string_view rest = text.substr(redis_scheme.size());
+  const auto end_of_scheme = text.find("://");
+  const auto* scheme = std::find_if(
+      std::begin(store_schemes), std::end(store_schemes),
+      [&](const StoreScheme& known) { return known.name == text.substr(0, end_of_scheme); });
+  if (end_of_scheme == std::string_view::npos || scheme == std::end(store_schemes)) return bad();
+  std::string_view rest = text.substr(end_of_scheme + 3);
 
-  StoreUrl url{StoreKind::redis, {}, {}, {}, 0};
+  StoreUrl url;
+  url.kind = scheme->kind;
+  url.tls = scheme->tls;
   if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
     const auto [user, password] = cut(rest.substr(0, at), ':');
     if (!password) return bad(R"(; write "user:password@" or ":password@")");
@@ -184,14 +195,32 @@ Result<StoreUrl> parse_store_url(std::string_view text) {
     rest.remove_prefix(at + 1);
   }
 
-  const auto [authority, path] = cut(rest, '/');
-  const auto parts = split_host_port(authority);
-  if (!parts || !is_known_host(parts->host)) return bad();
-  const auto port = parts->port ? parse_decimal<uint16_t>(*parts->port) : redis_port;
-  if (!port || *port == 0) return bad("; a port is a number from 1 to 65535");
-  url.server = {std::string(parts->host), *port, {}};
+  auto [servers, path] = cut(rest, '/');
+  std::string_view server;
+  for (std::optional<std::string_view> others = servers; others;) {
+    std::tie(server, others) = cut(*others, ',');
+    const auto parts = split_host_port(server);
+    if (!parts || !is_known_host(parts->host)) return bad();
+    const auto port = parts->port ? parse_decimal<uint16_t>(*parts->port) : scheme->port;
+    if (!port || *port == 0) return bad("; a port is a number from 1 to 65535");
+    url.servers.push_back({std::string(parts->host), *port, {}});
+  }
+  if (url.kind == StoreKind::redis && url.servers.size() > 1) {
+    return bad("; several servers are Sentinels (redis+sentinel) or a cluster (redis+cluster)");
+  }
+  if (url.servers.size() > most_store_servers) return bad("; at most 32 servers are named");
 
-  if (path && !path->empty()) {
+  if (url.kind == StoreKind::sentinel) {
+    const auto [service, database] = cut(path.value_or(std::string_view()), '/');
+    if (!is_identifier(service, "-_.")) {
+      return bad(R"(; the name that the Sentinels know follows the servers, such as "/mymaster")");
+    }
+    url.service = service;
+    path = database;
+  }
+  if (url.kind == StoreKind::cluster) {
+    if (path && !path->empty() && *path != "0") return bad("; a cluster has no other database");
+  } else if (path && !path->empty()) {
     const auto database = parse_decimal<uint32_t>(*path);
     if (!database) return unexpected("a database's number after the \"/\"", in_quotes(*path));
     url.database = *database;

@@ -15,8 +15,11 @@ Result<Endpoint> parse_listen_endpoint(std::string_view text);
 // "host:port", "[::1]:8080" or "unix:/path": both host and port, and the port is not 0.
 Result<Endpoint> parse_replica_endpoint(std::string_view text);
 
-// "memory:" or "redis://[[user]:password@]host[:port][/database]", user and password
-// percent-encoded.
+// "memory:", or one of
+//   redis://[[user]:password@]host[:port][/database]                  one server
+//   redis+sentinel://[[user]:password@]host[:port],…/service[/database]  the Sentinels of a master
+//   redis+cluster://[[user]:password@]host[:port],…                   members of a Redis Cluster
+// and the same with rediss: TLS. User and password are percent-encoded.
 Result<StoreUrl> parse_store_url(std::string_view text);
 
 // "10.0.0.0/8", "fd00::/8", or an address alone. A bit set beyond the mask is an error.

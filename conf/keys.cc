@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "conf/words.h"
 
 namespace usher::conf {
 namespace {
@@ -13,12 +14,6 @@ constexpr uint64_t hour = 60 * minute;
 constexpr uint64_t day = 24 * hour;
 constexpr uint64_t kib = 1024;
 constexpr uint64_t mib = 1024 * kib;
-
-bool is_identifier(std::string_view text, std::string_view marks) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [marks](char c) {
-    return is_alpha(c) || is_digit(c) || marks.find(c) != std::string_view::npos;
-  });
-}
 
 bool is_token(std::string_view text) {
   constexpr std::string_view marks = "!#$%&'*+-.^_`|~";  // RFC 9110 section 5.6.2
@@ -130,13 +125,23 @@ constexpr Key<TlsSettings> tls_keys[] = {
 
 constexpr Key<StoreSettings> store_keys[] = {
     {"url", &StoreSettings::url, {},
-     "\"memory:\" for one node, or \"redis://[[user]:password@]host[:port][/database]\" (Redis or "
-     "Valkey) for several that route alike. User and password are percent-encoded."},
+     "\"memory:\" for one node; for several that route alike Redis or Valkey: "
+     "\"redis://[[user]:password@]host[:port][/database]\", "
+     "\"redis+sentinel://[[user]:password@]host[:port],…/service[/database]\" or "
+     "\"redis+cluster://[[user]:password@]host[:port],…\"; with rediss in the place of redis: "
+     "over TLS. User and password are percent-encoded."},
     {"prefix", &StoreSettings::prefix, {.max = 64, .check = store_prefix},
      "Every key in the store begins with this. Nodes that belong together share it."},
     {"timeout", &StoreSettings::timeout, {1, minute},
      "A store slower than this is treated as down for that request; no request fails because of "
      "it."},
+    {"ca", &StoreSettings::ca, {.example = "\"/certs/redis-ca.pem\""},
+     "PEM file: the authorities that may have signed the certificate of a rediss:// server, which "
+     "must name the host of the URL. Empty: the system's."},
+    {"cert", &StoreSettings::cert, {.example = "\"/certs/usher.pem\""},
+     "PEM file: the certificate that is shown to a rediss:// server, with its chain. Empty: none."},
+    {"key", &StoreSettings::key, {.example = "\"/certs/usher.key\""},
+     "PEM file: its private key."},
 };
 
 constexpr Key<AffinitySettings> affinity_keys[] = {

@@ -20,10 +20,20 @@ std::string to_string(const Endpoint& endpoint) {
 
 std::string to_string(const StoreUrl& url) {
   if (url.kind == StoreKind::memory) return "memory:";
-  std::string text = "redis://" + url.user;
+  std::string text = url.tls ? "rediss" : "redis";
+  if (url.kind == StoreKind::sentinel) text += "+sentinel";
+  if (url.kind == StoreKind::cluster) text += "+cluster";
+  text += "://" + url.user;
   if (!url.password.empty()) text += ":***";
   if (!url.user.empty() || !url.password.empty()) text += "@";
-  return text + to_string(url.server) + "/" + std::to_string(url.database);
+  const char* comma = "";
+  for (const Endpoint& server : url.servers) {
+    text += comma + to_string(server);
+    comma = ",";
+  }
+  if (url.kind == StoreKind::sentinel) text += "/" + url.service;
+  if (url.kind == StoreKind::cluster) return text;
+  return text + "/" + std::to_string(url.database);
 }
 
 std::string to_string(const Cidr& cidr) {

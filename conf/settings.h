@@ -57,14 +57,21 @@ struct TlsSettings {
   friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
 };
 
-enum class StoreKind : uint8_t { memory, redis };
+enum class StoreKind : uint8_t {
+  memory,
+  redis,     // one server
+  sentinel,  // the master that the Sentinels know under `service`
+  cluster,   // Redis Cluster; the servers named are where its map is asked for first
+};
 
-// store.url, taken apart. Schemes beyond memory: and redis:// are refused until they are served.
+// store.url, taken apart.
 struct StoreUrl {
   StoreKind kind = StoreKind::memory;
-  Endpoint server;
+  bool tls = false;
+  std::vector<Endpoint> servers;  // one; of Sentinels and of a cluster as many as are named
   std::string user;
   std::string password;
+  std::string service;  // Sentinel's name for the master and its replicas
   uint32_t database = 0;
   friend bool operator==(const StoreUrl&, const StoreUrl&) = default;
 };
@@ -75,6 +82,9 @@ struct StoreSettings {
   StoreUrl url;
   std::string prefix = "usher";
   Millis timeout = 250ms;
+  std::string ca;  // PEM files; empty: the system's authorities, and no certificate of our own
+  std::string cert;
+  std::string key;
   friend bool operator==(const StoreSettings&, const StoreSettings&) = default;
 };
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <vector>
 
+#include "base/strings.h"
+
 namespace usher::conf {
 namespace {
 
@@ -95,6 +97,12 @@ std::optional<std::string_view> nearest(std::string_view word,
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> known) {
   const auto meant = nearest(word, known);
   return meant ? "; did you mean " + in_quotes(*meant) + "?" : std::string();
+}
+
+bool is_identifier(std::string_view text, std::string_view marks) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [marks](char c) {
+    return is_alpha(c) || is_digit(c) || marks.find(c) != std::string_view::npos;
+  });
 }
 
 }  // namespace usher::conf

@@ -27,4 +27,7 @@ std::optional<std::string_view> nearest(std::string_view word,
 // `; did you mean "interval"?`, or nothing when no known word is near.
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> known);
 
+// Letters, digits and these marks; not empty.
+bool is_identifier(std::string_view text, std::string_view marks);
+
 }  // namespace usher::conf

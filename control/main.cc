@@ -11,6 +11,7 @@
 #include "conf/load.h"
 #include "control/admin_client.h"
 #include "control/server.h"
+#include "routing/redis/access.h"
 #include "tls/server_context.h"
 
 namespace {
@@ -39,6 +40,9 @@ int check(const conf::CommandLine& command_line) {
   if (!loaded->settings.tls.certificates.empty()) {
     const auto context = tls::ServerContext::make(loaded->settings.tls, nullptr);
     if (!context) return complain(loaded->source + ": tls.certificate: " + context.error().detail);
+  }
+  if (const auto store = routing::redis::make_transports(loaded->settings.store); !store) {
+    return complain(loaded->source + ": store: " + store.error().detail);
   }
   const std::string text = conf::describe(*loaded);
   std::fputs(text.c_str(), stdout);

@@ -91,6 +91,7 @@ Outcome Server::prepare() {
     log_.warning("state_not_kept", {{"directory", state_.path()}, {"reason", state_.problem()}});
   }
   if (Outcome loaded = load_certificates(settings_); !loaded) return loaded;
+  if (Outcome prepared = stores_.prepare(); !prepared) return prepared;
   auto access_log = proxy::AccessLog::open(settings_.log, node_);
   if (!access_log) return std::move(access_log).error();
   access_log_ = std::move(*access_log);

@@ -13,7 +13,7 @@
 #include "net/resolver.h"
 #include "routing/affinity_store.h"
 #include "routing/memory_store.h"
-#include "routing/redis/redis_client.h"
+#include "routing/redis/make_redis.h"
 #include "routing/redis/redis_store.h"
 #include "routing/redis/store_watcher.h"
 #include "routing/store_status.h"
@@ -21,16 +21,15 @@
 namespace usher::control {
 
 // A connection to Redis with all that it needs, for one loop.
-class RedisDoor final : public routing::AffinityStore,
-                        private routing::redis::RedisClient::Watcher {
+class RedisDoor final : public routing::AffinityStore, private routing::redis::Redis::Watcher {
  public:
-  RedisDoor(net::Loop& loop, const conf::StoreSettings& settings, routing::StoreStatus& status)
+  RedisDoor(net::Loop& loop, const conf::StoreSettings& settings,
+            const routing::redis::MakeTransport& make_transport, routing::StoreStatus& status)
       : settings_(settings),
         resolver_(loop),
         watcher_(status),
-        client_(loop, resolver_, settings_,
-                static_cast<routing::redis::RedisClient::Watcher&>(*this)),
-        store_(client_, settings_.prefix) {}
+        redis_(routing::redis::make_redis({loop, resolver_, settings_, make_transport}, *this)),
+        store_(*redis_, settings_.prefix) {}
 
   Pending find(std::string_view key, Found found) override {
     return store_.find(key, std::move(found));
@@ -59,7 +58,7 @@ class RedisDoor final : public routing::AffinityStore,
   const conf::StoreSettings settings_;
   net::Resolver resolver_;
   routing::redis::StoreWatcher watcher_;
-  routing::redis::RedisClient client_;
+  std::unique_ptr<routing::redis::Redis> redis_;
   routing::redis::RedisStore store_;
 };
 
@@ -68,15 +67,23 @@ class Stores final {
   Stores(const conf::StoreSettings& settings, const Clock& clock, const Log& log)
       : settings_(settings), status_(log, to_string(settings.url)), table_(clock) {}
 
+  // Before any store is made. An error names the file that is wrong.
+  Outcome prepare() {
+    auto made = routing::redis::make_transports(settings_);
+    if (!made) return Error{Errc::bad_config, Side::usher, "store: " + made.error().detail};
+    make_transport_ = std::move(*made);
+    return {};
+  }
+
   // For a worker. Its loop outlives it.
   std::unique_ptr<routing::AffinityStore> make(net::Loop& loop) {
-    if (shared()) return std::make_unique<RedisDoor>(loop, settings_, status_);
+    if (shared()) return std::make_unique<RedisDoor>(loop, settings_, make_transport_, status_);
     return std::make_unique<routing::MemoryStore>(table_, loop);
   }
   // For the secret; nullptr when the store is this process's own.
   std::unique_ptr<RedisDoor> make_shared_door(net::Loop& loop) {
     if (!shared()) return nullptr;
-    return std::make_unique<RedisDoor>(loop, settings_, status_);
+    return std::make_unique<RedisDoor>(loop, settings_, make_transport_, status_);
   }
   bool shared() const { return settings_.url.kind != conf::StoreKind::memory; }
   const routing::StoreStatus& status() const { return status_; }
@@ -84,6 +91,7 @@ class Stores final {
 
  private:
   const conf::StoreSettings settings_;
+  routing::redis::MakeTransport make_transport_;
   routing::StoreStatus status_;
   routing::MemoryTable table_;
 };

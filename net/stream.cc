@@ -42,7 +42,7 @@ Stream::Stream(Loop& loop, const SocketAddress& address, std::unique_ptr<Transpo
       transport_(std::move(transport)),
       connect_to_(std::make_unique<SocketAddress>(address)),
       side_(side),
-      delivers_before_failing_(side == Side::replica) {}
+      delivers_before_failing_(true) {}
 
 Stream::~Stream() {
   close();

@@ -4,10 +4,10 @@
 // idle stream holds no read buffer. Writing: what one turn of the loop writes leaves in one call at
 // its end; large pieces go out at once. Nothing is called back from inside a call to a Stream.
 //
-// A replica that answers early and hangs up breaks the connection before its answer is read: so
-// what a replica has sent is delivered first, and the break is reported when there is no more of
-// it. A client that breaks the connection is reported at once, unless the owner wants its last
-// words too.
+// A server that answers early and hangs up, such as to say why it refuses us, breaks the connection
+// before its answer is read: so what whoever we connected to has sent is delivered first, and the
+// break is reported when there is no more of it. A client that breaks the connection is reported at
+// once, unless the owner wants its last words too.
 //
 // An owner that is done calls close() and buries the stream: loop.bury(std::move(stream)).
 #pragma once

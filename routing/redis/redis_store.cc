@@ -62,11 +62,12 @@ std::optional<Binding> parse_binding(std::string_view value) {
   return Binding{std::string(*replica), *epoch};
 }
 
-RedisStore::RedisStore(RedisClient& client, std::string prefix)
-    : client_(client), prefix_(std::move(prefix)) {}
+RedisStore::RedisStore(Redis& redis, std::string prefix)
+    : redis_(redis), prefix_(std::move(prefix)) {}
 
 Pending RedisStore::find(std::string_view key, Found found) {
-  return client_.call({"GET", key_of(key)}, [found = std::move(found)](Result<Reply> reply) {
+  const std::string whole = key_of(key);
+  return redis_.call(whole, {"GET", whole}, [found = std::move(found)](Result<Reply> reply) {
     if (!reply) {
       const bool spoilt = reply.error().detail.starts_with("WRONGTYPE");
       return spoilt ? found(std::optional<Binding>()) : found(reply.error());
@@ -79,25 +80,28 @@ Pending RedisStore::find(std::string_view key, Found found) {
 
 Pending RedisStore::claim(std::string_view key, Binding proposal, std::chrono::milliseconds ttl,
                           Claimed claimed) {
-  return client_.call({"EVAL", claim_script, "1", key_of(key), std::to_string(proposal.epoch),
-                       proposal.replica, std::to_string(ttl.count())},
-                      [claimed = std::move(claimed)](Result<Reply> reply) {
-                        if (!reply) return claimed(reply.error());
-                        auto winner = parse_binding(reply->text);
-                        if (!winner) return claimed(unexpected(*reply));
-                        claimed(std::move(*winner));
-                      });
+  const std::string whole = key_of(key);
+  return redis_.call(whole,
+                     {"EVAL", claim_script, "1", whole, std::to_string(proposal.epoch),
+                      proposal.replica, std::to_string(ttl.count())},
+                     [claimed = std::move(claimed)](Result<Reply> reply) {
+                       if (!reply) return claimed(reply.error());
+                       auto winner = parse_binding(reply->text);
+                       if (!winner) return claimed(unexpected(*reply));
+                       claimed(std::move(*winner));
+                     });
 }
 
 Pending RedisStore::agree_on_secret(std::string_view proposal, std::chrono::milliseconds ttl,
                                     std::function<void(Result<std::string>)> agreed) {
-  return client_.call(
-      {"EVAL", secret_script, "1", key_of("secret"), proposal, std::to_string(ttl.count())},
-      [agreed = std::move(agreed)](Result<Reply> reply) {
-        if (!reply) return agreed(reply.error());
-        if (reply->kind != Reply::Kind::text) return agreed(unexpected(*reply));
-        agreed(std::move(reply->text));
-      });
+  const std::string whole = key_of("secret");
+  return redis_.call(whole,
+                     {"EVAL", secret_script, "1", whole, proposal, std::to_string(ttl.count())},
+                     [agreed = std::move(agreed)](Result<Reply> reply) {
+                       if (!reply) return agreed(reply.error());
+                       if (reply->kind != Reply::Kind::text) return agreed(unexpected(*reply));
+                       agreed(std::move(reply->text));
+                     });
 }
 
 std::string RedisStore::key_of(std::string_view key) const {

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "routing/affinity_store.h"
-#include "routing/redis/redis_client.h"
+#include "routing/redis/redis.h"
 
 namespace usher::routing::redis {
 
@@ -18,12 +18,12 @@ std::optional<Binding> parse_binding(std::string_view value);
 
 class RedisStore final : public AffinityStore {
  public:
-  RedisStore(RedisClient& client, std::string prefix);
+  RedisStore(Redis& redis, std::string prefix);
 
   Pending find(std::string_view key, Found found) override;
   Pending claim(std::string_view key, Binding proposal, std::chrono::milliseconds ttl,
                 Claimed claimed) override;
-  bool available() const override { return client_.available(); }
+  bool available() const override { return redis_.available(); }
 
   // The secret that all nodes share: stores `proposal` under "<prefix>:secret" unless there is one,
   // and answers with the one that holds, its life prolonged.
@@ -33,7 +33,7 @@ class RedisStore final : public AffinityStore {
  private:
   std::string key_of(std::string_view key) const;
 
-  RedisClient& client_;
+  Redis& redis_;
   std::string prefix_;
 };
 

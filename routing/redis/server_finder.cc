@@ -4,25 +4,43 @@
 
 namespace usher::routing::redis {
 
-NamedServer::NamedServer(net::Loop& loop, net::Resolver& resolver, conf::Endpoint server)
-    : resolver_(resolver), server_(std::move(server)), soon_(loop, *this) {}
+std::vector<ServerAddress> name_all(const std::vector<SocketAddress>& addresses,
+                                    const std::string& host) {
+  std::vector<ServerAddress> named;
+  for (const SocketAddress& address : addresses)
+    named.push_back({address, host});
+  return named;
+}
 
-Pending NamedServer::find(Found found) {
-  if (server_.unix_path.empty()) return resolver_.resolve(server_.host, server_.port, found);
+NamedServers::NamedServers(net::Loop& loop, net::Resolver& resolver,
+                           std::vector<conf::Endpoint> servers)
+    : resolver_(resolver), servers_(std::move(servers)), soon_(loop, *this) {}
+
+Pending NamedServers::find(Found found) {
+  asked_ = servers_[next_];
+  next_ = (next_ + 1) % servers_.size();
+  if (asked_.unix_path.empty()) {
+    return resolver_.resolve(asked_.host, asked_.port,
+                             [found = std::move(found),
+                              host = asked_.host](Result<std::vector<SocketAddress>> addresses) {
+                               if (!addresses) return found(std::move(addresses).error());
+                               found(name_all(*addresses, host));
+                             });
+  }
   finished();
   found_ = std::move(found);
   soon_.start(Duration(0));
   return Pending(*this);
 }
 
-void NamedServer::on_unix_path() {
+void NamedServers::on_unix_path() {
   finished();
   const Found found = std::exchange(found_, nullptr);
-  const auto address = SocketAddress::from_unix_path(server_.unix_path);
+  const auto address = SocketAddress::from_unix_path(asked_.unix_path);
   if (!address) {
-    return found(Error{Errc::store_down, Side::store, "no socket path: " + server_.unix_path});
+    return found(Error{Errc::store_down, Side::store, "no socket path: " + asked_.unix_path});
   }
-  found(std::vector<SocketAddress>{*address});
+  found(std::vector<ServerAddress>{{*address, asked_.unix_path}});
 }
 
 }  // namespace usher::routing::redis

@@ -1,9 +1,8 @@
 // Where the store's server is at this moment; asked before every round of connection attempts.
-// Sentinel (ask the Sentinels for the master) and Cluster (one finder a shard) are to be further
-// finders.
 #pragma once
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "base/address.h"
@@ -16,9 +15,14 @@
 
 namespace usher::routing::redis {
 
+struct ServerAddress {
+  SocketAddress address;
+  std::string host;  // as it was named to us: what its certificate must say
+};
+
 class ServerFinder {
  public:
-  using Found = std::function<void(Result<std::vector<SocketAddress>>)>;
+  using Found = std::function<void(Result<std::vector<ServerAddress>>)>;
 
   virtual ~ServerFinder() = default;
 
@@ -26,11 +30,12 @@ class ServerFinder {
   virtual Pending find(Found found) = 0;
 };
 
-// The one server that store.url names: an address, a unix socket, or a name that is resolved each
-// time.
-class NamedServer final : public ServerFinder, private PendingAnswer {
+// The servers that are named: an address, a unix socket, or a name that is resolved each time. Of
+// several, each question is answered with the next.
+class NamedServers final : public ServerFinder, private PendingAnswer {
  public:
-  NamedServer(net::Loop& loop, net::Resolver& resolver, conf::Endpoint server);
+  // At least one.
+  NamedServers(net::Loop& loop, net::Resolver& resolver, std::vector<conf::Endpoint> servers);
 
   Pending find(Found found) override;
 
@@ -39,9 +44,15 @@ class NamedServer final : public ServerFinder, private PendingAnswer {
   void on_unix_path();
 
   net::Resolver& resolver_;
-  conf::Endpoint server_;
-  net::Timer<&NamedServer::on_unix_path> soon_;
+  std::vector<conf::Endpoint> servers_;
+  size_t next_ = 0;
+  conf::Endpoint asked_;
+  net::Timer<&NamedServers::on_unix_path> soon_;
   Found found_;
 };
+
+// The same host for all of them.
+std::vector<ServerAddress> name_all(const std::vector<SocketAddress>& addresses,
+                                    const std::string& host);
 
 }  // namespace usher::routing::redis

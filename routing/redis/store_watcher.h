@@ -4,12 +4,12 @@
 #include <chrono>
 #include <optional>
 
-#include "routing/redis/redis_client.h"
+#include "routing/redis/redis.h"
 #include "routing/store_status.h"
 
 namespace usher::routing::redis {
 
-class StoreWatcher final : public RedisClient::Watcher {
+class StoreWatcher final : public Redis::Watcher {
  public:
   explicit StoreWatcher(StoreStatus& status) : status_(status) {}
   ~StoreWatcher() { move_to(StoreState::unknown, nullptr); }

@@ -451,15 +451,28 @@ class Replica(Child):
 
 
 class Redis(Child):
-    def __init__(self, folder: Path, name: str = "redis", args: list | None = None):
+    """`tls`: an Authority (certificates.py) whose certificate it shows, and shows its clients'; then
+    it speaks nothing else. `secured` is what redis-py needs to talk to it: a password, TLS."""
+
+    def __init__(self, folder: Path, name: str = "redis", args: list | None = None, tls=None, password: str | None = None):
         super().__init__(name, folder)
         self.args = args or []
         self.port = 0
+        self.tls = tls
+        self.secured = {}
+        if password:
+            self.args = [*self.args, "--requirepass", password]
+            self.secured["password"] = password
+        if tls:
+            chain, key = tls.issue()
+            self.args = [*self.args, "--tls-cert-file", chain, "--tls-key-file", key, "--tls-ca-cert-file", tls.certificate]
+            self.secured |= {"ssl": True, "ssl_ca_certs": str(tls.certificate), "ssl_certfile": str(chain), "ssl_keyfile": str(key)}
 
     def start(self) -> "Redis":
         for _ in range(5):
             port = self.port or free_port()
-            self.spawn(["redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", self.folder, *self.args])
+            ports = ["--port", 0, "--tls-port", port] if self.tls else ["--port", port]
+            self.spawn(["redis-server", *ports, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", self.folder, *self.args])
             wait_for(lambda: not self.running or self.answers(port), "redis-server answers PING")
             if self.running:
                 self.port = port
@@ -472,8 +485,13 @@ class Redis(Child):
         return False
 
     @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}"
+        password = self.secured.get("password")
+        return f"{'rediss' if self.tls else 'redis'}://{f':{password}@' if password else ''}{self.address}"
 
     def pause(self) -> None:
         """Alive, connected and silent."""
@@ -482,11 +500,17 @@ class Redis(Child):
     def resume(self) -> None:
         self.signal(signal.SIGCONT)
 
+    def client(self, port: int | None = None):
+        """A redis-py client: one connection, for a with statement."""
+        import redis
+
+        return redis.Redis(port=port or self.port, socket_timeout=5, decode_responses=True, **self.secured)
+
     def command(self, *words: str, port: int | None = None):
         """One command on a connection of its own."""
         import redis
 
-        with redis.Redis(port=port or self.port, socket_timeout=5, decode_responses=True) as client:
+        with self.client(port) as client:
             try:
                 answer = client.execute_command(*words)
             except redis.exceptions.ConnectionError as error:
@@ -495,9 +519,7 @@ class Redis(Child):
 
     def keys(self, pattern: str = "*") -> dict[str, int]:
         """Every key with its TTL in seconds (-1: none)."""
-        import redis
-
-        with redis.Redis(port=self.port, socket_timeout=5, decode_responses=True) as client:
+        with self.client() as client:
             return {key: client.ttl(key) for key in client.scan_iter(pattern)}
 
 

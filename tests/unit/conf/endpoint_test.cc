@@ -51,23 +51,60 @@ TEST(Endpoint, WantsHostAndPortOfAReplica) {
   }
 }
 
+StoreUrl store_url(StoreKind kind, std::vector<Endpoint> servers, std::string user = {},
+                   std::string password = {}, uint32_t database = 0) {
+  StoreUrl url;
+  url.kind = kind;
+  url.servers = std::move(servers);
+  url.user = std::move(user);
+  url.password = std::move(password);
+  url.database = database;
+  return url;
+}
+
 TEST(StoreUrl, ReadsMemoryAndRedis) {
+  const auto redis = [](Endpoint server, std::string user = {}, std::string password = {},
+                        uint32_t database = 0) {
+    return store_url(StoreKind::redis, {std::move(server)}, std::move(user), std::move(password),
+                     database);
+  };
   const std::pair<const char*, StoreUrl> good[] = {
       {"memory:", {}},
-      {"redis://redis", {StoreKind::redis, {"redis", 6379, {}}, "", "", 0}},
-      {"redis://redis/", {StoreKind::redis, {"redis", 6379, {}}, "", "", 0}},
-      {"redis://redis:6380/2", {StoreKind::redis, {"redis", 6380, {}}, "", "", 2}},
-      {"redis://[::1]:6380/2", {StoreKind::redis, {"::1", 6380, {}}, "", "", 2}},
-      {"redis://:pass@10.0.0.1/1", {StoreKind::redis, {"10.0.0.1", 6379, {}}, "", "pass", 1}},
-      {"redis://us%3Aer:p%40%2f%25@h", {StoreKind::redis, {"h", 6379, {}}, "us:er", "p@/%", 0}},
-      {"redis://u:a@b:c@h", {StoreKind::redis, {"h", 6379, {}}, "u", "a@b:c", 0}},
-      {"redis://u:@h", {StoreKind::redis, {"h", 6379, {}}, "u", "", 0}},
+      {"redis://redis", redis({"redis", 6379, {}})},
+      {"redis://redis/", redis({"redis", 6379, {}})},
+      {"redis://redis:6380/2", redis({"redis", 6380, {}}, "", "", 2)},
+      {"redis://[::1]:6380/2", redis({"::1", 6380, {}}, "", "", 2)},
+      {"redis://:pass@10.0.0.1/1", redis({"10.0.0.1", 6379, {}}, "", "pass", 1)},
+      {"redis://us%3Aer:p%40%2f%25@h", redis({"h", 6379, {}}, "us:er", "p@/%")},
+      {"redis://u:a@b:c@h", redis({"h", 6379, {}}, "u", "a@b:c")},
+      {"redis://u:@h", redis({"h", 6379, {}}, "u", "")},
   };
   for (const auto& [text, expected] : good) {
     const auto url = parse_store_url(text);
     ASSERT_TRUE(url) << text << ": " << url.error().detail;
     EXPECT_EQ(*url, expected) << text;
   }
+}
+
+TEST(StoreUrl, ReadsSentinelsAClusterAndTls) {
+  StoreUrl sentinels = store_url(
+      StoreKind::sentinel, {{"s1", 26379, {}}, {"s2", 5000, {}}, {"::1", 26379, {}}}, "u", "p", 3);
+  sentinels.service = "my-master.1";
+  EXPECT_EQ(*parse_store_url("redis+sentinel://u:p@s1,s2:5000,[::1]/my-master.1/3"), sentinels);
+  sentinels.tls = true;
+  EXPECT_EQ(*parse_store_url("rediss+sentinel://u:p@s1,s2:5000,[::1]/my-master.1/3"), sentinels);
+
+  StoreUrl cluster = store_url(StoreKind::cluster, {{"h1", 6379, {}}, {"h2", 7000, {}}}, "", "p");
+  for (const auto* text : {"redis+cluster://:p@h1,h2:7000", "redis+cluster://:p@h1,h2:7000/",
+                           "redis+cluster://:p@h1:6379,h2:7000/0"}) {
+    EXPECT_EQ(*parse_store_url(text), cluster) << text;
+  }
+  cluster.tls = true;
+  EXPECT_EQ(*parse_store_url("rediss+cluster://:p@h1,h2:7000"), cluster);
+
+  StoreUrl one = store_url(StoreKind::redis, {{"h", 6379, {}}}, "", "", 1);
+  one.tls = true;
+  EXPECT_EQ(*parse_store_url("rediss://h/1"), one);
 }
 
 TEST(StoreUrl, RefusesTheRest) {
@@ -87,19 +124,37 @@ TEST(StoreUrl, RefusesTheRest) {
                            "redis://:%zz@h",
                            "redis://:%4@h",
                            "redis://h?db=1",
-                           "rediss://h",
-                           "redis+sentinel://h/s/0",
-                           "redis+cluster://h",
+                           "redis://h1,h2",
+                           "rediss://",
+                           "redis+sentinel://h",
+                           "redis+sentinel://h/",
+                           "redis+sentinel://h//0",
+                           "redis+sentinel://h/s/x",
+                           "redis+sentinel://h/s s/0",
+                           "redis+sentinel://h,/s/0",
+                           "redis+cluster://",
+                           "redis+cluster://h1,,h2",
+                           "redis+cluster://h/1",
+                           "redis+tls://h",
                            "http://h",
                            "redis"}) {
     EXPECT_FALSE(parse_store_url(text)) << text;
   }
+  std::string crowd = "redis+cluster://h";
+  for (int i = 0; i < 32; ++i)
+    crowd += ",h";
+  EXPECT_FALSE(parse_store_url(crowd));
 }
 
 TEST(StoreUrl, IsShownWithoutItsPassword) {
-  EXPECT_EQ(to_string(*parse_store_url("redis://u:secret@h/1")), "redis://u:***@h:6379/1");
-  EXPECT_EQ(to_string(*parse_store_url("redis://:secret@h")), "redis://:***@h:6379/0");
-  EXPECT_EQ(to_string(*parse_store_url("memory:")), "memory:");
+  for (const auto& [text, shown] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"redis://u:secret@h/1", "redis://u:***@h:6379/1"},
+           {"redis://:secret@h", "redis://:***@h:6379/0"},
+           {"rediss+sentinel://:secret@a,b/s", "rediss+sentinel://:***@a:26379,b:26379/s/0"},
+           {"redis+cluster://u:secret@a,[::1]:7000", "redis+cluster://u:***@a:6379,[::1]:7000"},
+           {"memory:", "memory:"}}) {
+    EXPECT_EQ(to_string(*parse_store_url(text)), shown);
+  }
 }
 
 TEST(Cidr, ReadsNetworksAndAddresses) {

@@ -197,8 +197,10 @@ TEST(Load, NamesTheFlagOrTheVariableThatIsWrongAndTheFilesErrorsToo) {
             "\"8443\"; write "
             "\":8443\"\n"
             "USHER_UPSTREAM: expected replicas such as \"open-webui:8080\", got nothing\n"
-            "USHER_STORE: expected \"memory:\" or "
-            "\"redis://[[user]:password@]host[:port][/database]\", got "
+            "USHER_STORE: expected \"memory:\", "
+            "\"redis://[[user]:password@]host[:port][/database]\", "
+            "\"redis+sentinel://host[:port],…/service[/database]\" or "
+            "\"redis+cluster://host[:port],…\", got "
             "\"redis://***@\"\n"
             "--workers: expected a whole number from 0 to 1024, got \"many\"");
 }

@@ -136,8 +136,13 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_THAT(settings.tls.certificates,
               ElementsAre(CertificateSettings{"/certs/a.pem", "/certs/a.key"},
                           CertificateSettings{"/certs/b.pem", "/certs/b.key"}));
-  EXPECT_EQ(settings.store.url,
-            (StoreUrl{StoreKind::redis, {"redis", 6380, {}}, "usher", "p@ss", 3}));
+  EXPECT_EQ(settings.store.url, (StoreUrl{.kind = StoreKind::redis,
+                                          .tls = false,
+                                          .servers = {{"redis", 6380, {}}},
+                                          .user = "usher",
+                                          .password = "p@ss",
+                                          .service = {},
+                                          .database = 3}));
   EXPECT_EQ(settings.store.prefix, "front");
   EXPECT_EQ(settings.store.timeout, 1s);
   EXPECT_EQ(settings.affinity, (AffinitySettings{"door", "0123456789abcdef", 12h}));
@@ -295,7 +300,8 @@ TEST(TomlReader, DoesNotTellWhatFollowsFromAnotherError) {
 TEST(TomlReader, NeverShowsAPassword) {
   for (const std::string url :
        {"redis://u:hunter2@:6379/1", "redis://u:hunter2@h:x", "redis://u:hunter2@h/x",
-        "redis://:hunter2", "rediss://u:hunter2@h", "redis://hunter2@h", "redis://u:hunter2%@h",
+        "redis://:hunter2", "rediss://u:hunter2@h:x", "redis+sentinel://u:hunter2@a,b",
+        "redis+cluster://:hunter2@a,,b", "redis://hunter2@h", "redis://u:hunter2%@h",
         "redis://u:hunter2", "amqp://u:hunter2@h", "redis://u:hunt@er2@h:0",
         "redis://u:hunter2@h:70000"}) {
     EXPECT_THAT(fails("[store]\nurl = \"" + url + "\""), ::testing::Not(HasSubstr("hunter2")))

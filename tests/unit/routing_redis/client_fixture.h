@@ -10,7 +10,7 @@
 
 namespace usher::routing::redis {
 
-struct Witness final : RedisClient::Watcher {
+struct Witness final : Redis::Watcher {
   void on_store_up() override { events.push_back("up"); }
   void on_store_down(const Error& why) override {
     events.push_back("down");
@@ -51,11 +51,11 @@ struct Call {
 struct ClientFixture {
   explicit ClientFixture(uint16_t port) {
     settings.url.kind = conf::StoreKind::redis;
-    settings.url.server.host = "127.0.0.1";
-    settings.url.server.port = port;
+    settings.url.servers = {{.host = "127.0.0.1", .port = port, .unix_path = {}}};
   }
 
-  RedisClient& make() { return client.emplace(driver.loop, resolver, settings, witness); }
+  RedisClient& make() { return client.emplace(access(), witness); }
+  Access access() { return {driver.loop, resolver, settings, plain_transports()}; }
   bool up() {
     return driver.until([this] { return client->available(); });
   }
@@ -65,7 +65,7 @@ struct ClientFixture {
   void send(Call& call, std::initializer_list<std::string_view> words) {
     call.result.reset();
     call.pending =
-        client->call(words, [&call](Result<Reply> result) { call.result = std::move(result); });
+        client->call("", words, [&call](Result<Reply> result) { call.result = std::move(result); });
   }
   std::string ask(std::initializer_list<std::string_view> words) {
     Call call;

@@ -24,7 +24,7 @@ constexpr Duration settled = 1050ms;
 
 struct Setting : ClientFixture {
   Setting() : ClientFixture(0), server(driver.loop) {
-    settings.url.server.port = server.address.port();
+    settings.url.servers.front().port = server.address.port();
   }
   FakeRedis server;
 };
@@ -371,19 +371,19 @@ TEST_F(ARedisClient, LetsAnAnswerAskTheNextQuestion) {
   ASSERT_TRUE(up());
   Pending second;
   bool done = false;
-  Pending first = client->call({"GET", "a"}, [&](Result<Reply>) {
-    second = client->call({"GET", "b"}, [&](Result<Reply>) { done = true; });
+  Pending first = client->call("", {"GET", "a"}, [&](Result<Reply>) {
+    second = client->call("", {"GET", "b"}, [&](Result<Reply>) { done = true; });
   });
   EXPECT_TRUE(driver.until([&] { return done; }));
 }
 
 TEST_F(ARedisClient, ResolvesANameAtEveryAttempt) {
-  settings.url.server.host = "localhost";
+  settings.url.servers.front().host = "localhost";
   make();
   EXPECT_TRUE(up());
   client.reset();
 
-  settings.url.server.host = "no-such-host.invalid";
+  settings.url.servers.front().host = "no-such-host.invalid";
   make();
   ASSERT_TRUE(driver.until([&] { return events().size() == 2; }));
   EXPECT_THAT(events(), ElementsAre("up", "down"));
@@ -391,7 +391,7 @@ TEST_F(ARedisClient, ResolvesANameAtEveryAttempt) {
 }
 
 TEST_F(ARedisClient, IsDownWhenThereIsNoUnixSocket) {
-  settings.url.server = {.host = {}, .port = 0, .unix_path = "/nowhere/redis.sock"};
+  settings.url.servers.front() = {.host = {}, .port = 0, .unix_path = "/nowhere/redis.sock"};
   make();
   ASSERT_TRUE(driver.until([&] { return !events().empty(); }));
   EXPECT_THAT(events(), ElementsAre("down"));
@@ -412,7 +412,7 @@ class ToldFinder final : public ServerFinder, private PendingAnswer {
   void cancel() noexcept override { soon_.stop(); }
   void answer() {
     finished();
-    found_(addresses_);
+    found_(name_all(addresses_, "redis.example"));
   }
 
   std::vector<SocketAddress>& addresses_;
@@ -423,8 +423,8 @@ class ToldFinder final : public ServerFinder, private PendingAnswer {
 TEST_F(ARedisClient, TriesEveryAddressAndAsksAgainWhereTheServerIs) {
   const auto nobody = *SocketAddress::from_ip("127.0.0.1", 1);
   std::vector<SocketAddress> addresses{nobody, nobody, server.address};
-  client.emplace(driver.loop, std::make_unique<ToldFinder>(driver.loop, addresses),
-                 net::make_plain_transport, settings, witness);
+  client.emplace(access(), std::make_unique<ToldFinder>(driver.loop, addresses),
+                 RedisClient::Role::alone, witness);
   ASSERT_TRUE(up());
   EXPECT_THAT(events(), ElementsAre("up")) << "a refusal is no news while there are addresses";
 

@@ -338,7 +338,7 @@ TEST(ARedisStoreOnAUnixSocket, IsFound) {
     RealRedis server({"--unixsocket", path});
     ASSERT_TRUE(server.start());
     Member member(server);
-    member.settings.url.server = {.host = {}, .port = 0, .unix_path = path};
+    member.settings.url.servers.front() = {.host = {}, .port = 0, .unix_path = path};
     EXPECT_TRUE(member.join());
     EXPECT_EQ(member.claim("client:a", {"r1", 1}), "1 r1");
   }
