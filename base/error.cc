@@ -56,6 +56,8 @@ constexpr CodedRow rows[] = {
      {"between_bytes_timeout", 504, Retry::never,
       "The service stopped in the middle of its answer."}},
     {Errc::tunnel_idle, {"tunnel_idle", 0, Retry::never, ""}},
+    {Errc::replica_busy,
+     {"replica_busy", 503, Retry::never, "The service is too busy. Please wait."}},
     {Errc::draining, {"draining", 503, Retry::never, "The service is restarting."}},
     {Errc::out_of_descriptors,
      {"out_of_descriptors", 503, Retry::never, "The service is too busy."}},

@@ -42,6 +42,7 @@ enum class Errc : uint8_t {
   first_byte_timeout,
   between_bytes_timeout,
   tunnel_idle,
+  replica_busy,
   // the process
   draining,
   out_of_descriptors,

@@ -90,9 +90,10 @@ void Checker::upstreams() {
     }
     std::set<std::string> replicas;
     for (const auto& replica : upstream.replicas) {
-      if (replicas.insert(to_string(replica)).second) continue;
+      const std::string address = to_string(replica.address);
+      if (replicas.insert(address).second) continue;
       problems_.error(places_.of(replica, upstream),
-                      "the replica " + in_quotes(to_string(replica)) + " is listed twice");
+                      "the replica " + in_quotes(address) + " is listed twice");
     }
     const bool used =
         std::any_of(settings_.routes.begin(), settings_.routes.end(),

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::string_view unix_scheme = "unix:";
 constexpr size_t longest_unix_path = 107;  // sun_path with its zero, unix(7)
+constexpr uint32_t most_weight = 256;
 
 constexpr std::string_view listen_form = R"("host:port", ":port", "[IPv6]:port" or "unix:/path")";
 constexpr std::string_view replica_form = R"("host:port", "[IPv6]:port" or "unix:/path")";
@@ -165,6 +166,27 @@ Result<Endpoint> parse_replica_endpoint(std::string_view text) {
   const auto port = parse_decimal<uint16_t>(*parts->port);
   if (!port || *port == 0) return unexpected("a port from 1 to 65535", in_quotes(*parts->port));
   return Endpoint{std::string(parts->host), *port, {}};
+}
+
+Result<ReplicaSettings> parse_replica(std::string_view text) {
+  const auto words = split_list(text, ' ');
+  auto address = parse_replica_endpoint(words.empty() ? text : words.front());
+  if (!address) return std::move(address).error();
+  ReplicaSettings replica{.address = *std::move(address)};
+  bool weighed = false;
+  for (size_t i = 1; i < words.size(); ++i) {
+    const auto [name, value] = cut(words[i], '=');
+    if (name != "weight" || weighed) {
+      return unexpected(R"("weight=2" after the address)", in_quotes(words[i]));
+    }
+    const auto weight = parse_decimal<uint32_t>(value.value_or(""));
+    if (!weight || *weight == 0 || *weight > most_weight) {
+      return unexpected("a weight from 1 to " + std::to_string(most_weight), in_quotes(words[i]));
+    }
+    replica.weight = *weight;
+    weighed = true;
+  }
+  return replica;
 }
 
 Result<StoreUrl> parse_store_url(std::string_view text) {

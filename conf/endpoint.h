@@ -15,6 +15,9 @@ Result<Endpoint> parse_listen_endpoint(std::string_view text);
 // "host:port", "[::1]:8080" or "unix:/path": both host and port, and the port is not 0.
 Result<Endpoint> parse_replica_endpoint(std::string_view text);
 
+// A replica's endpoint, and after a space its weight: "b:8080 weight=2".
+Result<ReplicaSettings> parse_replica(std::string_view text);
+
 // "memory:", or one of
 //   redis://[[user]:password@]host[:port][/database]                  one server
 //   redis+sentinel://[[user]:password@]host[:port],…/service[/database]  the Sentinels of a master

@@ -183,13 +183,24 @@ constexpr Key<UpstreamTimeouts> upstream_timeout_keys[] = {
 constexpr Key<UpstreamSettings> upstream_keys[] = {
     {"name", &UpstreamSettings::name, {.max = 64, .check = upstream_name, .required = true},
      "What routes, logs and metrics call it."},
-    {"replicas", &UpstreamSettings::replicas, {.min = 1, .required = true},
-     "\"host:port\" or \"unix:/path\", one or more. Every address that a name resolves to is a "
-     "replica."},
+    {"replicas", &UpstreamSettings::replicas, {.required = true},
+     "\"host:port\" or \"unix:/path\", one or more, each with its weight if need be: \"host:port "
+     "weight=2\" takes twice as many new clients as one without (1 to 256). Every address that a "
+     "name resolves to is a replica."},
     {"resolve", &UpstreamSettings::resolve, {100, hour},
      "How often the names are resolved again."},
     {"balance", &UpstreamSettings::balance, {},
      "How a replica is chosen for a new client."},
+    {"slow_start", &UpstreamSettings::slow_start, {0, hour},
+     "A replica that is new or has come back takes a tenth of its share of new clients at first, "
+     "and all of it after this time. \"0s\": at once."},
+    {"max_connections", &UpstreamSettings::max_connections, {0, 1'000'000},
+     "Requests and websockets that this node has at one replica at a time; 0: no limit. New "
+     "clients go to another replica, those who are bound to a full one wait."},
+    {"queue", &UpstreamSettings::queue, {0, 1'000'000},
+     "So many requests may wait for a place at one replica; more are answered with 503."},
+    {"queue_timeout", &UpstreamSettings::queue_timeout, {1, 10 * minute},
+     "A request that has waited for so long is answered with 503."},
     {"socketio", &UpstreamSettings::socketio, {.check = url_path},
      "Paths where Socket.IO lives: a request with sid= goes to the replica that issued that sid."},
     {"migrate", Planned{.warn_only = true}, {},

@@ -20,8 +20,7 @@ using Check = const char* (*)(std::string_view text);
 
 // Bounds of a value; of a list, they hold for each element.
 struct Rule {
-  // Milliseconds, bytes, a number, the length of a text. An address with min = 1 is one to connect
-  // to: it has a host, and a port that is not 0.
+  // Milliseconds, bytes, a number, the length of a text.
   uint64_t min = 0;
   uint64_t max = std::numeric_limits<uint64_t>::max();
   std::span<const std::string_view> choices{};  // empty: any
@@ -61,7 +60,7 @@ using Field =
     std::variant<Planned, Switched<Owner>, bool Owner::*, uint16_t Owner::*, uint32_t Owner::*,
                  Millis Owner::*, Size Owner::*, std::string Owner::*, Endpoint Owner::*,
                  StoreUrl Owner::*, Balance Owner::*, AccessFormat Owner::*, LogLevelName Owner::*,
-                 std::vector<std::string> Owner::*, std::vector<Endpoint> Owner::*,
+                 std::vector<std::string> Owner::*, std::vector<ReplicaSettings> Owner::*,
                  std::vector<Cidr> Owner::*,
                  // tables
                  TlsSettings Owner::*, StoreSettings Owner::*, AffinitySettings Owner::*,

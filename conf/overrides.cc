@@ -32,7 +32,7 @@ Outcome apply_listen(std::string_view text, Settings& settings) {
 }
 
 Outcome apply_upstream(std::string_view text, Settings& settings) {
-  std::vector<Endpoint> replicas;
+  std::vector<ReplicaSettings> replicas;
   for (const auto part : split_list(text)) {
     const Rule& rule = rule_of(&UpstreamSettings::replicas);
     if (auto bad = assign(part, replicas.emplace_back(), rule); !bad) return bad;

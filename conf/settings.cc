@@ -18,6 +18,12 @@ std::string to_string(const Endpoint& endpoint) {
   return bracketed(endpoint.host) + ":" + std::to_string(endpoint.port);
 }
 
+std::string to_string(const ReplicaSettings& replica) {
+  std::string text = to_string(replica.address);
+  if (replica.weight != 1) text += " weight=" + std::to_string(replica.weight);
+  return text;
+}
+
 std::string to_string(const StoreUrl& url) {
   if (url.kind == StoreKind::memory) return "memory:";
   std::string text = url.tls ? "rediss" : "redis";

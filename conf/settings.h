@@ -115,11 +115,24 @@ struct UpstreamTimeouts {
   friend bool operator==(const UpstreamTimeouts&, const UpstreamTimeouts&) = default;
 };
 
+// "b:8080 weight=2", already taken apart.
+struct ReplicaSettings {
+  Endpoint address;
+  uint32_t weight = 1;  // its share of new clients, against the weights of the others
+  friend bool operator==(const ReplicaSettings&, const ReplicaSettings&) = default;
+};
+std::string to_string(const ReplicaSettings& replica);
+
 struct UpstreamSettings {
   std::string name = "open-webui";
-  std::vector<Endpoint> replicas{{.host = "127.0.0.1", .port = 8080, .unix_path = {}}};
+  std::vector<ReplicaSettings> replicas{
+      {.address = {.host = "127.0.0.1", .port = 8080, .unix_path = {}}}};
   Millis resolve = 5s;
   Balance balance = Balance::least_connections;
+  Millis slow_start = 10s;       // 0: a newcomer takes its whole share at once
+  uint32_t max_connections = 0;  // of this node to one replica; 0: no limit
+  uint32_t queue = 1000;         // requests of this node that may wait for one replica
+  Millis queue_timeout = 5s;
   std::vector<std::string> socketio{"/ws/socket.io/", "/socket.io/"};
   HealthSettings health;
   UpstreamTimeouts timeouts;

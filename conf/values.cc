@@ -152,8 +152,12 @@ Outcome assign(std::string_view text, std::string& value, const Rule& rule) {
   return {};
 }
 
-Outcome assign(std::string_view text, Endpoint& value, const Rule& rule) {
-  return take(rule.min > 0 ? parse_replica_endpoint(text) : parse_listen_endpoint(text), value);
+Outcome assign(std::string_view text, Endpoint& value, const Rule&) {
+  return take(parse_listen_endpoint(text), value);
+}
+
+Outcome assign(std::string_view text, ReplicaSettings& value, const Rule&) {
+  return take(parse_replica(text), value);
 }
 
 Outcome assign(std::string_view text, StoreUrl& value, const Rule&) {
@@ -193,6 +197,10 @@ std::string expected(const std::string&, const Rule& rule) {
 
 std::string expected(const Endpoint&, const Rule&) {
   return R"(an address such as "127.0.0.1:8080")";
+}
+
+std::string expected(const ReplicaSettings&, const Rule&) {
+  return R"(an address such as "open-webui:8080")";
 }
 
 std::string expected(const StoreUrl&, const Rule&) {

@@ -81,12 +81,12 @@ class Discovery::Name final {
       }
     } else {
       failing_ = false;
-      changed = take(*found) || changed;
+      changed = take(*found, first) || changed;
     }
     if (first || changed) owner_.changed_();
   }
 
-  bool take(const std::vector<SocketAddress>& found) {
+  bool take(const std::vector<SocketAddress>& found, bool first) {
     if (found == addresses_) return false;
     for (const SocketAddress& address : addresses_) {
       if (std::ranges::find(found, address) != found.end()) continue;
@@ -97,7 +97,9 @@ class Discovery::Name final {
     }
     for (const SocketAddress& address : found) {
       if (std::ranges::find(addresses_, address) != addresses_.end()) continue;
-      owner_.board_.status_of(to_string(address)).set_vanished(false);
+      routing::ReplicaStatus& status = owner_.board_.status_of(to_string(address));
+      if (!first) status.begin_slow_start(owner_.loop_.now());
+      status.set_vanished(false);
       std::erase(vanished_, address);
       owner_.log_.info("replica_found",
                        {{"replica", to_string(address)}, {"name", to_string(endpoint_)}});
@@ -138,9 +140,9 @@ void Discovery::start(const std::vector<conf::UpstreamSettings>& upstreams) {
   for (const conf::UpstreamSettings& upstream : upstreams) {
     Watched& watched = watched_.emplace_back();
     watched.settings = upstream;
-    for (const conf::Endpoint& endpoint : upstream.replicas) {
-      std::unique_ptr<Name> name = take_known(before, endpoint);
-      if (!name) name = std::make_unique<Name>(*this, endpoint, upstream.resolve);
+    for (const conf::ReplicaSettings& replica : upstream.replicas) {
+      std::unique_ptr<Name> name = take_known(before, replica.address);
+      if (!name) name = std::make_unique<Name>(*this, replica.address, upstream.resolve);
       name->ask_every(upstream.resolve);
       watched.names.push_back(std::move(name));
     }
@@ -180,17 +182,22 @@ std::vector<routing::Upstream> Discovery::upstreams(const conf::AffinitySettings
     upstream.balance = settings.balance;
     upstream.socketio = settings.socketio;
     upstream.timeouts = settings.timeouts;
+    upstream.slow_start = settings.slow_start;
+    upstream.max_connections = settings.max_connections;
+    upstream.queue = settings.queue;
+    upstream.queue_timeout = settings.queue_timeout;
     upstream.fall = settings.health.fall;
     // A client has a home in every upstream, so every upstream has a cookie.
     upstream.cookie = made.size() == 1 ? affinity.cookie : affinity.cookie + "_" + settings.name;
-    const auto add = [&](const SocketAddress& address) {
-      std::string id = to_string(address);
-      if (upstream.find(id)) return;
-      upstream.replicas.push_back({id, address, &board_.status_of(id)});
-    };
-    for (const auto& name : watched.names) {
-      std::ranges::for_each(name->addresses(), add);
-      std::ranges::for_each(name->vanished(), add);
+    for (size_t i = 0; i < watched.names.size(); ++i) {
+      const auto add = [&](const SocketAddress& address) {
+        std::string id = to_string(address);
+        if (upstream.find(id)) return;
+        upstream.replicas.push_back(
+            {id, address, &board_.status_of(id), settings.replicas[i].weight});
+      };
+      std::ranges::for_each(watched.names[i]->addresses(), add);
+      std::ranges::for_each(watched.names[i]->vanished(), add);
     }
   }
   return made;

@@ -172,6 +172,7 @@ class HealthChecker::Watch final : private Probe::Asker {
       failures_ = 0;
       ++successes_;
       if (down && successes_ >= settings_.rise) {
+        status.begin_slow_start(owner_.loop_.now());
         status.set_health(true);
         owner_.log_.info("replica_up", {{"replica", replica_.id}});
       } else if (!down) {

@@ -111,6 +111,14 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
                 sum(
                     facts, [i](const WorkerCounters& w) -> auto& { return w.retries[i]; }));
   }
+  text.single("usher_retries_refused_total", "counter",
+              "Attempts that the retry budget did not allow.",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.retries_refused; }));
+  text.single("usher_requests_queued_total", "counter",
+              "Requests that waited for a place at a full replica.",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.queued; }));
   text.family("usher_body_bytes_total", "counter",
               "Bytes of request (in) and response (out) bodies.");
   text.sample(label("direction", "in"),
@@ -157,6 +165,8 @@ std::string make_metrics(const ReportFacts& facts) {
                [](const ReplicaStatus& status) -> uint64_t { return status.in_flight; });
   add_replicas(text, facts, "usher_replica_websockets", "gauge", "Websockets open to it.",
                [](const ReplicaStatus& status) -> uint64_t { return status.websockets; });
+  add_replicas(text, facts, "usher_replica_queue", "gauge", "Requests that wait for a place at it.",
+               [](const ReplicaStatus& status) -> uint64_t { return status.gate.waiting(); });
   add_replicas(text, facts, "usher_replica_requests_total", "counter", "Requests sent to it.",
                [](const ReplicaStatus& status) -> uint64_t { return status.requests; });
   text.single("usher_store_up", "gauge", "1 if the affinity store answers.",
@@ -183,6 +193,9 @@ std::string make_status(const ReportFacts& facts) {
                           {"state", name_of(status.state())},
                           {"in_flight", status.in_flight.load()},
                           {"websockets", status.websockets.load()},
+                          {"queued", status.gate.waiting()},
+                          {"max_connections", upstream.max_connections},
+                          {"weight", replica.weight},
                           {"sessions", status.sessions.load()}});
     }
     upstreams.push_back({{"name", upstream.name}, {"replicas", std::move(replicas)}});

@@ -38,6 +38,8 @@ struct WorkerCounters {
   std::array<Counter, traffic_causes> errors;   // by Errc
   std::array<Counter, troubles> hints;          // by Trouble
   std::array<Counter, traffic_causes> retries;  // by the Errc of the attempt before
+  Counter retries_refused;                      // by the budget
+  Counter queued;  // requests that waited for a place at a full replica
   Counter bytes_in;
   Counter bytes_out;
 };

@@ -94,6 +94,7 @@ Outcome Exchange::serve() {
     request_.headers.set("X-Request-Id", make_request_id());
   }
   read_session();
+  worker_.retry_budget(*upstream_).count_request(worker_.loop().now());
   find_home();
   return {};
 }
@@ -131,7 +132,25 @@ void Exchange::settle(routing::Home home) {
     if (earlier_.code != Errc::none) detail += "; before that, " + to_string(earlier_);
     return fail({Errc::no_replica, Side::usher, std::move(detail)});
   }
-  lease();
+  enter();
+}
+
+// A full replica is waited for: whoever is bound to it belongs nowhere else.
+void Exchange::enter() {
+  if (upstream_->max_connections == 0) return lease();
+  routing::ReplicaGate& gate = home_.replica->status->gate;
+  if (gate.enter(upstream_->max_connections)) {
+    place_ = routing::Place(gate);
+    return lease();
+  }
+  worker_.count().queued.add();
+  lookup_ = worker_.queue().wait(*home_.replica, *upstream_, [this](Result<routing::Place> place) {
+    // It may have died meanwhile, and everybody in it with it.
+    if (!home_.replica->status->serves_bound()) return find_home();
+    if (!place) return fail(std::move(place).error());
+    place_ = std::move(*place);
+    lease();
+  });
 }
 
 void Exchange::lease() {
@@ -311,7 +330,9 @@ void Exchange::fail(Error error) {
   const Errc code = error.code;
   error_ = std::move(error);
   note_replica_failure(code);
-  switch (decide(code, attempt)) {
+  NextStep next = decide(code, attempt);
+  if (next == NextStep::try_again && !within_budget(code)) next = NextStep::error_response;
+  switch (next) {
     case NextStep::try_again: return try_again(code);
     case NextStep::error_response: return respond(make_error_response(code, wants_page(request_)));
     case NextStep::reset:
@@ -345,6 +366,15 @@ void Exchange::note_replica_failure(Errc failure) {
   }
 }
 
+// What no replica has seen costs none of them anything.
+bool Exchange::within_budget(Errc failure) {
+  if (row_of(failure).retry == Retry::nothing_sent) return true;
+  if (worker_.retry_budget(*upstream_).take(worker_.loop().now())) return true;
+  worker_.count().retries_refused.add();
+  error_.detail += "; not sent again: the retry budget is spent";
+  return false;
+}
+
 void Exchange::try_again(Errc failure) {
   worker_.count().retries[static_cast<size_t>(failure)].add();
   // A failure that another attempt makes good is not the request's; `attempts` tells of it.
@@ -376,6 +406,7 @@ void Exchange::respond(OwnResponse response) {
 }
 
 void Exchange::drop_replica() {
+  place_.reset();
   if (!replica_) return;
   replica_->close();
   worker_.loop().bury(std::move(replica_));
@@ -385,6 +416,7 @@ void Exchange::finish(bool reuse) {
   finished_ = true;
   lookup_.reset();
   if (replica_) worker_.pool().give_back(std::move(replica_));
+  place_.reset();
   log();
   client_.end_exchange(reuse);
 }

@@ -59,6 +59,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void read_session();
   void find_home();
   void settle(routing::Home home);
+  void enter();
   void lease();
   void on_replica_ready() override;
   void on_replica_head(protocol::ResponseHead head) override;
@@ -75,6 +76,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void finish_response(const protocol::Headers& trailers);
 
   void fail(Error error);
+  bool within_budget(Errc failure);
   void try_again(Errc failure);
   void note_replica_failure(Errc failure);
   void drop_replica();
@@ -92,7 +94,8 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
 
   routing::SessionClaim claim_;
   routing::Home home_;
-  Pending lookup_;  // of the home, or of a sid being kept
+  Pending lookup_;  // of the home, for a place there, or of a sid being kept
+  routing::Place place_;
   std::unique_ptr<ReplicaConnection> replica_;
 
   // The body of a polling handshake is held until the store has its sid.

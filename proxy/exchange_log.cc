@@ -28,6 +28,7 @@ TunnelRecord Exchange::make_tunnel_record() {
   record.attempts = attempts_;
   record.idle_limit = merge(upstream_->timeouts, route_->timeouts).tunnel_idle;
   record.status = home_.replica->status;
+  record.place = std::move(place_);
   return record;
 }
 

@@ -167,6 +167,7 @@ void Tunnel::close() {
     why_ = {Errc::draining, Side::usher, "cut"};
   }
   --record_.status->websockets;
+  record_.place.reset();
   worker_.shared().live_sessions.closed(record_.session, record_.replica);
   log();
   deadline_.stop();

@@ -14,6 +14,7 @@
 #include "protocol/websocket.h"
 #include "proxy/access_log.h"
 #include "routing/replica_board.h"
+#include "routing/replica_gate.h"
 
 namespace usher::proxy {
 
@@ -35,6 +36,7 @@ struct TunnelRecord {
   unsigned attempts = 0;
   std::chrono::milliseconds idle_limit{0};
   routing::ReplicaStatus* status = nullptr;
+  routing::Place place;  // at the replica
 };
 
 class Tunnel final : public net::Mortal {

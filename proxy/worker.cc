@@ -8,7 +8,10 @@ namespace usher::proxy {
 
 Worker::Worker(const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
                const MakeStore& make_store)
-    : shared_(shared), store_(make_store(loop_)), placement_(make_jitter()()), pool_(loop_) {
+    : shared_(shared),
+      store_(make_store(loop_)),
+      placement_(make_jitter()(), shared.clock),
+      pool_(loop_) {
   sessions_ = std::make_unique<routing::SessionDirectory>(
       *store_, shared.clock, affinity_, placement_, shared.live_sessions, shared.node_sids);
   adopt(std::move(snapshot));
@@ -67,6 +70,10 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
         std::make_unique<routing::AffinityCookies>(shared_.make_mac, snapshot->secrets));
   }
   snapshot_ = std::move(snapshot);
+}
+
+RetryBudget& Worker::retry_budget(const routing::Upstream& upstream) {
+  return retry_budgets_.try_emplace(upstream.name).first->second;
 }
 
 void Worker::drain(std::chrono::milliseconds limit) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -22,6 +23,8 @@
 #include "proxy/counters.h"
 #include "proxy/drain_schedule.h"
 #include "proxy/replica_pool.h"
+#include "proxy/replica_queue.h"
+#include "proxy/retry_budget.h"
 #include "proxy/snapshot.h"
 #include "routing/affinity_cookie.h"
 #include "routing/affinity_store.h"
@@ -73,6 +76,8 @@ class Worker final {
   const Shared& shared() const { return shared_; }
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   ReplicaPool& pool() { return pool_; }
+  ReplicaQueue& queue() { return queue_; }
+  RetryBudget& retry_budget(const routing::Upstream& upstream);
   routing::SessionDirectory& sessions() { return *sessions_; }
   const routing::AffinityCookies& cookies() const { return *cookies_.back(); }
   WorkerCounters& count() { return counters_; }
@@ -98,6 +103,8 @@ class Worker final {
   std::vector<std::unique_ptr<ListenerRole>> roles_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   ReplicaPool pool_;
+  ReplicaQueue queue_{loop_};
+  std::unordered_map<std::string, RetryBudget> retry_budgets_;  // by the upstream's name
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   WorkerCounters counters_;
   RefusalBudget refusals_;

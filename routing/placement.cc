@@ -1,19 +1,25 @@
 #include "routing/placement.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace usher::routing {
 namespace {
 
-// How readily a replica is chosen; 0: not at all.
-int readiness(const Replica& replica, const Replica* avoid) {
+// How readily a replica is chosen, best last. A full one is better than one that drains: its place
+// may become free in a moment.
+enum class Rank { never, avoided, draining, full, unproven, good };
+
+Rank rank_of(const Replica& replica, const Replica* avoid, uint32_t max_connections) {
   const ReplicaState state = replica.status->state();
-  if (state == ReplicaState::down) return 0;
-  if (avoid && replica.id == avoid->id) return 1;
-  return state == ReplicaState::draining ? 2 : 3;
+  if (state == ReplicaState::down) return Rank::never;
+  if (avoid && replica.id == avoid->id) return Rank::avoided;
+  if (state == ReplicaState::draining) return Rank::draining;
+  if (replica.status->gate.full(max_connections)) return Rank::full;
+  return state == ReplicaState::unknown ? Rank::unproven : Rank::good;
 }
 
-uint32_t load_of(const Replica& replica) {
+double load_of(const Replica& replica) {
   return replica.status->in_flight.load(std::memory_order_relaxed) +
          replica.status->websockets.load(std::memory_order_relaxed);
 }
@@ -43,69 +49,116 @@ uint64_t liking(std::string_view key, std::string_view replica_id) {
   return mixed(fnv(fnv(fnv_start, key) * 0x100000001b3, replica_id));
 }
 
+// -ln(h) of h in (0, 1]: exponentially distributed, so that the least of cost / weight falls on
+// each with its share of the weights.
+double cost_of(uint64_t likes) {
+  constexpr double steps = 9007199254740992.0;  // 2^53: what a double holds exactly
+  return -std::log((static_cast<double>(likes >> 11) + 1) / steps);
+}
+
+// Does the key prefer a, which it likes so much, to b? Equal weights are compared exactly.
+bool prefers(const Replica& a, uint64_t likes_a, const Replica& b, uint64_t likes_b) {
+  if (a.weight == b.weight) return likes_a > likes_b;
+  return cost_of(likes_a) * b.weight < cost_of(likes_b) * a.weight;
+}
+
 }  // namespace
 
 const Replica* Placement::pick(const Upstream& upstream, const Replica* avoid) {
-  int best = 1;
+  const MonotonicTime now = clock_.now();
+  Rank best = Rank::avoided;
   candidates_.clear();
   for (const Replica& replica : upstream.replicas) {
-    const int ready = readiness(replica, avoid);
-    if (ready < best) continue;
-    if (ready > best) candidates_.clear();
-    best = ready;
-    candidates_.push_back(&replica);
+    const Rank rank = rank_of(replica, avoid, upstream.max_connections);
+    if (rank < best) continue;
+    if (rank > best) candidates_.clear();
+    best = rank;
+    candidates_.push_back(
+        {&replica, replica.weight * replica.status->readiness(now, upstream.slow_start)});
   }
   if (candidates_.empty()) return nullptr;
   switch (upstream.balance) {
     case conf::Balance::least_connections: return least_loaded();
-    case conf::Balance::round_robin: return candidates_[turn_++ % candidates_.size()];
+    case conf::Balance::round_robin: return next_in_turn();
     case conf::Balance::random_two: return better_of_two();
-    case conf::Balance::rendezvous: return candidates_[below(candidates_.size())];
+    case conf::Balance::rendezvous: return candidates_[any()].replica;
   }
-  return candidates_.front();
+  return candidates_.front().replica;
 }
 
-size_t Placement::below(size_t count) {
-  return std::uniform_int_distribution<size_t>(0, count - 1)(random_);
+double Placement::below(double bound) {
+  return std::uniform_real_distribution<double>(0, bound)(random_);
+}
+
+// By weight.
+size_t Placement::any() {
+  double total = 0;
+  for (const Candidate& candidate : candidates_)
+    total += candidate.weight;
+  double left = below(total);
+  for (size_t i = 0; i + 1 < candidates_.size(); ++i) {
+    left -= candidates_[i].weight;
+    if (left < 0) return i;
+  }
+  return candidates_.size() - 1;
 }
 
 const Replica* Placement::least_loaded() {
-  const Replica* best = nullptr;
-  uint32_t least = 0;
-  size_t ties = 0;
-  for (const Replica* candidate : candidates_) {
-    const uint32_t load = load_of(*candidate);
-    if (best && load > least) continue;
-    ties = best && load == least ? ties + 1 : 1;
-    least = load;
-    // The nth of equals replaces the one held with probability 1/n: each is as likely as the
-    // others.
-    if (ties == 1 || below(ties) == 0) best = candidate;
+  const Candidate* best = nullptr;
+  double ties = 0;  // their weights together
+  for (const Candidate& candidate : candidates_) {
+    const double load = load_of(*candidate.replica);
+    const double least = best ? load_of(*best->replica) : 0;
+    // load / weight, compared without a division.
+    if (best && load * best->weight > least * candidate.weight) continue;
+    const bool tie = best && load * best->weight == least * candidate.weight;
+    ties = tie ? ties + candidate.weight : candidate.weight;
+    // Whoever comes later replaces the one held with its share of the ties' weights.
+    if (!tie || below(ties) < candidate.weight) best = &candidate;
   }
-  return best;
+  return best->replica;
+}
+
+// Smooth: a replica of weight 2 among two of weight 1 gets every second turn, not two in a row.
+const Replica* Placement::next_in_turn() {
+  double total = 0;
+  const Candidate* next = nullptr;
+  double most = 0;
+  for (const Candidate& candidate : candidates_) {
+    const auto [known, fresh] = credits_.try_emplace(candidate.replica->status, 0);
+    if (fresh) known->second = below(candidate.weight);
+    known->second += candidate.weight;
+    total += candidate.weight;
+    if (next && known->second <= most) continue;
+    next = &candidate;
+    most = known->second;
+  }
+  credits_[next->replica->status] -= total;
+  return next->replica;
 }
 
 const Replica* Placement::better_of_two() {
-  const size_t count = candidates_.size();
-  if (count == 1) return candidates_.front();
-  const size_t first = below(count);
-  const size_t second = (first + 1 + below(count - 1)) % count;
-  return load_of(*candidates_[second]) < load_of(*candidates_[first]) ? candidates_[second]
-                                                                      : candidates_[first];
+  const Candidate first = candidates_[any()];
+  if (candidates_.size() == 1) return first.replica;
+  std::erase_if(candidates_, [&](const Candidate& each) { return each.replica == first.replica; });
+  const Candidate second = candidates_[any()];
+  const bool second_is_better =
+      load_of(*second.replica) * first.weight < load_of(*first.replica) * second.weight;
+  return second_is_better ? second.replica : first.replica;
 }
 
 const Replica* Placement::pick_by_key(const Upstream& upstream, std::string_view key,
                                       const Replica* avoid) {
   const Replica* best = nullptr;
-  int best_ready = 0;
+  Rank best_rank = Rank::never;
   uint64_t most = 0;
   for (const Replica& replica : upstream.replicas) {
-    const int ready = readiness(replica, avoid);
-    if (ready == 0 || ready < best_ready) continue;
+    const Rank rank = rank_of(replica, avoid, 0);
+    if (rank == Rank::never || rank < best_rank) continue;
     const uint64_t likes = liking(key, replica.id);
-    if (best && ready == best_ready && likes <= most) continue;
+    if (best && rank == best_rank && !prefers(replica, likes, *best, most)) continue;
     best = &replica;
-    best_ready = ready;
+    best_rank = rank;
     most = likes;
   }
   return best;

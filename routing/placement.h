@@ -2,8 +2,10 @@
 #pragma once
 
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/random.h"
 #include "routing/replica.h"
 
@@ -11,26 +13,37 @@ namespace usher::routing {
 
 class Placement final {
  public:
-  explicit Placement(uint32_t seed) : random_(seed), turn_(seed) {}
+  Placement(uint32_t seed, const Clock& clock) : random_(seed), clock_(clock) {}
 
-  // A replica of upstream that takes new clients; if none does, one that at least serves (draining
-  // ones); nullptr if all are down. `avoid` is taken only when it is the last one left. Ties are
-  // broken at random, so that several workers and nodes do not all choose the first.
+  // A replica of upstream that takes new clients, best one that has passed a probe and has a place
+  // free; if none takes new ones, one that at least serves (draining ones); nullptr if all are
+  // down. `avoid` is taken only when it is the last one left. Ties are broken at random, so that
+  // several workers and nodes do not all choose the first.
   const Replica* pick(const Upstream& upstream, const Replica* avoid = nullptr);
 
-  // Rendezvous hashing: every node picks the same one for a key without talking, and when a replica
-  // goes only its keys move, evenly.
+  // Weighted rendezvous hashing: every node picks the same one for a key without talking, and when
+  // a replica goes only its keys move, evenly by weight. Neither slow start nor full replicas count
+  // here: nodes would no longer agree.
   static const Replica* pick_by_key(const Upstream& upstream, std::string_view key,
                                     const Replica* avoid = nullptr);
 
  private:
-  size_t below(size_t count);
+  struct Candidate {
+    const Replica* replica;
+    double weight;  // as it counts now
+  };
+
+  double below(double bound);
+  size_t any();
   const Replica* least_loaded();
+  const Replica* next_in_turn();
   const Replica* better_of_two();
 
   Jitter random_;
-  uint32_t turn_;  // workers start at different replicas
-  std::vector<const Replica*> candidates_;
+  const Clock& clock_;
+  std::vector<Candidate> candidates_;
+  // How far each is ahead of its share of turns. Workers begin at different replicas.
+  std::unordered_map<const ReplicaStatus*, double> credits_;
 };
 
 }  // namespace usher::routing

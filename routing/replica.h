@@ -16,6 +16,7 @@ struct Replica {
   std::string id;  // "host:port" with a numeric address, or "unix:/path": the same on every node
   SocketAddress address;
   ReplicaStatus* status;  // in the ReplicaBoard, which outlives every Snapshot
+  uint32_t weight = 1;    // its share of new clients, against the weights of the others
 };
 
 // The replicas that serve one purpose, as known when the snapshot was made.
@@ -24,6 +25,10 @@ struct Upstream {
   conf::Balance balance = conf::Balance::least_connections;
   std::vector<std::string> socketio;  // path prefixes
   conf::UpstreamTimeouts timeouts;
+  conf::Millis slow_start{0};    // 0: a newcomer takes its whole share at once
+  uint32_t max_connections = 0;  // of this node to one replica; 0: no limit
+  uint32_t queue = 0;            // requests that may wait for one replica, and for how long
+  conf::Millis queue_timeout{0};
   uint32_t fall = 3;   // connect failures in a row that put a replica down
   std::string cookie;  // its affinity cookie's name
   std::vector<Replica> replicas;

@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace usher::routing {
+namespace {
+
+constexpr double coldest = 0.1;
+
+}  // namespace
 
 std::string_view name_of(ReplicaState state) {
   switch (state) {
@@ -67,6 +72,13 @@ void ReplicaStatus::answered() {
   // caches.
   if (failures_.load(std::memory_order_relaxed) == 0) return;
   failures_.store(0, std::memory_order_relaxed);
+}
+
+double ReplicaStatus::readiness(MonotonicTime now, Duration slow_start) const {
+  const MonotonicTime risen = risen_.load(std::memory_order_relaxed);
+  if (risen == MonotonicTime::min() || now >= risen + slow_start) return 1;
+  const std::chrono::duration<double> age = std::max(now, risen) - risen;
+  return std::max(coldest, age / std::chrono::duration<double>(slow_start));
 }
 
 ReplicaStatus& ReplicaBoard::status_of(std::string_view id) {

@@ -9,6 +9,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
+#include "routing/replica_gate.h"
+
 namespace usher::routing {
 
 enum class ReplicaState : uint8_t {
@@ -51,6 +54,14 @@ class ReplicaStatus final {
   bool suspect() { return !suspected_.exchange(true, std::memory_order_relaxed); }
   void looked_at() { suspected_.store(false, std::memory_order_relaxed); }
 
+  // It is new, or back: new clients come slowly from now on (upstream.slow_start).
+  void begin_slow_start(MonotonicTime now) { risen_.store(now, std::memory_order_relaxed); }
+  // What part of its weight counts at `now`: rises from a tenth to 1 in `slow_start`.
+  double readiness(MonotonicTime now, Duration slow_start) const;
+
+  // Whoever comes when there is a limit passes here.
+  ReplicaGate gate;
+
   // How often it has stopped being a home: went down, or began to drain. Whoever was bound to it
   // before may have been moved meanwhile.
   uint32_t absences() const { return absences_.load(std::memory_order_relaxed); }
@@ -65,6 +76,7 @@ class ReplicaStatus final {
   std::atomic<Health> health_{Health::unknown};
   std::atomic<bool> draining_{false};
   std::atomic<bool> vanished_{false};
+  std::atomic<MonotonicTime> risen_{MonotonicTime::min()};
   std::atomic<bool> suspected_{false};
   std::atomic<uint32_t> failures_{0};
   std::atomic<uint32_t> absences_{0};

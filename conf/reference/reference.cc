@@ -55,6 +55,7 @@ std::string render(Millis value) { return toml_text(format_millis(value)); }
 std::string render(Size value) { return toml_text(format_size(value)); }
 std::string render(const std::string& value) { return toml_text(value); }
 std::string render(const Endpoint& value) { return toml_text(to_string(value)); }
+std::string render(const ReplicaSettings& value) { return toml_text(to_string(value)); }
 std::string render(const StoreUrl& value) { return toml_text(to_string(value)); }
 std::string render(const Cidr& value) { return toml_text(to_string(value)); }
 std::string render(Enum auto value) { return toml_text(name_of(value)); }

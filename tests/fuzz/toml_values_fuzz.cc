@@ -27,6 +27,13 @@ void endpoints(std::string_view text) {
   require(again && *again == *listen);
 }
 
+void replicas(std::string_view text) {
+  const auto replica = parse_replica(text);
+  if (!replica) return;
+  const auto again = parse_replica(to_string(*replica));
+  require(again && *again == *replica && replica->weight > 0);
+}
+
 void store_urls(std::string_view text) {
   const auto url = parse_store_url(text);
   if (!url || !url->password.empty() || !url->user.empty()) return;
@@ -69,6 +76,7 @@ void texts(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   endpoints(text);
+  replicas(text);
   store_urls(text);
   networks(text);
   measures(text);

@@ -64,6 +64,15 @@ def leaves_within_the_answer(node, peer):
         next(wire.sse_events(connection, connection.read_head()))
 
 
+def finds_its_replica_full(node, peer):
+    with wire.Wire(node.url()) as connection, wire.Wire(node.url()) as second:
+        connection.request("GET", "/slow?id=inside&ms=500", JSON)
+        wait_for(lambda: "inside" in peer.get("/begun"), "the request at the replica")
+        second.request("GET", "/whoami", JSON)
+        assert second.response().status == 503
+        assert connection.response().status == 200
+
+
 def stops_reading(node, peer):
     with wire.Wire(node.url(), receive_buffer=4096) as connection:
         connection.request("GET", "/blob?bytes=100000000")
@@ -291,6 +300,7 @@ CASES = {
     ],
     "tunnel_idle": [Case(keeps_a_silent_websocket, 101, timeouts={"tunnel_idle": "300ms"})],
     "draining": [Case(is_told_to_go, 503, settings={"timeouts": {"drain": "500ms"}})],
+    "replica_busy": [Case(finds_its_replica_full, 503, upstream={"max_connections": 1, "queue": 0})],
     "out_of_descriptors": [Case(finds_no_descriptor_left, 503, settings={"workers": 1}, upstream=LATE)],
 }
 

@@ -51,6 +51,28 @@ TEST(Endpoint, WantsHostAndPortOfAReplica) {
   }
 }
 
+TEST(Replica, IsAnEndpointWithAWeight) {
+  const std::pair<const char*, ReplicaSettings> good[] = {
+      {"a:1", {{"a", 1, {}}, 1}},
+      {"a:1 weight=2", {{"a", 1, {}}, 2}},
+      {"[::1]:1 weight=256", {{"::1", 1, {}}, 256}},
+      {"unix:/run/a.sock weight=3", {{{}, 0, "/run/a.sock"}, 3}},
+  };
+  for (const auto& [text, expected] : good) {
+    const auto replica = parse_replica(text);
+    ASSERT_TRUE(replica) << text << ": " << replica.error().detail;
+    EXPECT_EQ(*replica, expected) << text;
+    EXPECT_EQ(to_string(*replica), text);
+  }
+  EXPECT_EQ(parse_replica("  a:1   weight=1 ")->weight, 1U);
+  for (const auto* text :
+       {"", " ", "weight=2", "a:1 weight", "a:1 weight=", "a:1 weight=0", "a:1 weight=257",
+        "a:1 weight=-1", "a:1 weight=x", "a:1 weight=2 weight=2", "a:1 backup", "a:1 b:2",
+        "a:1 Weight=2", "a:1 weight = 2"}) {
+    EXPECT_FALSE(parse_replica(text)) << text;
+  }
+}
+
 StoreUrl store_url(StoreKind kind, std::vector<Endpoint> servers, std::string user = {},
                    std::string password = {}, uint32_t database = 0) {
   StoreUrl url;

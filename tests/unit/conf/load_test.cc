@@ -138,7 +138,7 @@ TEST(Load, OverridesTheDefaultsWithoutAFile) {
   Process process;
   process.line.overrides.listen =
       "127.0.0.1:8088, https://127.0.0.1:8443,HTTPS://[::1]:1,unix:/run/u.sock";
-  process.environment["USHER_UPSTREAM"] = "a:1,b:2";
+  process.environment["USHER_UPSTREAM"] = "a:1,b:2 weight=3";
   const auto loaded = process.good();
   ASSERT_EQ(loaded.settings.listen.size(), 4U);
   EXPECT_FALSE(loaded.settings.listen[0].tls);
@@ -146,7 +146,7 @@ TEST(Load, OverridesTheDefaultsWithoutAFile) {
   EXPECT_TRUE(loaded.settings.listen[2].tls);
   EXPECT_EQ(to_string(loaded.settings.listen[3].address), "unix:/run/u.sock");
   EXPECT_THAT(loaded.settings.upstreams.at(0).replicas,
-              ElementsAre(Endpoint{"a", 1, {}}, Endpoint{"b", 2, {}}));
+              ElementsAre(ReplicaSettings{{"a", 1, {}}, 1}, ReplicaSettings{{"b", 2, {}}, 3}));
 }
 
 TEST(Load, ReplacesOnlyTheFirstUpstreamsReplicas) {

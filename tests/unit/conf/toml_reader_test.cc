@@ -55,9 +55,13 @@ secret = "0123456789abcdef"
 idle = "12h"
 [[upstream]]
 name = "chat"
-replicas = ["a:8080", "[fd00::1]:81", "unix:/run/chat.sock"]
+replicas = ["a:8080", "[fd00::1]:81 weight=3", "unix:/run/chat.sock"]
 resolve = "10s"
 balance = "rendezvous"
+slow_start = "1m"
+max_connections = 100
+queue = 50
+queue_timeout = "7s"
 socketio = ["/socket.io/"]
 migrate = false
 [upstream.health]
@@ -149,8 +153,13 @@ TEST(TomlReader, ReadsEveryKey) {
   ASSERT_EQ(settings.upstreams.size(), 2U);
   const auto& chat = settings.upstreams[0];
   EXPECT_EQ(chat.name, "chat");
-  EXPECT_THAT(chat.replicas, ElementsAre(Endpoint{"a", 8080, {}}, Endpoint{"fd00::1", 81, {}},
-                                         Endpoint{{}, 0, "/run/chat.sock"}));
+  EXPECT_THAT(chat.replicas, ElementsAre(ReplicaSettings{{"a", 8080, {}}, 1},
+                                         ReplicaSettings{{"fd00::1", 81, {}}, 3},
+                                         ReplicaSettings{{{}, 0, "/run/chat.sock"}, 1}));
+  EXPECT_EQ(chat.slow_start, 1min);
+  EXPECT_EQ(chat.max_connections, 100U);
+  EXPECT_EQ(chat.queue, 50U);
+  EXPECT_EQ(chat.queue_timeout, 7s);
   EXPECT_EQ(chat.resolve, 10s);
   EXPECT_EQ(chat.balance, Balance::rendezvous);
   EXPECT_THAT(chat.socketio, ElementsAre("/socket.io/"));

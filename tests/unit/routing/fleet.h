@@ -41,7 +41,7 @@ class Turns final : public Executor {
 };
 
 // Replicas r1 … rN of one upstream, as one node sees them.
-class Fleet final {
+class Fleet {
  public:
   explicit Fleet(size_t count, conf::Balance balance = conf::Balance::least_connections) {
     upstream.name = "open-webui";
@@ -50,7 +50,11 @@ class Fleet final {
     for (size_t i = 1; i <= count; ++i)
       add(numbered("r", i));
   }
-  void add(const std::string& id) { upstream.replicas.push_back({id, {}, &board.status_of(id)}); }
+  // It has passed its probes.
+  void add(const std::string& id, uint32_t weight = 1) {
+    upstream.replicas.push_back({id, {}, &board.status_of(id), weight});
+    set_up(id, true);
+  }
   void remove(const std::string& id) {
     std::erase_if(upstream.replicas, [&](const Replica& replica) { return replica.id == id; });
   }

@@ -15,6 +15,7 @@ class Node final {
   Node(MemoryTable& table, const Clock& clock, int replicas)
       : fleet(replicas),
         store(table),
+        placement(1, clock),
         node_sids(clock),
         directory(store, clock, settings, placement, live, node_sids) {}
 
@@ -41,7 +42,7 @@ class Node final {
   Fleet fleet;
   SlowStore store;
   conf::AffinitySettings settings;
-  Placement placement{1};
+  Placement placement;
   LiveSessions live;
   MemoryTable node_sids;
   AffinityCookies cookies{&tls::make_hmac_sha256, {{"secret"}}};

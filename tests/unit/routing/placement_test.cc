@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -10,6 +11,8 @@
 
 namespace usher::routing {
 namespace {
+
+const ManualClock clock;
 
 using Counts = std::map<std::string, int>;
 
@@ -27,7 +30,7 @@ Counts counts_of(Placement& placement, const Upstream& upstream, int picks) {
 TEST(Placement, SpreadsEvenlyOverEqualReplicasWhateverThePolicy) {
   for (const conf::Balance balance : every_balance) {
     const Fleet fleet(4, balance);
-    Placement placement(1);
+    Placement placement(1, clock);
     for (const auto& [id, count] : counts_of(placement, fleet.upstream, 4000)) {
       EXPECT_NEAR(count, 1000, 120) << id << " by policy " << static_cast<int>(balance);
     }
@@ -37,7 +40,7 @@ TEST(Placement, SpreadsEvenlyOverEqualReplicasWhateverThePolicy) {
 TEST(Placement, TakesOnlyReplicasThatTakeNewClients) {
   for (const conf::Balance balance : every_balance) {
     Fleet fleet(4, balance);
-    Placement placement(2);
+    Placement placement(2, clock);
     fleet.set_up("r1", false);
     fleet.status("r2").set_draining(true);
     const Counts counts = counts_of(placement, fleet.upstream, 100);
@@ -49,7 +52,7 @@ TEST(Placement, TakesOnlyReplicasThatTakeNewClients) {
 TEST(Placement, PrefersADrainingReplicaToNone) {
   for (const conf::Balance balance : every_balance) {
     Fleet fleet(3, balance);
-    Placement placement(3);
+    Placement placement(3, clock);
     for (const char* id : {"r1", "r3"})
       fleet.set_up(id, false);
     fleet.status("r2").set_draining(true);
@@ -61,7 +64,7 @@ TEST(Placement, PrefersADrainingReplicaToNone) {
 TEST(Placement, PicksNothingWhenAllAreDown) {
   for (const conf::Balance balance : every_balance) {
     Fleet fleet(2, balance);
-    Placement placement(4);
+    Placement placement(4, clock);
     fleet.set_up("r1", false);
     fleet.set_up("r2", false);
     EXPECT_EQ(placement.pick(fleet.upstream), nullptr);
@@ -74,7 +77,7 @@ TEST(Placement, PicksNothingWhenAllAreDown) {
 TEST(Placement, AvoidsAReplicaUnlessItIsTheLastOneLeft) {
   for (const conf::Balance balance : every_balance) {
     Fleet fleet(2, balance);
-    Placement placement(5);
+    Placement placement(5, clock);
     const Replica* first = fleet.replica("r1");
     const Replica* second = fleet.replica("r2");
     for (int i = 0; i < 20; ++i) {
@@ -93,7 +96,7 @@ TEST(Placement, AvoidsAReplicaUnlessItIsTheLastOneLeft) {
 
 TEST(Placement, ByLeastConnectionsCountsRequestsAndWebsockets) {
   Fleet fleet(3);
-  Placement placement(6);
+  Placement placement(6, clock);
   fleet.status("r1").in_flight = 3;
   fleet.status("r2").websockets = 4;
   fleet.status("r3").in_flight = 1;
@@ -105,7 +108,7 @@ TEST(Placement, ByLeastConnectionsCountsRequestsAndWebsockets) {
 
 TEST(Placement, ByRoundRobinGoesInTurn) {
   const Fleet fleet(3, conf::Balance::round_robin);
-  Placement placement(7);
+  Placement placement(7, clock);
   std::string turns;
   for (int i = 0; i < 6; ++i)
     turns += placement.pick(fleet.upstream)->id;
@@ -115,7 +118,7 @@ TEST(Placement, ByRoundRobinGoesInTurn) {
 
 TEST(Placement, ByRandomTwoNeverTakesTheMostLoadedOfThree) {
   Fleet fleet(3, conf::Balance::random_two);
-  Placement placement(8);
+  Placement placement(8, clock);
   fleet.status("r2").in_flight = 10;
   EXPECT_EQ(counts_of(placement, fleet.upstream, 300).count("r2"), 0u);
 }
@@ -124,7 +127,7 @@ TEST(Placement, LetsWorkersWithDifferentSeedsBeginDifferently) {
   const Fleet fleet(3);
   std::set<std::string> first;
   for (uint32_t seed = 1; seed <= 30; ++seed) {
-    Placement placement(seed * 2'654'435'761u);
+    Placement placement(seed * 2'654'435'761u, clock);
     first.insert(placement.pick(fleet.upstream)->id);
   }
   EXPECT_EQ(first.size(), 3u);
@@ -194,6 +197,132 @@ TEST(Placement, ByKeyDoesNotDrainEqualKeysIntoOneReplicaWhenIdsAreAlike) {
   EXPECT_EQ(counts.size(), 8u);
   for (const auto& [id, count] : counts)
     EXPECT_NEAR(count, 1000, 150) << id;
+}
+
+struct WeightedFleet final : Fleet {
+  explicit WeightedFleet(conf::Balance balance) : Fleet(0, balance) {
+    add("r1", 1);
+    add("r2", 2);
+    add("r3", 5);
+  }
+};
+
+TEST(Placement, GivesEachItsWeightWhateverThePolicy) {
+  for (const conf::Balance balance : every_balance) {
+    if (balance == conf::Balance::random_two) continue;  // its second choice flattens the shares
+    const WeightedFleet fleet(balance);
+    Placement placement(10, clock);
+    Counts counts = counts_of(placement, fleet.upstream, 8000);
+    EXPECT_NEAR(counts["r1"], 1000, 120) << static_cast<int>(balance);
+    EXPECT_NEAR(counts["r2"], 2000, 160) << static_cast<int>(balance);
+    EXPECT_NEAR(counts["r3"], 5000, 200) << static_cast<int>(balance);
+  }
+}
+
+// With the load that its picks make: in the end every replica has its share.
+TEST(Placement, LevelsTheLoadByWeight) {
+  for (const conf::Balance balance :
+       {conf::Balance::least_connections, conf::Balance::random_two}) {
+    WeightedFleet fleet(balance);
+    Placement placement(11, clock);
+    for (int i = 0; i < 8000; ++i)
+      ++fleet.status(placement.pick(fleet.upstream)->id).websockets;
+    EXPECT_NEAR(fleet.status("r1").websockets, 1000, 150) << static_cast<int>(balance);
+    EXPECT_NEAR(fleet.status("r2").websockets, 2000, 150) << static_cast<int>(balance);
+    EXPECT_NEAR(fleet.status("r3").websockets, 5000, 150) << static_cast<int>(balance);
+  }
+}
+
+TEST(Placement, TakesTurnsSmoothlyByWeight) {
+  Fleet fleet(0, conf::Balance::round_robin);
+  fleet.add("r1", 1);
+  fleet.add("r2", 2);
+  fleet.add("r3", 1);
+  Placement placement(12, clock);
+  std::string turns;
+  for (int i = 0; i < 40; ++i)
+    turns += placement.pick(fleet.upstream)->id.substr(1);
+  EXPECT_EQ(turns.find("22"), std::string::npos) << turns;
+  EXPECT_EQ(std::count(turns.begin(), turns.end(), '2'), 20);
+}
+
+TEST(Placement, ByKeySpreadsByWeightAndMovesOnlyTheKeysOfALostReplica) {
+  WeightedFleet fleet(conf::Balance::least_connections);
+  std::map<std::string, std::string> homes;
+  Counts counts;
+  for (int i = 0; i < 16'000; ++i) {
+    const std::string client = numbered("client-", i);
+    ++counts[homes[client] = Placement::pick_by_key(fleet.upstream, client)->id];
+  }
+  EXPECT_NEAR(counts["r1"], 2000, 150);
+  EXPECT_NEAR(counts["r2"], 4000, 200);
+  EXPECT_NEAR(counts["r3"], 10'000, 250);
+  fleet.set_up("r3", false);
+  Counts moved;
+  for (const auto& [client, home] : homes) {
+    const std::string now = Placement::pick_by_key(fleet.upstream, client)->id;
+    home == "r3" ? ++moved[now] : ++moved[now == home ? "stayed" : "strayed"];
+  }
+  EXPECT_EQ(moved.count("strayed"), 0u);
+  EXPECT_NEAR(moved["r2"], 2.0 * moved["r1"], 400);
+}
+
+TEST(Placement, LetsANewcomerInSlowly) {
+  for (const conf::Balance balance : every_balance) {
+    Fleet fleet(2, balance);
+    fleet.upstream.slow_start = std::chrono::seconds(20);
+    ManualClock time;
+    fleet.status("r2").begin_slow_start(time.now());
+    Placement placement(13, time);
+    const auto share = [&] { return counts_of(placement, fleet.upstream, 2200)["r2"]; };
+    if (balance != conf::Balance::random_two) {
+      EXPECT_NEAR(share(), 200, 60) << static_cast<int>(balance);
+      time.advance(std::chrono::seconds(10));
+      EXPECT_NEAR(share(), 733, 90) << static_cast<int>(balance);
+    }
+    time.advance(std::chrono::seconds(20));
+    EXPECT_NEAR(share(), 1100, 120) << static_cast<int>(balance);
+  }
+}
+
+TEST(Placement, ByLeastConnectionsDoesNotFloodANewcomer) {
+  Fleet fleet(3);
+  fleet.upstream.slow_start = std::chrono::seconds(20);
+  ManualClock time;
+  fleet.status("r1").websockets = 500;
+  fleet.status("r2").websockets = 500;
+  fleet.status("r3").begin_slow_start(time.now());
+  Placement placement(14, time);
+  for (int i = 0; i < 300; ++i)
+    ++fleet.status(placement.pick(fleet.upstream)->id).websockets;
+  EXPECT_NEAR(fleet.status("r3").websockets, 60, 10) << "a tenth of what the others have";
+}
+
+TEST(Placement, PrefersReplicasThatHavePassedAProbe) {
+  for (const conf::Balance balance : every_balance) {
+    Fleet fleet(2, balance);
+    fleet.upstream.replicas.push_back({"fresh", {}, &fleet.status("fresh")});
+    Placement placement(15, clock);
+    EXPECT_EQ(counts_of(placement, fleet.upstream, 100).count("fresh"), 0u);
+    fleet.set_up("r1", false);
+    fleet.set_up("r2", false);
+    EXPECT_EQ(placement.pick(fleet.upstream)->id, "fresh") << "better than none";
+  }
+}
+
+TEST(Placement, GoesPastAFullReplicaButRatherWaitsThereThanAtADrainingOne) {
+  for (const conf::Balance balance : every_balance) {
+    Fleet fleet(3, balance);
+    fleet.upstream.max_connections = 1;
+    Placement placement(16, clock);
+    ASSERT_TRUE(fleet.status("r1").gate.enter(1));
+    fleet.status("r3").set_draining(true);
+    for (int i = 0; i < 20; ++i)
+      EXPECT_EQ(placement.pick(fleet.upstream)->id, "r2");
+    ASSERT_TRUE(fleet.status("r2").gate.enter(1));
+    for (int i = 0; i < 20; ++i)
+      EXPECT_NE(placement.pick(fleet.upstream)->id, "r3");
+  }
 }
 
 }  // namespace

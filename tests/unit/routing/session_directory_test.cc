@@ -289,7 +289,7 @@ TEST_F(ADirectory, MayBeDestroyedWhileItWaits) {
   Pending find;
   Pending learn;
   {
-    Placement placement(1);
+    Placement placement(1, clock_);
     SessionDirectory directory(node_.store, clock_, node_.settings, placement, node_.live,
                                node_.node_sids);
     find = directory.find(claim("r2", 1, "s"), fleet_.upstream, node_.cookies, nullptr,
@@ -459,7 +459,7 @@ TEST_F(ADirectoryAlone, BelievesTheCookieWhenTheStoreFails) {
 
 TEST_F(ADirectoryAlone, KnowsTheSidsThatOtherWorkersOfItsNodeHaveLearnt) {
   node_.store.up = false;
-  Placement placement(1);
+  Placement placement(1, clock_);
   SessionDirectory worker(node_.store, clock_, node_.settings, placement, node_.live,
                           node_.node_sids);
   const Pending learning = worker.learn_sid("s", *fleet_.replica("r3"), [] {});
@@ -597,6 +597,7 @@ TEST_F(ADirectory, ForgetsIdleClientsWhenOthersCome) {
   (void)node_.get(claim("r2", 1));
   EXPECT_EQ(fleet_.status("r2").sessions, 1u);
   clock_.advance(25h);
+  fleet_.status("r2").websockets = 1;  // the next one goes elsewhere
   node_.ask({});
   (void)node_.get(node_.by_cookie(node_.seal(*node_.home)));
   EXPECT_EQ(fleet_.status("r2").sessions, 0u);
