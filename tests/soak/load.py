@@ -16,6 +16,7 @@ from wire import unverified
 from websockets.asyncio.client import connect
 
 TERMINAL = "/api/v1/terminals/x/api/terminals/y"
+LEAVER = [("User-Agent", "leaver")]
 PATIENCE = 30  # seconds for anything that is not cut on purpose
 
 
@@ -202,27 +203,27 @@ class Load:
         if body.count(b"\n\n") != 20:
             raise Failed(f"{body.count(b'data')} events")
 
-    # What leaves in the middle. `abort` in the target says so in the access log.
+    # What leaves in the middle, and says so in the access log.
 
     async def leave(self, http: Http) -> None:
         await http.line.cut(random.choice([Cut.FIN, Cut.RST]))
 
     async def broken_upload(self) -> None:
         async with Http(self.any_url()) as http:
-            await http.line.send(b"POST /sink?abort HTTP/1.1\r\nHost: soak\r\nContent-Length: 300000\r\n\r\n")
+            await http.line.send(b"POST /sink HTTP/1.1\r\nHost: soak\r\nUser-Agent: leaver\r\nContent-Length: 300000\r\n\r\n")
             await http.line.send(os.urandom(random.randrange(100_000)))
             await self.leave(http)
 
     async def broken_download(self) -> None:
         async with Http(self.any_url()) as http:
-            await http.begin("GET", "/blob?bytes=3000000&abort")
+            await http.begin("GET", "/blob?bytes=3000000", LEAVER)
             await http.head()
             await http.event()
             await self.leave(http)
 
     async def broken_stream(self) -> None:
         async with Http(self.any_url()) as http:
-            await http.begin("GET", "/sse?interval_ms=50&count=1000&abort")
+            await http.begin("GET", "/sse?interval_ms=50&count=1000", LEAVER)
             await http.head()
             for _ in range(random.randrange(10)):
                 await http.event()
@@ -230,7 +231,7 @@ class Load:
 
     async def broken_head(self) -> None:
         async with Http(self.any_url()) as http:
-            head = b"GET /whoami?abort HTTP/1.1\r\nHost: soak\r\nX-Some: thing\r\n\r\n"
+            head = b"GET /whoami HTTP/1.1\r\nHost: soak\r\nUser-Agent: leaver\r\n\r\n"
             await http.line.send(head[: random.randrange(len(head))] or b"G")
             await self.leave(http)
 

@@ -5,6 +5,7 @@ that was not made to fail. Run it with ./dev soak [minutes]."""
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -80,7 +81,7 @@ class AccessLog:
         *lines, self.begun = (self.begun + self.file.read()).split("\n")
         for line in map(json.loads, lines):
             self.statuses[line["status"]] += 1
-            if line["status"] >= 400 and not (line["status"] == 499 and "abort" in line["path"]):
+            if line["status"] >= 400 and not (line["status"] == 499 and line["user_agent"] == "leaver"):
                 self.trouble.append(line)
 
     def rotate(self, node: harness.Usher) -> None:
@@ -149,7 +150,13 @@ class Soak:
         replica = self.replicas[number % len(self.replicas)]
         fault = {"name": replica.name, "address": replica.address, "from": time.time() - 0.5, "until": float("inf")}
         self.faults.append(fault)
-        replica.kill() if number % 2 else replica.stop()
+        if number % 2 == 0:
+            # As Docker stops it: who is still polling after this time does not keep it.
+            replica.signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                replica.wait(10)
+        if replica.running:
+            replica.kill()
         replica.start()
         self.node.await_replicas(len(self.replicas))
         fault["until"] = time.time() + AFTERMATH
@@ -213,7 +220,7 @@ class Soak:
         self.start_load()
         # Short runs see everything at least once.
         every = {
-            "sample": (10, self.take_sample),
+            "sample": (min(10, self.seconds / 20), self.take_sample),
             "replica": (30, self.restart_replica),
             "redis": (min(180, self.seconds / 3), self.take_redis_away),
             "reload": (min(60, self.seconds / 4), self.reload),
