@@ -118,9 +118,14 @@ std::variant<CommandLine, Exit> parse_command_line(std::span<const char* const> 
       line);
   add_admin_command(app, line, "status", "Replicas, sessions, store", Command::status)
       ->add_flag("--json", line.json, "For programs");
-  add_replica(
-      *add_admin_command(app, line, "drain", "Send no new client to a replica", Command::drain),
-      line);
+  CLI::App* drain =
+      add_admin_command(app, line, "drain", "Send no new client to a replica", Command::drain);
+  add_replica(*drain, line);
+  drain
+      ->add_option("--within", line.within,
+                   "How long clients with a websocket may stay, such as 10m; 0s: as long as they "
+                   "like. Else what the settings say")
+      ->type_name("DURATION");
   add_replica(
       *add_admin_command(app, line, "undrain", "Send clients to it again", Command::undrain), line);
   add_admin_command(app, line, "reload", "Read the settings again, as SIGHUP does",

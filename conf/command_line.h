@@ -19,6 +19,7 @@ struct CommandLine {
       admin_url;        // --admin of status, drain, undrain, reload; empty: where the settings say
   bool json = false;    // status --json
   std::string replica;  // drain, undrain
+  std::string within;   // drain: how long clients may stay; empty: as the settings say
 };
 
 // The process has nothing to run: print the text (to standard output when the code is 0, else to

@@ -201,6 +201,9 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
      "So many requests may wait for a place at one replica; more are answered with 503."},
     {"queue_timeout", &UpstreamSettings::queue_timeout, {1, 10 * minute},
      "A request that has waited for so long is answered with 503."},
+    {"drain", &UpstreamSettings::drain, {0, 7 * day},
+     "How long clients with an open websocket may stay at a replica that is drained by command, if "
+     "the command does not say so. \"0s\": until the websocket closes."},
     {"socketio", &UpstreamSettings::socketio, {.check = url_path},
      "Paths where Socket.IO lives: a request with sid= goes to the replica that issued that sid."},
     {"migrate", Planned{.warn_only = true}, {},

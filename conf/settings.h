@@ -133,6 +133,7 @@ struct UpstreamSettings {
   uint32_t max_connections = 0;  // of this node to one replica; 0: no limit
   uint32_t queue = 1000;         // requests of this node that may wait for one replica
   Millis queue_timeout = 5s;
+  Millis drain = 10min;  // how long clients may stay at a draining replica; 0: as long as they like
   std::vector<std::string> socketio{"/ws/socket.io/", "/socket.io/"};
   HealthSettings health;
   UpstreamTimeouts timeouts;

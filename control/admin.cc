@@ -53,7 +53,8 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
           break;
         case protocol::ServerEventKind::data: break;  // no request here needs a body
         case protocol::ServerEventKind::end:
-          send(admin_.answer_({request_.method, request_.path()}), !request_.keep_alive);
+          send(admin_.answer_({request_.method, request_.path(), request_.query()}),
+               !request_.keep_alive);
       }
     }
     return data.size();

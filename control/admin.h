@@ -17,6 +17,7 @@ namespace usher::control {
 struct AdminRequest {
   std::string_view method;
   std::string_view path;
+  std::string_view query;
 };
 
 struct AdminResponse {

@@ -85,7 +85,9 @@ int dispatch(const conf::CommandLine& command_line) {
     case conf::Command::version: std::puts("usher " USHER_VERSION); return 0;
     case conf::Command::status: return ask(command_line, "GET", "/api/status");
     case conf::Command::drain:
-      return ask(command_line, "POST", "/api/replicas/" + command_line.replica + "/drain");
+      return ask(command_line, "POST",
+                 "/api/replicas/" + command_line.replica + "/drain" +
+                     (command_line.within.empty() ? "" : "?within=" + command_line.within));
     case conf::Command::undrain:
       return ask(command_line, "POST", "/api/replicas/" + command_line.replica + "/undrain");
     case conf::Command::reload: return ask(command_line, "POST", "/api/reload");

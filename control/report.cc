@@ -1,6 +1,8 @@
 #include "control/report.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/error.h"
 
@@ -141,7 +143,35 @@ void add_replicas(MetricsText& text, const ReportFacts& facts, std::string_view 
   }
 }
 
+// Seconds until clients may no longer stay; nothing when there is no such limit.
+std::optional<int64_t> drain_left(const routing::ReplicaStatus& status, MonotonicTime now) {
+  const MonotonicTime until = status.drain_until();
+  if (until == MonotonicTime::max()) return std::nullopt;
+  return std::max<int64_t>(std::chrono::ceil<std::chrono::seconds>(until - now).count(), 0);
+}
+
+Json to_json(const routing::Upstream& upstream, const routing::Replica& replica,
+             MonotonicTime now) {
+  const routing::ReplicaStatus& status = *replica.status;
+  Json json{{"id", replica.id},
+            {"address", to_string(replica.address)},
+            {"state", name_of(status.state())},
+            {"in_flight", status.in_flight.load()},
+            {"websockets", status.websockets.load()},
+            {"sessions", status.sessions.load()},
+            {"queued", status.gate.waiting()},
+            {"max_connections", upstream.max_connections},
+            {"weight", replica.weight}};
+  if (const auto left = drain_left(status, now)) json["drain_seconds_left"] = *left;
+  return json;
+}
+
 }  // namespace
+
+std::string describe_replica(const routing::Upstream& upstream, const routing::Replica& replica,
+                             MonotonicTime now) {
+  return to_json(upstream, replica, now).dump();
+}
 
 std::string make_metrics(const ReportFacts& facts) {
   using routing::ReplicaStatus;
@@ -160,6 +190,12 @@ std::string make_metrics(const ReportFacts& facts) {
   add_replicas(text, facts, "usher_replica_draining", "gauge", "1 if it takes no new clients.",
                [](const ReplicaStatus& status) -> uint64_t {
                  return status.state() == routing::ReplicaState::draining;
+               });
+  add_replicas(text, facts, "usher_replica_drain_seconds_left", "gauge",
+               "Seconds until clients may no longer stay at a draining replica; 0: over, or no "
+               "such limit.",
+               [&facts](const ReplicaStatus& status) {
+                 return static_cast<uint64_t>(drain_left(status, facts.now).value_or(0));
                });
   add_replicas(text, facts, "usher_replica_requests_in_flight", "gauge", "Requests it is serving.",
                [](const ReplicaStatus& status) -> uint64_t { return status.in_flight; });
@@ -187,16 +223,7 @@ std::string make_status(const ReportFacts& facts) {
   for (const routing::Upstream& upstream : facts.snapshot.upstreams) {
     Json replicas = Json::array();
     for (const routing::Replica& replica : upstream.replicas) {
-      const routing::ReplicaStatus& status = *replica.status;
-      replicas.push_back({{"id", replica.id},
-                          {"address", to_string(replica.address)},
-                          {"state", name_of(status.state())},
-                          {"in_flight", status.in_flight.load()},
-                          {"websockets", status.websockets.load()},
-                          {"queued", status.gate.waiting()},
-                          {"max_connections", upstream.max_connections},
-                          {"weight", replica.weight},
-                          {"sessions", status.sessions.load()}});
+      replicas.push_back(to_json(upstream, replica, facts.now));
     }
     upstreams.push_back({{"name", upstream.name}, {"replicas", std::move(replicas)}});
   }

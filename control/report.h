@@ -28,5 +28,8 @@ struct ReportFacts {
 
 std::string make_metrics(const ReportFacts& facts);
 std::string make_status(const ReportFacts& facts);
+// One replica, as in the status.
+std::string describe_replica(const routing::Upstream& upstream, const routing::Replica& replica,
+                             MonotonicTime now);
 
 }  // namespace usher::control

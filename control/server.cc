@@ -7,6 +7,8 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "conf/keys.h"
+#include "conf/values.h"
 #include "control/bind.h"
 #include "control/report.h"
 #include "tls/digest.h"
@@ -67,6 +69,7 @@ Server::Server(conf::Settings settings, Reload reload)
       discovery_(loop_, resolver_, board_, log_, [this] { on_change(); }),
       health_(loop_, log_, [this](const std::string& id) { discovery_.look_again(id); }),
       secrets_(loop_, state_, log_, [this] { on_change(); }),
+      drains_(loop_, clock_, state_, log_, *this),
       start_deadline_(loop_, *this),
       drain_look_(loop_, *this) {}
 
@@ -77,6 +80,7 @@ Result<int> Server::run() {
   discovery_.start(settings_.upstreams);
   shared_store_ = stores_.make_shared_door(loop_);
   secrets_.start(settings_.affinity, shared_store_.get());
+  drains_.start(shared_store_.get());
   start_deadline_.start(start_limit);
   loop_.later([this] { on_start_progress(); });
   loop_.run();
@@ -183,7 +187,16 @@ void Server::on_start_deadline() {
 }
 
 void Server::on_start_progress() {
-  if (!open_ && discovery_.complete() && secrets_.settled()) open_doors();
+  if (open_ || !discovery_.complete()) return;
+  drains_.watch(discovery_.upstreams(settings_.affinity));
+  if (secrets_.settled() && drains_.settled()) open_doors();
+}
+
+void Server::on_drains_settled() { on_start_progress(); }
+
+void Server::on_drain_ends(routing::ReplicaStatus& replica, Duration left) {
+  for (const auto& worker : workers_)
+    worker->part_from(replica, left);
 }
 
 void Server::on_change() { open_ ? publish() : on_start_progress(); }
@@ -198,6 +211,7 @@ void Server::open_doors() {
   start_deadline_.stop();
   snapshot_ = make_snapshot();
   health_.watch(*snapshot_);
+  drains_.watch(snapshot_->upstreams);
   if (admin_fd_.valid()) {
     admin_ =
         std::make_unique<Admin>(loop_, std::move(admin_fd_),
@@ -233,6 +247,7 @@ std::shared_ptr<const proxy::Snapshot> Server::make_snapshot() const {
 void Server::publish() {
   snapshot_ = make_snapshot();
   health_.watch(*snapshot_);
+  drains_.watch(snapshot_->upstreams);
   for (const auto& worker : workers_)
     worker->use(snapshot_);
 }
@@ -348,13 +363,15 @@ AdminResponse Server::answer(const AdminRequest& request) {
     return {200, "application/json", R"({"status":true})"};
   }
   if (request.path.starts_with("/api/replicas/") && request.method == "POST") {
-    return set_draining(request.path);
+    return order_drain(request);
   }
   return json_detail(404, "no such thing");
 }
 
-// /api/replicas/{id}/drain and /undrain; the id's colons and brackets may be percent-encoded.
-AdminResponse Server::set_draining(std::string_view path) {
+// /api/replicas/{id}/drain?within=10m and /undrain; the id's colons and brackets may be
+// percent-encoded.
+AdminResponse Server::order_drain(const AdminRequest& request) {
+  std::string_view path = request.path;
   path.remove_prefix(std::string_view("/api/replicas/").size());
   const size_t slash = path.rfind('/');
   if (slash == std::string_view::npos)
@@ -367,10 +384,17 @@ AdminResponse Server::set_draining(std::string_view path) {
   for (const routing::Upstream& upstream : snapshot_->upstreams) {
     const routing::Replica* replica = upstream.find(*id);
     if (!replica) continue;
-    replica->status->set_draining(action == "drain");
-    log_.info(action == "drain" ? "replica_draining" : "replica_undrained", {{"replica", *id}});
-    const nlohmann::json state{{"id", *id}, {"state", name_of(replica->status->state())}};
-    return {200, "application/json", state.dump()};
+    conf::Millis limit = upstream.drain;
+    const auto [key, value] = cut(request.query, '=');
+    if (key == "within") {
+      const auto& rule = conf::rule_of(&conf::UpstreamSettings::drain);
+      const Outcome good = conf::assign(value.value_or(""), limit, rule);
+      if (!good) return json_detail(400, "within: " + good.error().detail);
+    } else if (!request.query.empty()) {
+      return json_detail(400, "expected ?within=DURATION");
+    }
+    action == "drain" ? drains_.drain(*id, limit) : drains_.undrain(*id);
+    return {200, "application/json", describe_replica(upstream, *replica, clock_.now())};
   }
   return json_detail(404, "no replica " + *id);
 }

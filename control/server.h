@@ -16,6 +16,7 @@
 #include "conf/load.h"
 #include "control/admin.h"
 #include "control/discovery.h"
+#include "control/drain_keeper.h"
 #include "control/health_checker.h"
 #include "control/secret_keeper.h"
 #include "control/state_directory.h"
@@ -30,7 +31,7 @@
 
 namespace usher::control {
 
-class Server final {
+class Server final : private DrainKeeper::Listener {
  public:
   using Reload = std::function<Result<conf::Loaded>()>;
 
@@ -72,7 +73,9 @@ class Server final {
   void stop_workers();
 
   AdminResponse answer(const AdminRequest& request);
-  AdminResponse set_draining(std::string_view path);
+  AdminResponse order_drain(const AdminRequest& request);
+  void on_drains_settled() override;
+  void on_drain_ends(routing::ReplicaStatus& replica, Duration left) override;
   bool any_replica_up() const;
 
   SystemClock clock_;
@@ -95,6 +98,7 @@ class Server final {
   Discovery discovery_;
   HealthChecker health_;
   SecretKeeper secrets_;
+  DrainKeeper drains_;
   std::shared_ptr<const tls::ServerContext> tls_;
   std::unique_ptr<proxy::AccessLog> access_log_;
   std::optional<proxy::Shared> shared_;

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <vector>
 
 #include "base/fd.h"
@@ -73,11 +74,19 @@ std::string StateDirectory::affinity_secret() const {
 }
 
 void StateDirectory::keep_affinity_secret(const std::string& secret) const {
+  keep("affinity.secret", secret + "\n");
+}
+
+std::string StateDirectory::read(std::string_view name) const {
+  std::ifstream in(fs::path(path_) / name, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+void StateDirectory::keep(std::string_view name, std::string_view text) const {
   if (!problem_.empty()) return;
-  const fs::path path = fs::path(path_) / "affinity.secret";
+  const fs::path path = fs::path(path_) / name;
   const fs::path next = path.string() + "." + std::to_string(::getpid());
   const Fd fd(::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  const std::string text = secret + "\n";
   const bool written = fd.valid() && ::write(fd.get(), text.data(), text.size()) ==
                                          static_cast<ssize_t>(text.size());
   if (!written || ::rename(next.c_str(), path.c_str()) != 0) ::unlink(next.c_str());

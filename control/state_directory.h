@@ -1,8 +1,9 @@
-// What a node keeps over a restart: its self-signed certificate and the affinity secret it
-// proposes.
+// What a node keeps over a restart: its self-signed certificate, the affinity secret it proposes,
+// which replicas drain.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -21,6 +22,11 @@ class StateDirectory final {
   // The secret kept here, or a new one (32 random bytes, base64url), kept if that is possible.
   std::string affinity_secret() const;
   void keep_affinity_secret(const std::string& secret) const;
+
+  // A small file for its owner only, replaced as a whole. Empty: there is none, or it cannot be
+  // read.
+  std::string read(std::string_view name) const;
+  void keep(std::string_view name, std::string_view text) const;
 
  private:
   std::string path_;

@@ -346,8 +346,12 @@ void ClientConnection::drain() {
   if (phase_ == Phase::waiting && codec_->idle()) linger();
 }
 
-void ClientConnection::go_away(std::chrono::milliseconds limit) {
-  if (tunnel_) tunnel_->go_away(limit);
+void ClientConnection::go_away(std::chrono::milliseconds limit, std::string_view why) {
+  if (tunnel_) tunnel_->go_away(limit, std::string(why));
+}
+
+const routing::ReplicaStatus* ClientConnection::websocket_to() const {
+  return tunnel_ ? tunnel_->replica() : nullptr;
 }
 
 void ClientConnection::break_exchange() {

@@ -42,7 +42,9 @@ class ClientConnection final : public net::Mortal, private net::StreamHandler {
   // Ends when the exchange under way is over; at once if there is none. A tunnel stays.
   void drain();
   // A tunnel is closed in order, within the limit; nothing else is touched.
-  void go_away(std::chrono::milliseconds limit);
+  void go_away(std::chrono::milliseconds limit, std::string_view why);
+  // The replica at the other end of its websocket; nullptr: it is none.
+  const routing::ReplicaStatus* websocket_to() const;
   // An exchange under way is broken off, so that its client notices.
   void break_exchange();
   // Closes whatever it is, now.

@@ -117,8 +117,8 @@ void Tunnel::on_deadline() {
   part({Errc::tunnel_idle, Side::usher, "no byte in either direction"}, farewell_limit);
 }
 
-void Tunnel::go_away(std::chrono::milliseconds limit) {
-  part({Errc::draining, Side::usher, "the front door is stopping"}, limit);
+void Tunnel::go_away(std::chrono::milliseconds limit, std::string why) {
+  part({Errc::draining, Side::usher, std::move(why)}, limit);
 }
 
 void Tunnel::part(Error why, std::chrono::milliseconds limit) {

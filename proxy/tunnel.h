@@ -48,7 +48,9 @@ class Tunnel final : public net::Mortal {
   void start();
   // Ends it by the closing handshake (RFC 6455 section 7): each end gets a Close (1001) after the
   // frame that is on its way to it, nothing after that, and may answer. After `limit` it is over.
-  void go_away(std::chrono::milliseconds limit);
+  // `why` is for the log.
+  void go_away(std::chrono::milliseconds limit, std::string why);
+  const routing::ReplicaStatus* replica() const { return record_.status; }
   // Idempotent. Writes the line of the access log; the owner ends with it.
   void close();
 

@@ -88,12 +88,39 @@ void Worker::drain(std::chrono::milliseconds limit) {
   });
 }
 
+void Worker::part_from(const routing::ReplicaStatus& replica, std::chrono::milliseconds limit) {
+  loop_.post([this, &replica, limit] {
+    const MonotonicTime now = loop_.now();
+    partings_.push_back({&replica, DrainSchedule(now, limit), now});
+    parting_tick_.start(DrainSchedule::tick);
+  });
+}
+
+void Worker::on_parting_tick() {
+  const MonotonicTime now = loop_.now();
+  for (Parting& parting : partings_) {
+    std::bernoulli_distribution chosen(
+        parting.schedule.share(std::exchange(parting.looked, now), now));
+    for (size_t i = connections_.size(); i-- > 0;) {
+      ClientConnection& connection = *connections_[i];
+      if (connection.websocket_to() != parting.replica || !chosen(jitter_)) continue;
+      connection.go_away(parting.schedule.parting(now), "its replica drains");
+    }
+  }
+  std::erase_if(partings_, [now](const Parting& parting) {
+    return parting.schedule.cuts(now) || !parting.replica->draining();
+  });
+  if (!partings_.empty()) parting_tick_.start(DrainSchedule::tick);
+}
+
 void Worker::on_drain_tick() {
   const MonotonicTime now = loop_.now();
   drain_tick_.start(DrainSchedule::tick);
   std::bernoulli_distribution chosen(drain_->share(std::exchange(drain_looked_, now), now));
   for (size_t i = connections_.size(); i-- > 0;) {
-    if (chosen(jitter_)) connections_[i]->go_away(drain_->parting(now));
+    if (chosen(jitter_)) {
+      connections_[i]->go_away(drain_->parting(now), "the front door is stopping");
+    }
   }
   if (!drain_->cuts(now)) return;
   for (size_t i = connections_.size(); i-- > 0;)

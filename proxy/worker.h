@@ -68,6 +68,8 @@ class Worker final {
   void use(std::shared_ptr<const Snapshot> snapshot);
   // Stops accepting, closes what is idle, lets the rest finish; within the limit all of it ends.
   void drain(std::chrono::milliseconds limit);
+  // Lets the websockets to a draining replica go, spread over the last third of the limit.
+  void part_from(const routing::ReplicaStatus& replica, std::chrono::milliseconds limit);
   void stop() { loop_.stop(); }
   const WorkerCounters& counters() const { return counters_; }
 
@@ -89,6 +91,7 @@ class Worker final {
  private:
   void accept(Fd fd, const SocketAddress& peer, const ListenerRole& role);
   void on_drain_tick();
+  void on_parting_tick();
   void adopt(std::shared_ptr<const Snapshot> snapshot);
 
   const Shared& shared_;
@@ -111,6 +114,13 @@ class Worker final {
   net::Timer<&Worker::on_drain_tick> drain_tick_{loop_, *this};
   std::optional<DrainSchedule> drain_;
   MonotonicTime drain_looked_;
+  struct Parting {
+    const routing::ReplicaStatus* replica;
+    DrainSchedule schedule;
+    MonotonicTime looked;
+  };
+  std::vector<Parting> partings_;
+  net::Timer<&Worker::on_parting_tick> parting_tick_{loop_, *this};
   Jitter jitter_ = make_jitter();
 };
 

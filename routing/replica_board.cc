@@ -40,7 +40,8 @@ void ReplicaStatus::set_health(bool up) {
   if (!up && before != now) absences_.fetch_add(1, std::memory_order_relaxed);
 }
 
-void ReplicaStatus::set_draining(bool draining) {
+void ReplicaStatus::set_draining(bool draining, MonotonicTime until) {
+  drain_until_.store(draining ? until : MonotonicTime::max(), std::memory_order_relaxed);
   const bool before = draining_.exchange(draining, std::memory_order_relaxed);
   if (draining && !before) absences_.fetch_add(1, std::memory_order_relaxed);
 }

@@ -31,7 +31,10 @@ class ReplicaStatus final {
   bool takes_new() const;
 
   void set_health(bool up);
-  void set_draining(bool draining);
+  // A drain may have an end: then clients stay no longer, not even those with a websocket.
+  void set_draining(bool draining, MonotonicTime until = MonotonicTime::max());
+  bool draining() const { return draining_.load(std::memory_order_relaxed); }
+  MonotonicTime drain_until() const { return drain_until_.load(std::memory_order_relaxed); }
   // A replica that dropped out of the name's addresses: like draining, but for good until it is
   // back.
   void set_vanished(bool vanished);
@@ -75,6 +78,7 @@ class ReplicaStatus final {
   enum class Health : uint8_t { unknown, up, down };
   std::atomic<Health> health_{Health::unknown};
   std::atomic<bool> draining_{false};
+  std::atomic<MonotonicTime> drain_until_{MonotonicTime::max()};
   std::atomic<bool> vanished_{false};
   std::atomic<MonotonicTime> risen_{MonotonicTime::min()};
   std::atomic<bool> suspected_{false};

@@ -259,10 +259,12 @@ const Replica* SessionDirectory::reachable(const View& view, std::string_view re
   return view.avoid && view.avoid->id == replica_id ? nullptr : replica;
 }
 
-// Fit to be the client's home: a draining replica keeps those who have a websocket to it.
+// Fit to be the client's home: a draining replica keeps those who have a websocket to it, until its
+// limit is reached.
 const Replica* SessionDirectory::usable(const View& view, std::string_view replica_id) const {
   const Replica* replica = reachable(view, replica_id);
   if (!replica || replica->status->state() != ReplicaState::draining) return replica;
+  if (clock_.now() >= replica->status->drain_until()) return nullptr;
   return live_.has(view.claim.cookie->client, replica_id) ? replica : nullptr;
 }
 

@@ -62,6 +62,7 @@ slow_start = "1m"
 max_connections = 100
 queue = 50
 queue_timeout = "7s"
+drain = "2h"
 socketio = ["/socket.io/"]
 migrate = false
 [upstream.health]
@@ -160,6 +161,7 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_EQ(chat.max_connections, 100U);
   EXPECT_EQ(chat.queue, 50U);
   EXPECT_EQ(chat.queue_timeout, 7s);
+  EXPECT_EQ(chat.drain, 2h);
   EXPECT_EQ(chat.resolve, 10s);
   EXPECT_EQ(chat.balance, Balance::rendezvous);
   EXPECT_THAT(chat.socketio, ElementsAre("/socket.io/"));
