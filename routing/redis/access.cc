@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "routing/redis/sentinel_finder.h"
 #include "tls/client_context.h"
 
 namespace usher::routing::redis {
@@ -11,9 +12,6 @@ MakeTransport plain_transports() {
 }
 
 Result<MakeTransport> make_transports(const conf::StoreSettings& settings) {
-  if (settings.url.kind != conf::StoreKind::redis && settings.url.kind != conf::StoreKind::memory) {
-    return Error{Errc::bad_config, Side::usher, "Sentinel and Cluster are not served yet"};
-  }
   if (!settings.url.tls) return plain_transports();
   auto context =
       tls::ClientContext::make({.ca = settings.ca, .chain = settings.cert, .key = settings.key});
@@ -35,6 +33,9 @@ Greeting greeting(const conf::StoreUrl& url) {
 }
 
 std::unique_ptr<ServerFinder> make_finder(const Access& access) {
+  if (access.settings.url.kind == conf::StoreKind::sentinel) {
+    return std::make_unique<SentinelFinder>(access);
+  }
   return std::make_unique<NamedServers>(access.loop, access.resolver, access.settings.url.servers);
 }
 

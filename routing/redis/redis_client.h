@@ -42,6 +42,8 @@ class RedisClient final : public Redis, private Connection::Owner {
   Pending send(std::string command, bool asking, Answered answered);
 
   bool available() const override { return health_ == Health::up; }
+  // It is not yet known whether the server serves.
+  bool undecided() const { return health_ == Health::unknown; }
 
  private:
   struct Command;

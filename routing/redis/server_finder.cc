@@ -1,8 +1,23 @@
 #include "routing/redis/server_finder.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "base/strings.h"
+
 namespace usher::routing::redis {
+
+bool is_server_host(std::string_view text) {
+  return !text.empty() && text.size() <= 253 && std::all_of(text.begin(), text.end(), [](char c) {
+    return is_alpha(c) || is_digit(c) || c == '.' || c == '-' || c == '_' || c == ':' || c == '%';
+  });
+}
+
+std::string name_of(const conf::Endpoint& server) {
+  if (!server.unix_path.empty()) return server.unix_path;
+  const bool bare = server.host.find(':') == std::string::npos;
+  return (bare ? server.host : "[" + server.host + "]") + ":" + std::to_string(server.port);
+}
 
 std::vector<ServerAddress> name_all(const std::vector<SocketAddress>& addresses,
                                     const std::string& host) {
@@ -31,6 +46,11 @@ Pending NamedServers::find(Found found) {
   found_ = std::move(found);
   soon_.start(Duration(0));
   return Pending(*this);
+}
+
+void NamedServers::use(std::vector<conf::Endpoint> servers) {
+  servers_ = std::move(servers);
+  next_ = 0;
 }
 
 void NamedServers::on_unix_path() {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/address.h"
@@ -39,6 +40,13 @@ class NamedServers final : public ServerFinder, private PendingAnswer {
 
   Pending find(Found found) override;
 
+  // From now on these; the first of them answers next.
+  void use(std::vector<conf::Endpoint> servers);
+  // The one that answered last.
+  const conf::Endpoint& last() const { return asked_; }
+  // It answers the next question too.
+  void keep_last() { next_ = (next_ + servers_.size() - 1) % servers_.size(); }
+
  private:
   void cancel() noexcept override { soon_.stop(); }
   void on_unix_path();
@@ -50,6 +58,12 @@ class NamedServers final : public ServerFinder, private PendingAnswer {
   net::Timer<&NamedServers::on_unix_path> soon_;
   Found found_;
 };
+
+// What a server says that another's host is: a name or an address, and nothing else.
+bool is_server_host(std::string_view text);
+
+// "host:port", "[IPv6]:port" or the path.
+std::string name_of(const conf::Endpoint& server);
 
 // The same host for all of them.
 std::vector<ServerAddress> name_all(const std::vector<SocketAddress>& addresses,

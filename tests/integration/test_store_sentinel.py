@@ -1,0 +1,122 @@
+"""A store behind Sentinels: found, followed, and missed."""
+
+import pytest
+import wire
+from harness import wait_for
+from stores import SentinelSetup
+
+
+@pytest.fixture
+def replicas(house):
+    return house.replicas()
+
+
+def setup_of(house, **options) -> SentinelSetup:
+    made = SentinelSetup(house.folder / "redis", **options)
+    house.children.append(made)
+    return made.start()
+
+
+def state(node) -> str:
+    return node.status()["store"]["state"]
+
+
+def await_up(nodes, timeout: float = 20):
+    wait_for(lambda: all(state(node) == "up" for node in nodes), "the store up at every node", timeout)
+
+
+def home(node, cookie=None):
+    answer = wire.fetch(node.url() + "/whoami", headers=[("Cookie", cookie)] if cookie else [])
+    assert answer.status == 200
+    return answer
+
+
+def settle(nodes, count: int) -> dict[str, str]:
+    """So many clients, each known to the store; their replicas by cookie."""
+    homes = {}
+    for turn in range(count):
+        first = home(nodes[turn % len(nodes)])
+        homes[first.cookie()] = first.json()["replica"]
+        home(nodes[turn % len(nodes)], first.cookie())
+    return homes
+
+
+def ushers_at(server) -> int:
+    """Connections that are neither a replica's, nor a Sentinel's, nor this one."""
+    with server.client() as asker:
+        clients = asker.client_list()
+    return sum(client["name"] == "" and client["flags"] == "N" and client["cmd"] != "client|list" for client in clients)
+
+
+def assert_homes(nodes, homes) -> None:
+    for node in nodes:
+        assert {cookie: home(node, cookie).json()["replica"] for cookie in homes} == homes
+
+
+def test_nodes_follow_a_planned_failover(house, replicas):
+    store = setup_of(house)
+    nodes = [house.usher(replicas, store=store.url, name=name) for name in ("one", "two")]
+    await_up(nodes)
+    homes = settle(nodes, 9)
+    before = store.master()
+    after = store.failover()
+    assert after is not before
+    # The old master lives and is read-only; nobody stays with it. Two workers and the control thread each.
+    wait_for(lambda: ushers_at(after) == 6 and ushers_at(before) == 0, "all at the new master")
+    await_up(nodes)
+    assert_homes(nodes, homes)
+    homes |= settle(nodes, 4)
+    assert len(after.keys("usher:client:*")) == 13
+    assert_homes(nodes, homes)
+
+
+@pytest.mark.parametrize("way", ["kill", "pause"])
+def test_nodes_follow_when_the_master_is_lost(house, replicas, way):
+    store = setup_of(house)
+    nodes = [house.usher(replicas, store=store.url, name=name) for name in ("one", "two")]
+    await_up(nodes)
+    homes = settle(nodes, 9)
+    old = store.master()
+    getattr(old, way)()
+    assert_homes(nodes, homes)
+    newcomers = {first.cookie(): first.json()["replica"] for first in (home(nodes[turn % 2]) for turn in range(4))}
+    new = store.await_other_master(old)
+    await_up(nodes)
+    assert_homes(nodes, homes | newcomers)
+    assert len(new.keys("usher:client:*")) == 13
+    # Each change is one line, whatever the number of workers and attempts.
+    for node in nodes:
+        changes = [line["event"] for line in node.log if line["event"] in ("store_up", "store_down")]
+        assert changes == ["store_up", "store_down", "store_up"]
+        assert [line for line in node.log if line["event"] == "store_up"][0]["store"].startswith("redis+sentinel://")
+
+
+def test_one_sentinel_is_enough_to_find_the_master(house, replica):
+    store = setup_of(house)
+    store.sentinels[0].kill()
+    store.sentinels[1].signal(19)  # SIGSTOP: it takes the connection and says nothing
+    node = house.usher([replica], store=store.url)
+    await_up([node])
+    store.sentinels[1].signal(18)
+
+
+def test_without_a_sentinel_that_knows_clients_are_served(house, replicas):
+    store = setup_of(house)
+    node = house.usher(replicas, store=store.url.replace("mymaster", "nobody"))
+    wait_for(lambda: any(line["event"] == "store_down" and "knows no master of this name" in line["error"] for line in node.log), "the reason in the log")
+    assert state(node) == "down" and node.metric("usher_store_up") == 0
+    first = home(node)
+    assert home(node, first.cookie()).json()["replica"] == first.json()["replica"]
+
+
+def test_sentinels_are_told_the_password_when_they_ask(house, replica):
+    store = setup_of(house, password="sesame", sentinel_password="sesame")
+    await_up([house.usher([replica], store=store.url)])
+    wrong = house.usher([replica], store=store.url.replace("sesame", "simsim"), name="wrong")
+    wait_for(lambda: any(line["event"] == "store_down" and "WRONGPASS" in line["error"] for line in wrong.log), "the reason in the log")
+    assert "simsim" not in wrong.stderr
+
+
+def test_sentinels_without_a_password_are_told_none(house, replica):
+    store = setup_of(house, password="sesame")
+    await_up([house.usher([replica], store=store.url)])
