@@ -207,6 +207,9 @@ std::string make_metrics(const ReportFacts& facts) {
                [](const ReplicaStatus& status) -> uint64_t { return status.requests; });
   text.single("usher_store_up", "gauge", "1 if the affinity store answers.",
               facts.store_state != routing::StoreState::down);
+  text.single("usher_store_announcements_heard", "gauge",
+              "1 if moves by other nodes are heard at once; else within a minute.",
+              facts.announcements_heard);
   text.single("usher_store_calls_total", "counter", "Calls of the affinity store.",
               facts.store_calls);
   text.single("usher_store_failures_total", "counter", "Calls without an answer of use.",
@@ -233,7 +236,10 @@ std::string make_status(const ReportFacts& facts) {
                     {"version", USHER_VERSION},
                     {"uptime_seconds", uptime},
                     {"draining", facts.draining},
-                    {"store", {{"url", facts.store_url}, {"state", name_of(facts.store_state)}}},
+                    {"store",
+                     {{"url", facts.store_url},
+                      {"state", name_of(facts.store_state)},
+                      {"announcements", facts.announcements_heard ? "heard" : "missed"}}},
                     {"upstreams", std::move(upstreams)}};
   return status.dump();
 }

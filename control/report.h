@@ -19,6 +19,7 @@ struct ReportFacts {
   std::vector<const proxy::WorkerCounters*> workers;
   std::string store_url;  // without its password
   routing::StoreState store_state;
+  bool announcements_heard = true;  // of other nodes
   uint64_t store_calls = 0;
   uint64_t store_failures = 0;
   uint64_t store_timeouts = 0;

@@ -79,6 +79,10 @@ Result<int> Server::run() {
   if (Outcome prepared = prepare(); !prepared) return std::move(prepared).error();
   discovery_.start(settings_.upstreams);
   shared_store_ = stores_.make_shared_door(loop_);
+  announcements_ = stores_.make_announcements(
+      loop_, resolver_, log_,
+      [this](std::vector<routing::Moved> moved) { learn(std::move(moved)); },
+      [this] { doubt_bindings(); });
   secrets_.start(settings_.affinity, shared_store_.get());
   drains_.start(shared_store_.get());
   start_deadline_.start(start_limit);
@@ -101,7 +105,7 @@ Outcome Server::prepare() {
   access_log_ = std::move(*access_log);
   shared_.emplace(
       proxy::Shared{clock_, log_, *access_log_, connection_limit_, live_sessions_, node_sids_,
-                    &tls::make_hmac_sha256, throttle_,
+                    node_bindings_, &tls::make_hmac_sha256, throttle_,
                     [this](const std::string& id) { loop_.post([this, id] { look_at(id); }); }});
   if (Outcome bound = bind_listeners(); !bound) return bound;
   if (Outcome bound = bind_admin(); !bound) return bound;
@@ -289,6 +293,20 @@ void Server::reload_on_signal() {
   }
 }
 
+void Server::learn(std::vector<routing::Moved> moved) {
+  for (const routing::Moved& each : moved)
+    node_bindings_.learn(each);
+  const auto shared = std::make_shared<const std::vector<routing::Moved>>(std::move(moved));
+  for (const auto& worker : workers_)
+    worker->learn(shared);
+}
+
+void Server::doubt_bindings() {
+  node_bindings_.doubt();
+  for (const auto& worker : workers_)
+    worker->doubt_bindings();
+}
+
 void Server::begin_drain() {
   if (draining_ || !open_) {
     log_.warning("stopped", {{"reason", "signal"}});
@@ -347,6 +365,7 @@ AdminResponse Server::answer(const AdminRequest& request) {
                       .workers = {},
                       .store_url = to_string(settings_.store.url),
                       .store_state = stores_.state(),
+                      .announcements_heard = !announcements_ || announcements_->listening(),
                       .store_calls = stores_.status().calls(),
                       .store_failures = stores_.status().failures(),
                       .store_timeouts = stores_.status().timeouts(),

@@ -66,6 +66,9 @@ class Server final : private DrainKeeper::Listener {
   // A worker has reason to doubt a replica.
   void look_at(const std::string& replica_id);
 
+  void learn(std::vector<routing::Moved> moved);
+  void doubt_bindings();
+
   Outcome reload();
   void reload_on_signal();
   void begin_drain();
@@ -92,9 +95,11 @@ class Server final : private DrainKeeper::Listener {
   proxy::ConnectionLimit connection_limit_;
   routing::LiveSessions live_sessions_;
   routing::MemoryTable node_sids_{clock_, 65'536};
+  routing::NodeBindings node_bindings_{clock_};
   Stores stores_;
   net::Resolver resolver_;
   std::unique_ptr<RedisDoor> shared_store_;
+  std::unique_ptr<routing::redis::Announcements> announcements_;
   Discovery discovery_;
   HealthChecker health_;
   SecretKeeper secrets_;

@@ -13,6 +13,7 @@
 #include "net/resolver.h"
 #include "routing/affinity_store.h"
 #include "routing/memory_store.h"
+#include "routing/redis/announcements.h"
 #include "routing/redis/make_redis.h"
 #include "routing/redis/redis_store.h"
 #include "routing/redis/store_watcher.h"
@@ -84,6 +85,15 @@ class Stores final {
   std::unique_ptr<RedisDoor> make_shared_door(net::Loop& loop) {
     if (!shared()) return nullptr;
     return std::make_unique<RedisDoor>(loop, settings_, make_transport_, status_);
+  }
+  // Of moves by other nodes; nullptr when there are none. loop and resolver outlive it.
+  std::unique_ptr<routing::redis::Announcements> make_announcements(
+      net::Loop& loop, net::Resolver& resolver, const Log& log,
+      routing::redis::Announcements::Learn learn, routing::redis::Announcements::Doubt doubt) {
+    if (!shared()) return nullptr;
+    return std::make_unique<routing::redis::Announcements>(
+        routing::redis::Access{loop, resolver, settings_, make_transport_}, log, std::move(learn),
+        std::move(doubt));
   }
   bool shared() const { return settings_.url.kind != conf::StoreKind::memory; }
   const routing::StoreStatus& status() const { return status_; }

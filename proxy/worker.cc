@@ -12,8 +12,9 @@ Worker::Worker(const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
       store_(make_store(loop_)),
       placement_(make_jitter()(), shared.clock),
       pool_(loop_) {
-  sessions_ = std::make_unique<routing::SessionDirectory>(
-      *store_, shared.clock, affinity_, placement_, shared.live_sessions, shared.node_sids);
+  sessions_ = std::make_unique<routing::SessionDirectory>(*store_, shared.clock, affinity_,
+                                                          placement_, shared.live_sessions,
+                                                          shared.node_sids, shared.node_bindings);
   adopt(std::move(snapshot));
 }
 
@@ -61,6 +62,14 @@ void Worker::remove(ClientConnection& connection) {
 
 void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
   loop_.post([this, next = std::move(snapshot)] { adopt(next); });
+}
+
+void Worker::learn(std::shared_ptr<const std::vector<routing::Moved>> moved) {
+  loop_.post([this, moved = std::move(moved)] { sessions_->learn(*moved); });
+}
+
+void Worker::doubt_bindings() {
+  loop_.post([this] { sessions_->doubt(); });
 }
 
 void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {

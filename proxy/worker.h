@@ -43,6 +43,7 @@ struct Shared {
   ConnectionLimit& connection_limit;
   routing::LiveSessions& live_sessions;
   routing::MemoryTable& node_sids;
+  routing::NodeBindings& node_bindings;
   routing::MakeMac make_mac;
   LogThrottle& throttle;
   // The replica of this id gave reason to doubt it: the control thread looks at it soon.
@@ -66,6 +67,9 @@ class Worker final {
 
   // From any thread.
   void use(std::shared_ptr<const Snapshot> snapshot);
+  // Other nodes have moved these sessions; or may have moved any.
+  void learn(std::shared_ptr<const std::vector<routing::Moved>> moved);
+  void doubt_bindings();
   // Stops accepting, closes what is idle, lets the rest finish; within the limit all of it ends.
   void drain(std::chrono::milliseconds limit);
   // Lets the websockets to a draining replica go, spread over the last third of the limit.

@@ -26,6 +26,12 @@ struct Binding {
   friend bool operator==(const Binding&, const Binding&) = default;
 };
 
+// A session has a new home: what one node tells the others.
+struct Moved {
+  std::string key;
+  Binding binding;
+};
+
 class AffinityStore {
  public:
   using Found = std::function<void(Result<std::optional<Binding>>)>;

@@ -40,6 +40,14 @@ BindingCache::Entry& BindingCache::put(std::string_view key, Binding binding,
   return entries_.front();
 }
 
+void BindingCache::learn(const Moved& moved) {
+  Entry* known = find(moved.key);
+  if (!known) return;
+  const bool newer = moved.binding.epoch > known->binding.epoch;
+  known->verified = newer || moved.binding == known->binding ? clock_.now() : never;
+  if (newer) known->binding = moved.binding;
+}
+
 void BindingCache::count_in(Entry& entry, ReplicaStatus* home) {
   if (entry.counted_in == home) return;
   if (entry.counted_in) entry.counted_in->sessions.fetch_sub(1, std::memory_order_relaxed);

@@ -35,6 +35,9 @@ class BindingCache final {
   // Valid until the next call of put(). nullptr: not known.
   Entry* find(std::string_view key);
   Entry& put(std::string_view key, Binding binding, MonotonicTime verified);
+  // Somebody else has moved the session: a higher epoch is right; what contradicts it otherwise is
+  // to be asked about.
+  void learn(const Moved& moved);
   void count_in(Entry& entry, ReplicaStatus* home);
   size_t size() const { return entries_.size(); }
 

@@ -105,7 +105,10 @@ void SessionDirectory::Lookup::on_sid(const Answered&) {
   // An answer is in the cache by now; when there was none, what the cache remembers still holds.
   const BindingCache::Entry* known = directory_.remembered_sid(sid_key(claim_.sid));
   const Replica* replica = known ? directory_.reachable(view_, known->binding.replica) : nullptr;
-  if (replica) return finish(directory_.sid_home(view_, *replica));
+  if (replica) {
+    directory_.share(sid_key(claim_.sid));
+    return finish(directory_.sid_home(view_, *replica));
+  }
   if (!claim_.cookie) return finish(directory_.newcomer(view_));
   if (auto home = directory_.known_client(view_)) return finish(std::move(*home));
   if (!may_ask_again()) return finish(directory_.decide_alone(view_));
@@ -128,7 +131,9 @@ void SessionDirectory::Lookup::on_client(const Answered& answer) {
   // A lower epoch than the cookie's is the answer to a question that another request had asked.
   const bool outdated = winner.epoch < claim_.cookie->epoch;
   if (choice.replica && choice.binding == winner && !outdated) {
-    return finish(directory_.client_home(view_, choice));
+    Home home = directory_.client_home(view_, choice);
+    directory_.share(client_key(claim_.cookie->client));
+    return finish(std::move(home));
   }
   // Its home is no home here: propose another one, with a higher epoch, to everybody.
   if (!choice.replica || ++rounds_ >= most_rounds || !may_ask_again()) {
@@ -189,13 +194,15 @@ class SessionDirectory::Learning final : public PendingAnswer {
 
 SessionDirectory::SessionDirectory(AffinityStore& store, const Clock& clock,
                                    const conf::AffinitySettings& settings, Placement& placement,
-                                   const LiveSessions& live, MemoryTable& node_sids)
+                                   const LiveSessions& live, MemoryTable& node_sids,
+                                   NodeBindings& node_bindings)
     : store_(store),
       clock_(clock),
       idle_(settings.idle),
       placement_(placement),
       live_(live),
       node_sids_(node_sids),
+      node_bindings_(node_bindings),
       cache_(clock, most_cached, settings.idle) {}
 
 SessionDirectory::~SessionDirectory() = default;
@@ -207,8 +214,8 @@ std::optional<Home> SessionDirectory::find_now(const SessionClaim& claim, const 
   const bool alone = !store_.available();
   if (!claim.sid.empty()) {
     const std::string key = sid_key(claim.sid);
-    const BindingCache::Entry* known = alone ? remembered_sid(key) : cache_.find(key);
-    if (!alone && !(known && fresh(*known))) return std::nullopt;
+    const BindingCache::Entry* known = alone ? remembered_sid(key) : fresh_entry(key);
+    if (!alone && !known) return std::nullopt;
     const Replica* replica = known ? reachable(view, known->binding.replica) : nullptr;
     if (replica) {
       ++counters_.cache_hits;
@@ -269,8 +276,34 @@ const Replica* SessionDirectory::usable(const View& view, std::string_view repli
 }
 
 bool SessionDirectory::fresh(const BindingCache::Entry& entry) const {
-  return entry.verified != BindingCache::never && clock_.now() - entry.verified < fresh_for;
+  return entry.verified != BindingCache::never && entry.verified > doubted_ &&
+         clock_.now() - entry.verified < fresh_for;
 }
+
+// What this worker, or else another one of this node, was told lately. nullptr: the store is to be
+// asked.
+BindingCache::Entry* SessionDirectory::fresh_entry(const std::string& key) {
+  BindingCache::Entry* known = cache_.find(key);
+  if (known && fresh(*known)) return known;
+  const auto shared = node_bindings_.find(key, clock_.now() - fresh_for);
+  if (!shared || (known && known->binding.epoch > shared->binding.epoch)) return nullptr;
+  BindingCache::Entry& entry = cache_.put(key, shared->binding, shared->verified);
+  entry.absences = shared->absences;
+  return fresh(entry) ? &entry : nullptr;
+}
+
+void SessionDirectory::share(const std::string& key) {
+  const BindingCache::Entry* known = cache_.find(key);
+  if (!known || !fresh(*known)) return;
+  node_bindings_.put(key, {known->binding, known->verified, known->absences});
+}
+
+void SessionDirectory::learn(const std::vector<Moved>& moved) {
+  for (const Moved& each : moved)
+    cache_.learn(each);
+}
+
+void SessionDirectory::doubt() { doubted_ = clock_.now(); }
 
 // What the cookie and the cache say together. The higher epoch is right; of two equal ones that
 // which the store has confirmed, else the cookie, which is the one thing that all nodes see.
@@ -301,9 +334,9 @@ SessionDirectory::Choice SessionDirectory::choose(const View& view, const Bindin
 
 std::optional<Home> SessionDirectory::known_client(const View& view) {
   const CookieContent& cookie = *view.claim.cookie;
-  const BindingCache::Entry* known = cache_.find(client_key(cookie.client));
+  const BindingCache::Entry* known = fresh_entry(client_key(cookie.client));
   // A cookie with a higher epoch comes from a node that knows better than this cache.
-  if (!known || !fresh(*known) || known->binding.epoch < cookie.epoch) return std::nullopt;
+  if (!known || known->binding.epoch < cookie.epoch) return std::nullopt;
   const Replica* replica = usable(view, known->binding.replica);
   // A replica that was away has lost clients to others: the store knows which.
   if (!replica || known->absences != replica->status->absences()) return std::nullopt;

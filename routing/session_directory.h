@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/strings.h"
@@ -26,6 +27,7 @@
 #include "routing/binding_cache.h"
 #include "routing/live_sessions.h"
 #include "routing/memory_store.h"
+#include "routing/node_bindings.h"
 #include "routing/placement.h"
 
 namespace usher::routing {
@@ -53,7 +55,8 @@ class SessionDirectory final {
   using Answer = std::function<void(Home)>;
 
   SessionDirectory(AffinityStore& store, const Clock& clock, const conf::AffinitySettings& settings,
-                   Placement& placement, const LiveSessions& live, MemoryTable& node_sids);
+                   Placement& placement, const LiveSessions& live, MemoryTable& node_sids,
+                   NodeBindings& node_bindings);
   ~SessionDirectory();
   SessionDirectory(const SessionDirectory&) = delete;
   SessionDirectory& operator=(const SessionDirectory&) = delete;
@@ -70,6 +73,11 @@ class SessionDirectory final {
   // A polling handshake was answered by replica with this sid. `kept` is called when the store has
   // it (other nodes will route it) or cannot have it; the response's end waits for that.
   Pending learn_sid(std::string_view sid, const Replica& replica, std::function<void()> kept);
+
+  // Other nodes have moved these sessions.
+  void learn(const std::vector<Moved>& moved);
+  // Other nodes may have moved any session: each is asked about when it is next used.
+  void doubt();
 
   struct Counters {
     uint64_t store_calls = 0;
@@ -107,6 +115,8 @@ class SessionDirectory final {
   const Replica* reachable(const View& view, std::string_view replica_id) const;
   const Replica* usable(const View& view, std::string_view replica_id) const;
   bool fresh(const BindingCache::Entry& entry) const;
+  BindingCache::Entry* fresh_entry(const std::string& key);
+  void share(const std::string& key);
   std::optional<Home> known_client(const View& view);
   Binding believed(const View& view);
   Choice choose(const View& view, const Binding& known) const;
@@ -125,6 +135,8 @@ class SessionDirectory final {
   Placement& placement_;
   const LiveSessions& live_;
   MemoryTable& node_sids_;  // what any worker of this node has learnt
+  NodeBindings& node_bindings_;
+  MonotonicTime doubted_ = BindingCache::never;
   Counters counters_;
   BindingCache cache_;
   std::unordered_map<std::string, Question> questions_;

@@ -11,7 +11,11 @@ Connection::Connection(net::Loop& loop, std::unique_ptr<ServerFinder> finder,
       finder_(std::move(finder)),
       make_transport_(std::move(make_transport)),
       greeting_(std::move(greeting)),
-      owner_(owner) {}
+      owner_(owner) {
+  finder_->when_moved([this] {
+    if (vouched()) give_up({Errc::store_down, Side::store, "another server has taken its place"});
+  });
+}
 
 void Connection::connect() {
   drop();

@@ -30,6 +30,8 @@ class Inquiry final : private PendingAnswer, private Connection::Owner {
           Greeting password);
 
   void use(std::vector<conf::Endpoint> servers);
+  // Whoever answered last had asked for the password.
+  bool password_was_wanted() const { return password_sent_; }
   // One at a time. `done` comes in a later turn, with the last server's error if none was of use.
   Pending ask(std::vector<std::string> words, Judge judge, Done done);
 

@@ -13,7 +13,8 @@ constexpr size_t most_epoch_digits = 15;
 constexpr size_t longest_value = 300;
 
 // The stored binding wins if its epoch is as high or higher; then only its life is prolonged. What
-// is no binding, or no string at all, is replaced: a spoilt key must not stay spoilt.
+// is no binding, or no string at all, is replaced: a spoilt key must not stay spoilt. A move is
+// announced in the same breath; a user who may not publish moves it all the same.
 constexpr std::string_view claim_script = R"lua(
 local held = redis.pcall('GET', KEYS[1])
 if type(held) == 'table' then
@@ -29,6 +30,7 @@ if held and #held <= 300 then
 end
 local proposal = ARGV[1] .. ' ' .. ARGV[2]
 redis.call('SET', KEYS[1], proposal, 'PX', ARGV[3])
+if tonumber(ARGV[1]) > 1 then redis.pcall('PUBLISH', ARGV[4], ARGV[5] .. ' ' .. proposal) end
 return proposal
 )lua";
 
@@ -62,6 +64,16 @@ std::optional<Binding> parse_binding(std::string_view value) {
   return Binding{std::string(*replica), *epoch};
 }
 
+std::string moved_channel(const std::string& prefix) { return prefix + ":moved"; }
+
+std::optional<Moved> parse_moved(std::string_view text) {
+  const auto [key, value] = cut(text, ' ');
+  if (key.empty() || !value) return std::nullopt;
+  auto binding = parse_binding(*value);
+  if (!binding) return std::nullopt;
+  return Moved{std::string(key), std::move(*binding)};
+}
+
 RedisStore::RedisStore(Redis& redis, std::string prefix)
     : redis_(redis), prefix_(std::move(prefix)) {}
 
@@ -83,7 +95,7 @@ Pending RedisStore::claim(std::string_view key, Binding proposal, std::chrono::m
   const std::string whole = key_of(key);
   return redis_.call(whole,
                      {"EVAL", claim_script, "1", whole, std::to_string(proposal.epoch),
-                      proposal.replica, std::to_string(ttl.count())},
+                      proposal.replica, std::to_string(ttl.count()), moved_channel(prefix_), key},
                      [claimed = std::move(claimed)](Result<Reply> reply) {
                        if (!reply) return claimed(reply.error());
                        auto winner = parse_binding(reply->text);

@@ -16,6 +16,11 @@ namespace usher::routing::redis {
 // "<epoch> <replica>". Nothing for what is no binding.
 std::optional<Binding> parse_binding(std::string_view value);
 
+// Where moves are announced, and what an announcement says: "<key> <epoch> <replica>", the key
+// without the prefix.
+std::string moved_channel(const std::string& prefix);
+std::optional<Moved> parse_moved(std::string_view text);
+
 class RedisStore final : public AffinityStore {
  public:
   RedisStore(Redis& redis, std::string prefix);

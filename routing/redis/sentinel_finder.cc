@@ -22,7 +22,7 @@ Result<conf::Endpoint> parse_master(const Reply& reply) {
 }
 
 SentinelFinder::SentinelFinder(const Access& access)
-    : resolver_(access.resolver),
+    : access_(access),
       service_(access.settings.url.service),
       inquiry_(access, access.settings.url.servers, {}, authentication(access.settings.url)) {}
 
@@ -51,11 +51,24 @@ void SentinelFinder::on_asked(const Outcome& outcome) {
     return finish(Error{outcome.error().code, outcome.error().side,
                         "no Sentinel names the master; " + outcome.error().detail});
   }
-  resolving_ = resolver_.resolve(master_.host, master_.port,
-                                 [this](Result<std::vector<SocketAddress>> addresses) {
-                                   if (!addresses) return finish(std::move(addresses).error());
-                                   finish(name_all(*addresses, master_.host));
-                                 });
+  if (!switches_) {
+    const conf::StoreUrl& url = access_.settings.url;
+    switches_ = std::make_unique<Subscription>(
+        access_, std::make_unique<NamedServers>(access_.loop, access_.resolver, url.servers),
+        inquiry_.password_was_wanted() ? authentication(url) : Greeting{}, "+switch-master",
+        static_cast<Subscription::Listener&>(*this));
+  }
+  resolving_ = access_.resolver.resolve(master_.host, master_.port,
+                                        [this](Result<std::vector<SocketAddress>> addresses) {
+                                          if (!addresses)
+                                            return finish(std::move(addresses).error());
+                                          finish(name_all(*addresses, master_.host));
+                                        });
+}
+
+// "mymaster 10.0.0.1 6379 10.0.0.2 6379"
+void SentinelFinder::on_message(std::string_view text) {
+  if (cut(text, ' ').first == service_ && moved_) moved_();
 }
 
 void SentinelFinder::finish(Result<std::vector<ServerAddress>> result) {

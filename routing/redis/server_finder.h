@@ -29,6 +29,9 @@ class ServerFinder {
 
   // One question at a time. Answers in a later turn with at least one address, the best first.
   virtual Pending find(Found found) = 0;
+
+  // `moved` is called, at any later time, when what find() has answered is known to hold no more.
+  virtual void when_moved(std::function<void()> moved) { (void)moved; }
 };
 
 // The servers that are named: an address, a unix socket, or a name that is resolved each time. Of

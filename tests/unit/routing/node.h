@@ -17,7 +17,8 @@ class Node final {
         store(table),
         placement(1, clock),
         node_sids(clock),
-        directory(store, clock, settings, placement, live, node_sids) {}
+        node_bindings(clock),
+        directory(store, clock, settings, placement, live, node_sids, node_bindings) {}
 
   // What the proxy does with a request. The answer may wait for the store.
   void ask(SessionClaim claim, const Replica* avoid = nullptr) {
@@ -45,6 +46,7 @@ class Node final {
   Placement placement;
   LiveSessions live;
   MemoryTable node_sids;
+  NodeBindings node_bindings;
   AffinityCookies cookies{&tls::make_hmac_sha256, {{"secret"}}};
   SessionDirectory directory;
   Pending pending;

@@ -285,13 +285,73 @@ TEST_F(ADirectory, DoesNotAnswerWhoHasGoneInAnyRound) {
   }
 }
 
+// --- What other workers and nodes say
+// -------------------------------------------------------------------------
+
+TEST_F(ADirectory, FollowsAMoveThatAnotherNodeAnnouncesWithoutAskingTheStore) {
+  (void)node_.get(claim("r2", 1));
+  node_.directory.learn({{client_key, {"r3", 2}}, {"client:unknown", {"r1", 7}}});
+  node_.ask(claim("r2", 1));
+  ASSERT_TRUE(node_.answered_at_once);
+  EXPECT_EQ(node_.home->replica, fleet_.replica("r3"));
+  EXPECT_EQ(node_.home->outcome, AffinityOutcome::rebound);
+  EXPECT_TRUE(node_.home->set_cookie);
+  EXPECT_THAT(node_.store.log, ElementsAre(claimed_r2));
+}
+
+TEST_F(ADirectory, AsksTheStoreWhenAnAnnouncementContradictsItWithoutAHigherEpoch) {
+  for (const Binding& odd : {Binding{"r3", 1}, Binding{"r3", 4}}) {
+    (void)node_.get(claim("r2", 5));
+    ASSERT_TRUE(node_.directory.find_now(claim("r2", 5), fleet_.upstream, node_.cookies));
+    node_.directory.learn({{client_key, odd}});
+    node_.node_bindings.learn({client_key, odd});
+    node_.ask(claim("r2", 5));
+    EXPECT_FALSE(node_.answered_at_once);
+    node_.store.answer();
+    EXPECT_EQ(node_.home->replica, fleet_.replica("r2"));
+  }
+}
+
+TEST_F(ADirectory, AsksAboutEverybodyAgainWhenAnnouncementsMayHaveBeenMissed) {
+  (void)node_.get(claim("r2", 1));
+  clock_.advance(1s);
+  node_.directory.doubt();
+  node_.node_bindings.doubt();
+  clock_.advance(1s);
+  node_.ask(claim("r2", 1));
+  EXPECT_FALSE(node_.answered_at_once);
+  node_.store.answer();
+  EXPECT_THAT(node_.store.log, ElementsAre(claimed_r2, claimed_r2));
+  EXPECT_TRUE(node_.directory.find_now(claim("r2", 1), fleet_.upstream, node_.cookies));
+}
+
+TEST_F(ADirectory, TakesAnotherWorkersWordForAMinuteFromWhenTheStoreGaveIt) {
+  (void)node_.get(claim("r2", 1));
+  Placement placement(1, clock_);
+  SessionDirectory other(node_.store, clock_, node_.settings, placement, node_.live,
+                         node_.node_sids, node_.node_bindings);
+  clock_.advance(59s);
+  const auto home = other.find_now(claim("r2", 1), fleet_.upstream, node_.cookies);
+  ASSERT_TRUE(home);
+  EXPECT_EQ(home->replica, fleet_.replica("r2"));
+  clock_.advance(1s);
+  EXPECT_FALSE(other.find_now(claim("r2", 1), fleet_.upstream, node_.cookies));
+  EXPECT_THAT(node_.store.log, ElementsAre(claimed_r2));
+  // Nor for a client whose cookie knows more, or whose home has been away since.
+  (void)node_.get(claim("r2", 1));
+  EXPECT_FALSE(other.find_now(claim("r3", 2), fleet_.upstream, node_.cookies));
+  fleet_.set_up("r2", false);
+  fleet_.set_up("r2", true);
+  EXPECT_FALSE(other.find_now(claim("r2", 1), fleet_.upstream, node_.cookies));
+}
+
 TEST_F(ADirectory, MayBeDestroyedWhileItWaits) {
   Pending find;
   Pending learn;
   {
     Placement placement(1, clock_);
     SessionDirectory directory(node_.store, clock_, node_.settings, placement, node_.live,
-                               node_.node_sids);
+                               node_.node_sids, node_.node_bindings);
     find = directory.find(claim("r2", 1, "s"), fleet_.upstream, node_.cookies, nullptr,
                           [](Home) { FAIL(); });
     learn = directory.learn_sid("s", *fleet_.replica("r1"), [] { FAIL(); });
@@ -461,7 +521,7 @@ TEST_F(ADirectoryAlone, KnowsTheSidsThatOtherWorkersOfItsNodeHaveLearnt) {
   node_.store.up = false;
   Placement placement(1, clock_);
   SessionDirectory worker(node_.store, clock_, node_.settings, placement, node_.live,
-                          node_.node_sids);
+                          node_.node_sids, node_.node_bindings);
   const Pending learning = worker.learn_sid("s", *fleet_.replica("r3"), [] {});
   node_.ask(sid_only("s"));
   EXPECT_TRUE(node_.answered_at_once);

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "routing/redis/announcements.h"
 #include "routing/redis/store_watcher.h"
 #include "tests/unit/routing_redis/client_fixture.h"
 #include "tests/unit/routing_redis/real_redis.h"
@@ -271,6 +272,72 @@ TEST_F(ARedisStore, DoesNotNoticeThatTheServerHasCutIt) {
   member_->driver.run_for(100ms);
   EXPECT_EQ(member_->find("client:a"), "1 r1");
   EXPECT_THAT(member_->witness.events, ElementsAre("up"));
+}
+
+// --- Announcements
+// -------------------------------------------------------------------------------
+
+// One that listens to what members of its fleet announce.
+struct Ear {
+  explicit Ear(Member& member)
+      : announcements(
+            member.access(), log,
+            [this](std::vector<Moved> moved) {
+              for (Moved& each : moved)
+                heard.push_back(each.key + " " + std::to_string(each.binding.epoch) + " " +
+                                each.binding.replica);
+            },
+            [this] { ++doubts; }) {}
+
+  const Log log{-1};
+  std::vector<std::string> heard;
+  int doubts = 0;
+  Announcements announcements;
+};
+
+TEST_F(ARedisStore, AnnouncesMovesAndNothingElse) {
+  Ear ear(*member_);
+  ASSERT_TRUE(member_->driver.until([&] { return ear.announcements.listening(); }));
+  EXPECT_EQ(ear.doubts, 1);
+  (void)member_->claim("client:a", {"r1", 1});
+  (void)member_->claim("client:a", {"r1", 1});
+  (void)member_->claim("client:a", {"r2:80", 2});
+  (void)member_->claim("client:a", {"r3", 2});
+  (void)member_->claim("client:a", {"r3", 1});
+  (void)member_->claim("client:b", {"r1", 1});
+  (void)member_->claim("client:a", {"r3", 3});
+  ASSERT_TRUE(member_->driver.until([&] { return ear.heard.size() >= 2; }));
+  member_->driver.run_for(50ms);
+  EXPECT_THAT(ear.heard, testing::ElementsAre("client:a 2 r2:80", "client:a 3 r3"));
+}
+
+TEST_F(ARedisStore, SaysWhenAnnouncementsMayHaveBeenMissed) {
+  Ear ear(*member_);
+  ASSERT_TRUE(member_->driver.until([&] { return ear.announcements.listening(); }));
+  server_.stop();
+  ASSERT_TRUE(member_->driver.until([&] { return ear.doubts == 2; }));
+  EXPECT_FALSE(ear.announcements.listening());
+  ASSERT_TRUE(server_.start());
+  ASSERT_TRUE(member_->driver.until([&] { return ear.doubts == 3; }));
+  EXPECT_TRUE(ear.announcements.listening());
+  ASSERT_TRUE(member_->up());
+  (void)member_->claim("client:a", {"r2", 2});
+  EXPECT_TRUE(member_->driver.until([&] { return !ear.heard.empty(); }));
+}
+
+TEST(ARedisStoreThatMayNotPublish, MovesAllTheSame) {
+  if (!RealRedis::is_installed()) GTEST_SKIP() << "no redis-server here";
+  RealRedis server({"--user", "ada", "on", ">ada", "resetchannels", "~usher:*", "+get", "+set",
+                    "+pexpire", "+eval"});
+  ASSERT_TRUE(server.start());
+  Member member(server);
+  member.settings.url.user = "ada";
+  member.settings.url.password = "ada";
+  ASSERT_TRUE(member.join());
+  EXPECT_EQ(member.claim("client:a", {"r1", 2}), "2 r1");
+  Ear ear(member);
+  ASSERT_TRUE(member.driver.until([&] { return ear.doubts == 1; }));
+  EXPECT_FALSE(ear.announcements.listening());
 }
 
 TEST(ARedisStoreWithAPassword, IsUpOnlyForThoseWhoKnowIt) {

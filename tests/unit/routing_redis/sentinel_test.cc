@@ -32,7 +32,9 @@ class AClientBehindSentinels : public testing::Test, public ClientFixture {
     settings.url.service = "mymaster";
     settings.url.servers = {endpoint_of(first), endpoint_of(second), endpoint_of(third)};
     for (FakeRedis* sentinel : {&first, &second, &third}) {
-      sentinel->script = [this](const FakeRedis::Words&) { return names(master); };
+      sentinel->script = [this](const FakeRedis::Words& words) {
+        return words[0] == "SENTINEL" ? names(master) : std::string();
+      };
     }
   }
   ~AClientBehindSentinels() override { client.reset(); }
@@ -47,8 +49,7 @@ TEST_F(AClientBehindSentinels, AsksTheFirstAndGoesWhereItIsSent) {
   settings.url.password = "sesame";
   make();
   ASSERT_TRUE(up());
-  EXPECT_THAT(first.commands,
-              ElementsAre(ElementsAre("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster")));
+  EXPECT_THAT(first.commands[0], ElementsAre("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"));
   EXPECT_THAT(second.commands, SizeIs(0));
   EXPECT_THAT(master.commands[0], ElementsAre("AUTH", "sesame"));
 }
@@ -87,7 +88,7 @@ TEST_F(AClientBehindSentinels, TellsASentinelThePasswordOnlyWhenItAsks) {
   };
   make();
   ASSERT_TRUE(up());
-  EXPECT_THAT(first.commands, SizeIs(3));
+  EXPECT_THAT(first.commands[1], ElementsAre("AUTH", "sesame"));
 }
 
 TEST_F(AClientBehindSentinels, FollowsAFailoverWhenItsMasterBecomesReadOnly) {
@@ -103,6 +104,32 @@ TEST_F(AClientBehindSentinels, FollowsAFailoverWhenItsMasterBecomesReadOnly) {
   EXPECT_THAT(ask({"SET", "k", "v"}), HasSubstr("READONLY"));
   ASSERT_TRUE(up());
   EXPECT_EQ(successor.connections, 1);
+  client.reset();
+}
+
+TEST_F(AClientBehindSentinels, LeavesItsMasterAsSoonAsASentinelAnnouncesAnother) {
+  make();
+  ASSERT_TRUE(up());
+  ASSERT_TRUE(driver.until([&] { return first.commands.size() == 2; }));
+  EXPECT_THAT(first.commands[1], ElementsAre("SUBSCRIBE", "+switch-master"));
+  first.write_all("*3\r\n$9\r\nsubscribe\r\n$14\r\n+switch-master\r\n:1\r\n");
+  driver.run_for(1050ms);
+  FakeRedis successor(driver.loop);
+  for (FakeRedis* sentinel : {&first, &second, &third}) {
+    sentinel->script = [&](const FakeRedis::Words&) { return names(successor); };
+  }
+  const auto announce = [&](const std::string& service) {
+    const std::string text = service + " 127.0.0.1 1 127.0.0.1 2";
+    first.write_all("*3\r\n$7\r\nmessage\r\n$14\r\n+switch-master\r\n$" +
+                    std::to_string(text.size()) + "\r\n" + text + "\r\n");
+  };
+  announce("another");
+  driver.run_for(100ms);
+  EXPECT_EQ(successor.connections, 0);
+  announce("mymaster");
+  ASSERT_TRUE(driver.until([&] { return successor.connections == 1; }));
+  EXPECT_EQ(ask({"GET", "k"}), "(nil)");
+  EXPECT_THAT(witness.events, ElementsAre("up"));
   client.reset();
 }
 

@@ -1,0 +1,30 @@
+#include "routing/node_bindings.h"
+
+namespace usher::routing {
+
+NodeBindings::NodeBindings(const Clock& clock, size_t most)
+    : clock_(clock), cache_(clock, most, std::chrono::minutes(5)) {}
+
+std::optional<NodeBindings::Known> NodeBindings::find(std::string_view key, MonotonicTime since) {
+  const std::lock_guard lock(mutex_);
+  const BindingCache::Entry* entry = cache_.find(key);
+  if (!entry || entry->verified <= since || entry->verified <= doubted_) return std::nullopt;
+  return Known{entry->binding, entry->verified, entry->absences};
+}
+
+void NodeBindings::put(std::string_view key, const Known& known) {
+  const std::lock_guard lock(mutex_);
+  cache_.put(key, known.binding, known.verified).absences = known.absences;
+}
+
+void NodeBindings::learn(const Moved& moved) {
+  const std::lock_guard lock(mutex_);
+  cache_.learn(moved);
+}
+
+void NodeBindings::doubt() {
+  const std::lock_guard lock(mutex_);
+  doubted_ = clock_.now();
+}
+
+}  // namespace usher::routing

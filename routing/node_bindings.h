@@ -1,0 +1,39 @@
+// What any worker of this node has lately been told by the store: so that a client whose requests
+// reach many workers costs one question a node, not one a worker. Bounded. Any thread.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <string_view>
+
+#include "routing/affinity_store.h"
+#include "routing/binding_cache.h"
+
+namespace usher::routing {
+
+class NodeBindings final {
+ public:
+  explicit NodeBindings(const Clock& clock, size_t most = 65'536);
+
+  struct Known {
+    Binding binding;
+    MonotonicTime verified;
+    uint32_t absences = 0;  // of its replica, when the store said so
+  };
+  // Not older than `since`.
+  std::optional<Known> find(std::string_view key, MonotonicTime since);
+  void put(std::string_view key, const Known& known);
+
+  // Another node has moved this session.
+  void learn(const Moved& moved);
+  // What is known may be wrong.
+  void doubt();
+
+ private:
+  const Clock& clock_;
+  std::mutex mutex_;  // for these two
+  BindingCache cache_;
+  MonotonicTime doubted_ = BindingCache::never;
+};
+
+}  // namespace usher::routing
