@@ -6,7 +6,7 @@
 //   client: it is moved once, by compare-and-set, and everybody agrees;
 // - a client without either is placed and given a cookie, and leaves nothing in the store until it
 //   comes back with it;
-// - the store is asked at most once per session, worker and minute; when it fails or is late, the
+// - the store is asked at most once per session, node and minute; when it fails or is late, the
 //   cookie, the cache and rendezvous hashing decide.
 #pragma once
 
