@@ -130,6 +130,8 @@ std::variant<CommandLine, Exit> parse_command_line(std::span<const char* const> 
       *add_admin_command(app, line, "undrain", "Send clients to it again", Command::undrain), line);
   add_admin_command(app, line, "reload", "Read the settings again, as SIGHUP does",
                     Command::reload);
+  add_admin_command(app, line, "rotate-secret", "A new secret for cookies, on every node",
+                    Command::rotate_secret);
   add_command(app, line, "version", "Print the version", Command::version);
   auto* import =
       app.add_subcommand("import-nginx", "nginx.conf to usher.toml (not in this version)");

@@ -9,7 +9,7 @@
 
 namespace usher::conf {
 
-enum class Command : uint8_t { run, check, version, status, drain, undrain, reload };
+enum class Command : uint8_t { run, check, version, status, drain, undrain, reload, rotate_secret };
 
 struct CommandLine {
   Command command = Command::run;

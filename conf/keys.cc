@@ -149,6 +149,9 @@ constexpr Key<AffinitySettings> affinity_keys[] = {
      "The cookie that ties a client to its replica."},
     {"secret", &AffinitySettings::secret, {},
      "Signs the cookie. Empty: made once and shared through the store."},
+    {"rotate", &AffinitySettings::rotate, {0, 366 * day},
+     "How often the secret in a shared store is replaced by a new one; the old one is believed for "
+     "as long again and affinity.idle. \"0s\": only by `usher rotate-secret`."},
     {"idle", &AffinitySettings::idle, {second, 365 * day},
      "A client that is silent for so long may be given another replica."},
 };

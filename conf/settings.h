@@ -90,7 +90,8 @@ struct StoreSettings {
 
 struct AffinitySettings {
   std::string cookie = "usher";
-  std::string secret;  // empty: made once and shared through the store
+  std::string secret;        // empty: made once and shared through the store
+  Millis rotate = 24h * 30;  // 0: never by itself
   Millis idle = 24h;
   friend bool operator==(const AffinitySettings&, const AffinitySettings&) = default;
 };

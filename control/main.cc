@@ -91,6 +91,7 @@ int dispatch(const conf::CommandLine& command_line) {
     case conf::Command::undrain:
       return ask(command_line, "POST", "/api/replicas/" + command_line.replica + "/undrain");
     case conf::Command::reload: return ask(command_line, "POST", "/api/reload");
+    case conf::Command::rotate_secret: return ask(command_line, "POST", "/api/secret/rotate");
   }
   return 1;
 }

@@ -68,7 +68,7 @@ Server::Server(conf::Settings settings, Reload reload)
       resolver_(loop_),
       discovery_(loop_, resolver_, board_, log_, [this] { on_change(); }),
       health_(loop_, log_, [this](const std::string& id) { discovery_.look_again(id); }),
-      secrets_(loop_, state_, log_, [this] { on_change(); }),
+      secrets_(loop_, clock_, state_, log_, [this] { on_change(); }),
       drains_(loop_, clock_, state_, log_, *this),
       start_deadline_(loop_, *this),
       drain_look_(loop_, *this) {}
@@ -379,6 +379,11 @@ AdminResponse Server::answer(const AdminRequest& request) {
   if (request.path == "/api/reload" && request.method == "POST") {
     const Outcome reloaded = reload();
     if (!reloaded) return json_detail(400, reloaded.error().detail);
+    return {200, "application/json", R"({"status":true})"};
+  }
+  if (request.path == "/api/secret/rotate" && request.method == "POST") {
+    const Outcome ordered = secrets_.rotate();
+    if (!ordered) return json_detail(409, ordered.error().detail);
     return {200, "application/json", R"({"status":true})"};
   }
   if (request.path.starts_with("/api/replicas/") && request.method == "POST") {

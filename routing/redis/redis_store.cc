@@ -34,20 +34,48 @@ if tonumber(ARGV[1]) > 1 then redis.pcall('PUBLISH', ARGV[4], ARGV[5] .. ' ' .. 
 return proposal
 )lua";
 
-// Whoever comes first makes the secret; everybody who comes prolongs its life.
-constexpr std::string_view secret_script = R"lua(
+// Whoever comes first makes the ring, or says again what a store that lost it had; whoever comes
+// when it is time puts a new secret in front; everybody who comes prolongs its life. One clock: the
+// server's, if we may ask for it.
+constexpr std::string_view ring_script = R"lua(
+local now = tonumber(ARGV[7])
+local time = redis.pcall('TIME')
+if not time.err then now = time[1] * 1000 + math.floor(time[2] / 1000) end
+local function read(text)
+  local ring = {}
+  for line in string.gmatch(text, '[^\n]+') do
+    local made, secret = string.match(line, '^(%d+) (%S+)$')
+    if made and #made <= 15 and #ring < 8 then
+      made = tonumber(made)
+      if made == 0 or made > now then made = now end
+      ring[#ring + 1] = {made, secret}
+    end
+  end
+  return ring
+end
 local held = redis.pcall('GET', KEYS[1])
 if type(held) == 'table' then
   if held.err and not string.find(held.err, 'WRONGTYPE', 1, true) then return held end
   held = false
 end
-if held and #held > 0 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-  return held
+local ring = held and read(held) or {}
+if #ring == 0 then ring = read(ARGV[1]) end
+local rotate_after = tonumber(ARGV[3])
+local due = rotate_after > 0 and #ring > 0 and now - ring[1][1] >= rotate_after
+if #ring == 0 or due or ARGV[6] == '1' then table.insert(ring, 1, {now, ARGV[2]}) end
+for i = #ring, 2, -1 do
+  if i > 8 or now - ring[i - 1][1] > tonumber(ARGV[4]) then table.remove(ring, i) end
 end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return ARGV[1]
+local lines = {}
+for i, entry in ipairs(ring) do lines[i] = string.format('%.0f %s\n', entry[1], entry[2]) end
+local text = table.concat(lines)
+redis.call('SET', KEYS[1], text, 'PX', ARGV[5])
+return {text, string.format('%.0f', now)}
 )lua";
+
+int64_t millis_of(WallTime time) {
+  return std::chrono::duration_cast<Duration>(time.time_since_epoch()).count();
+}
 
 Error unexpected(const Reply& reply) {
   return {Errc::store_error, Side::store, "unexpected answer: '" + reply.text.substr(0, 64) + "'"};
@@ -104,16 +132,23 @@ Pending RedisStore::claim(std::string_view key, Binding proposal, std::chrono::m
                      });
 }
 
-Pending RedisStore::agree_on_secret(std::string_view proposal, std::chrono::milliseconds ttl,
-                                    std::function<void(Result<std::string>)> agreed) {
-  const std::string whole = key_of("secret");
-  return redis_.call(whole,
-                     {"EVAL", secret_script, "1", whole, proposal, std::to_string(ttl.count())},
-                     [agreed = std::move(agreed)](Result<Reply> reply) {
-                       if (!reply) return agreed(reply.error());
-                       if (reply->kind != Reply::Kind::text) return agreed(unexpected(*reply));
-                       agreed(std::move(reply->text));
-                     });
+Pending RedisStore::agree_on_ring(std::string_view name, const SecretRing& known,
+                                  std::string_view fresh, const RingRules& rules, bool rotate,
+                                  WallTime now, std::function<void(Result<AgreedRing>)> agreed) {
+  const std::string whole = key_of(name);
+  return redis_.call(
+      whole,
+      {"EVAL", ring_script, "1", whole, known.to_text(), fresh,
+       std::to_string(rules.rotate_after.count()), std::to_string(rules.keep.count()),
+       std::to_string(rules.life.count()), rotate ? "1" : "0", std::to_string(millis_of(now))},
+      [agreed = std::move(agreed)](Result<Reply> reply) {
+        if (!reply) return agreed(reply.error());
+        if (reply->array.size() != 2) return agreed(unexpected(*reply));
+        SecretRing ring = SecretRing::parse(reply->array[0].text);
+        const auto said_at = parse_decimal<int64_t>(reply->array[1].text);
+        if (ring.empty() || !said_at) return agreed(unexpected(reply->array[0]));
+        agreed(AgreedRing{std::move(ring), WallTime(Duration(*said_at))});
+      });
 }
 
 std::string RedisStore::key_of(std::string_view key) const {

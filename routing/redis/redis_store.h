@@ -10,6 +10,7 @@
 
 #include "routing/affinity_store.h"
 #include "routing/redis/redis.h"
+#include "routing/secret_ring.h"
 
 namespace usher::routing::redis {
 
@@ -21,6 +22,11 @@ std::optional<Binding> parse_binding(std::string_view value);
 std::string moved_channel(const std::string& prefix);
 std::optional<Moved> parse_moved(std::string_view text);
 
+struct AgreedRing {
+  SecretRing ring;
+  WallTime now;
+};
+
 class RedisStore final : public AffinityStore {
  public:
   RedisStore(Redis& redis, std::string prefix);
@@ -30,10 +36,12 @@ class RedisStore final : public AffinityStore {
                 Claimed claimed) override;
   bool available() const override { return redis_.available(); }
 
-  // The secret that all nodes share: stores `proposal` under "<prefix>:secret" unless there is one,
-  // and answers with the one that holds, its life prolonged.
-  Pending agree_on_secret(std::string_view proposal, std::chrono::milliseconds ttl,
-                          std::function<void(Result<std::string>)> agreed);
+  // The ring under "<prefix>:<name>" that all nodes share. `known` is stored where there is none;
+  // `fresh`, a new secret, is put in front when the rules or `rotate` say so. Answers with the ring
+  // that holds, and the server's time; `now` stands for it where the server does not tell.
+  Pending agree_on_ring(std::string_view name, const SecretRing& known, std::string_view fresh,
+                        const RingRules& rules, bool rotate, WallTime now,
+                        std::function<void(Result<AgreedRing>)> agreed);
 
  private:
   std::string key_of(std::string_view key) const;

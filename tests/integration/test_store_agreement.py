@@ -109,7 +109,7 @@ def test_a_user_who_may_not_hear_announcements_is_served(house, replicas, redis)
 
 
 def test_a_user_with_the_documented_rights_is_enough(house, replicas, redis):
-    rights = ["~usher:*", "&usher:moved", "+get", "+set", "+pexpire", "+eval", "+select", "+publish", "+subscribe", "+ping"]
+    rights = ["~usher:*", "&usher:moved", "+get", "+set", "+pexpire", "+eval", "+select", "+time", "+publish", "+subscribe", "+ping"]
     redis.command("ACL", "SETUSER", "ada", "on", ">ada", "resetchannels", *rights)
     url = redis.url.replace("redis://", "redis://ada:ada@")
     nodes = [house.usher(replicas, store=url, name=name) for name in ("one", "two")]

@@ -67,6 +67,7 @@ TEST(CommandLine, KnowsTheAdminCommands) {
   EXPECT_EQ(good({"undrain", "--admin", "u", "r:1"}).replica, "r:1");
   EXPECT_EQ(good({"undrain", "r:1"}).command, Command::undrain);
   EXPECT_EQ(good({"reload"}).command, Command::reload);
+  EXPECT_EQ(good({"rotate-secret"}).command, Command::rotate_secret);
 }
 
 TEST(CommandLine, KnowsTheVersionBothWays) {

@@ -150,7 +150,8 @@ TEST(TomlReader, ReadsEveryKey) {
                                           .database = 3}));
   EXPECT_EQ(settings.store.prefix, "front");
   EXPECT_EQ(settings.store.timeout, 1s);
-  EXPECT_EQ(settings.affinity, (AffinitySettings{"door", "0123456789abcdef", 12h}));
+  EXPECT_EQ(settings.affinity,
+            (AffinitySettings{.cookie = "door", .secret = "0123456789abcdef", .idle = 12h}));
   ASSERT_EQ(settings.upstreams.size(), 2U);
   const auto& chat = settings.upstreams[0];
   EXPECT_EQ(chat.name, "chat");

@@ -75,13 +75,24 @@ struct Member : ClientFixture {
     driver.until([&] { return winner.has_value(); });
     return *winner ? shown(**winner) : to_string(winner->error());
   }
-  std::string agree(std::string_view proposal, Duration ttl = 60s) {
-    std::optional<Result<std::string>> secret;
-    Pending pending =
-        store->agree_on_secret(proposal, ttl, [&](auto result) { secret = std::move(result); });
-    driver.until([&] { return secret.has_value(); });
-    return *secret ? **secret : to_string(secret->error());
+  // The ring's text, with the times taken from its newest secret's.
+  std::string agree(const SecretRing& known, std::string_view fresh, const RingRules& rules = calm,
+                    bool rotate = false) {
+    std::optional<Result<AgreedRing>> agreed;
+    Pending pending = store->agree_on_ring("secret", known, fresh, rules, rotate, WallTime(1h),
+                                           [&](auto result) { agreed = std::move(result); });
+    driver.until([&] { return agreed.has_value(); });
+    if (!*agreed) return to_string(agreed->error());
+    server_time = (*agreed)->now;
+    ring = (*agreed)->ring;
+    std::string secrets;
+    for (const auto& entry : ring.entries())
+      secrets.append(secrets.empty() ? "" : " ").append(entry.secret);
+    return secrets;
   }
+  static constexpr RingRules calm{.rotate_after = 24h, .keep = 48h, .life = 60s};
+  SecretRing ring;
+  WallTime server_time;
   long ttl_of(std::string_view key) { return std::stol(ask({"PTTL", key})); }
 
   static std::string shown(const Binding& binding) {
@@ -118,10 +129,10 @@ TEST_F(ARedisStore, KeepsTheBindingWithTheHigherEpoch) {
 TEST_F(ARedisStore, UsesTheKeysThatTheDocumentationNames) {
   (void)member_->claim("client:a", {"10.0.0.1:8080", 3});
   (void)member_->claim("sid:s", {"10.0.0.2:8080", 1});
-  (void)member_->agree("secret");
+  (void)member_->agree(SecretRing("secret"), "fresh");
   EXPECT_EQ(member_->ask({"GET", "usher:client:a"}), "3 10.0.0.1:8080");
   EXPECT_EQ(member_->ask({"GET", "usher:sid:s"}), "1 10.0.0.2:8080");
-  EXPECT_EQ(member_->ask({"GET", "usher:secret"}), "secret");
+  EXPECT_EQ(member_->ask({"GET", "usher:secret"}), member_->ring.to_text());
   EXPECT_EQ(member_->ask({"DBSIZE"}), "3");
 }
 
@@ -165,17 +176,57 @@ TEST_F(ARedisStore, ReplacesAKeyOfTheWrongType) {
   EXPECT_EQ(member_->find("client:a"), "(none)");
   EXPECT_EQ(member_->claim("client:a", {"r1", 1}), "1 r1");
   spoil("usher:secret");
-  EXPECT_EQ(member_->agree("mine"), "mine");
-  EXPECT_EQ(member_->agree("other"), "mine");
+  EXPECT_EQ(member_->agree(SecretRing("mine"), "fresh"), "mine");
+  EXPECT_EQ(member_->agree(SecretRing("other"), "fresh"), "mine");
   EXPECT_TRUE(member_->client->available());
 }
 
-TEST_F(ARedisStore, AgreesOnTheSecretOfWhoeverCameFirst) {
+TEST_F(ARedisStore, AgreesOnTheRingOfWhoeverCameFirst) {
   Member other(server_);
   ASSERT_TRUE(other.join());
-  EXPECT_EQ(member_->agree("first", 60s), "first");
-  EXPECT_EQ(other.agree("second", 100s), "first");
+  EXPECT_EQ(member_->agree(SecretRing("first"), "fresh"), "first");
+  EXPECT_LT(std::chrono::abs(std::chrono::system_clock::now() - member_->server_time), 1h);
+  EXPECT_EQ(member_->ring.entries().front().made, member_->server_time) << "nobody knew its age";
+  RingRules longer = Member::calm;
+  longer.life = 100s;
+  EXPECT_EQ(other.agree(SecretRing("second"), "fresh", longer), "first");
   EXPECT_GT(member_->ttl_of("usher:secret"), 60'000);
+  // With nothing known anywhere it is the fresh one; with rubbish under the key too.
+  (void)member_->ask({"DEL", "usher:secret"});
+  EXPECT_EQ(member_->agree(SecretRing(), "fresh"), "fresh");
+  (void)member_->ask({"SET", "usher:secret", "rubbish"});
+  EXPECT_EQ(member_->agree(SecretRing("mine"), "fresh"), "mine");
+  (void)member_->ask({"DEL", "usher:secret"});
+  (void)member_->ask({"LPUSH", "usher:secret", "rubbish"});
+  EXPECT_EQ(member_->agree(SecretRing("mine"), "fresh"), "mine");
+}
+
+TEST_F(ARedisStore, RotatesARingWhenItIsTimeOnceForAll) {
+  Member other(server_);
+  ASSERT_TRUE(other.join());
+  const RingRules due{.rotate_after = 60ms, .keep = 1h, .life = 60s};
+  EXPECT_EQ(member_->agree(SecretRing("first"), "a", due), "first");
+  member_->driver.run_for(80ms);
+  EXPECT_EQ(member_->agree(member_->ring, "b", due), "b first");
+  EXPECT_EQ(other.agree(SecretRing("other"), "c", due), "b first");
+  EXPECT_EQ(other.agree(other.ring, "c", Member::calm, true), "c b first") << "on command";
+  EXPECT_EQ(member_->agree(SecretRing(), "d"), "c b first");
+  // A store that lost its data is told all of it again, with the times.
+  const SecretRing before = member_->ring;
+  (void)member_->ask({"FLUSHALL"});
+  EXPECT_EQ(member_->agree(before, "d"), "c b first");
+  EXPECT_EQ(member_->ring, before);
+}
+
+TEST_F(ARedisStore, ForgetsASecretWhoseSuccessorIsOldEnough) {
+  const RingRules rules{.rotate_after = 0ms, .keep = 60ms, .life = 60s};
+  EXPECT_EQ(member_->agree(SecretRing("a"), "b", rules, true), "b a");
+  member_->driver.run_for(80ms);
+  EXPECT_EQ(member_->agree(member_->ring, "c", rules), "b") << "the newest stays, however old";
+  for (int i = 0; i < 12; ++i)
+    (void)member_->agree(member_->ring, "s" + std::to_string(i), Member::calm, true);
+  EXPECT_EQ(member_->ring.entries().size(), SecretRing::most);
+  EXPECT_EQ(member_->ring.entries().front().secret, "s11");
 }
 
 TEST_F(ARedisStore, LetsTwoNodesAgreeWhateverTheOrder) {

@@ -1,0 +1,40 @@
+#include "routing/secret_ring.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace usher::routing {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+TEST(ASecretRing, UsesASecretOnlyWhenEveryNodeHasHeardOfIt) {
+  const SecretRing ring = SecretRing::parse("1200000 new\n600000 old\n0 older\n");
+  EXPECT_THAT(ring.in_use(WallTime(1'200'000ms)), ElementsAre("old", "new", "older"));
+  EXPECT_THAT(ring.in_use(WallTime(1'799'999ms)), ElementsAre("old", "new", "older"));
+  EXPECT_THAT(ring.in_use(WallTime(1'800'000ms)), ElementsAre("new", "old", "older"));
+  EXPECT_THAT(ring.in_use(WallTime(1ms)), ElementsAre("older", "new", "old"));
+}
+
+TEST(ASecretRing, UsesItsOnlySecretAtOnce) {
+  EXPECT_THAT(SecretRing::parse("5000 a\n").in_use(WallTime(5000ms)), ElementsAre("a"));
+  EXPECT_THAT(SecretRing("a").in_use(WallTime()), ElementsAre("a"));
+  EXPECT_THAT(SecretRing().in_use(WallTime()), IsEmpty());
+}
+
+TEST(ASecretRing, ReadsWhatItWritesAndLeavesOutTheRest) {
+  const SecretRing ring = SecretRing::parse("2 b\n1 a\n");
+  EXPECT_EQ(ring.to_text(), "2 b\n1 a\n");
+  EXPECT_EQ(SecretRing::parse("x y\n2 b\n\nlonely\n-1 z\n9999999999999999 z\n3 \n1 a\n4 a b"),
+            ring);
+  EXPECT_TRUE(SecretRing::parse("").empty());
+  std::string much;
+  for (int i = 0; i < 20; ++i)
+    much += "1 s" + std::to_string(i) + "\n";
+  EXPECT_EQ(SecretRing::parse(much).entries().size(), SecretRing::most);
+}
+
+}  // namespace
+}  // namespace usher::routing
