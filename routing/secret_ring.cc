@@ -12,9 +12,16 @@ namespace usher::routing {
 namespace {
 
 constexpr size_t longest_secret = 1024;
-constexpr int64_t latest = 999'999'999'999'999;  // which Lua's doubles hold exactly
+// In milliseconds; the wall clock counts nanoseconds in 64 bits, which end in the year 2262.
+constexpr int64_t latest = 9'000'000'000'000;
 
 }  // namespace
+
+std::optional<WallTime> parse_ring_time(std::string_view text) {
+  const auto millis = parse_decimal<int64_t>(text);
+  if (!millis || *millis < 0 || *millis > latest) return std::nullopt;
+  return WallTime(Duration(*millis));
+}
 
 SecretRing SecretRing::parse(std::string_view text) {
   SecretRing ring;
@@ -22,12 +29,12 @@ SecretRing SecretRing::parse(std::string_view text) {
   for (std::optional<std::string_view> rest = text; rest && ring.entries_.size() < most;) {
     std::tie(line, rest) = cut(*rest, '\n');
     const auto [made_text, secret] = cut(line, ' ');
-    const auto made = parse_decimal<int64_t>(made_text);
-    if (!made || *made < 0 || *made > latest || !secret) continue;
+    const auto made = parse_ring_time(made_text);
+    if (!made || !secret) continue;
     const bool good =
         !secret->empty() && secret->size() <= longest_secret &&
         std::all_of(secret->begin(), secret->end(), [](char c) { return c > ' ' && c < 0x7f; });
-    if (good) ring.entries_.push_back({WallTime(Duration(*made)), std::string(*secret)});
+    if (good) ring.entries_.push_back({*made, std::string(*secret)});
   }
   return ring;
 }

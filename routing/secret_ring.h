@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +21,9 @@ struct RingRules {
   Duration keep{0};          // the former one, once it has a successor
   Duration life{0};          // of the ring in a store that nobody asks
 };
+
+// Milliseconds of the wall clock. Nothing for what it cannot hold.
+std::optional<WallTime> parse_ring_time(std::string_view text);
 
 class SecretRing final {
  public:

@@ -145,9 +145,9 @@ Pending RedisStore::agree_on_ring(std::string_view name, const SecretRing& known
         if (!reply) return agreed(reply.error());
         if (reply->array.size() != 2) return agreed(unexpected(*reply));
         SecretRing ring = SecretRing::parse(reply->array[0].text);
-        const auto said_at = parse_decimal<int64_t>(reply->array[1].text);
+        const auto said_at = parse_ring_time(reply->array[1].text);
         if (ring.empty() || !said_at) return agreed(unexpected(reply->array[0]));
-        agreed(AgreedRing{std::move(ring), WallTime(Duration(*said_at))});
+        agreed(AgreedRing{std::move(ring), *said_at});
       });
 }
 

@@ -30,6 +30,7 @@ TEST(ASecretRing, ReadsWhatItWritesAndLeavesOutTheRest) {
   EXPECT_EQ(SecretRing::parse("x y\n2 b\n\nlonely\n-1 z\n9999999999999999 z\n3 \n1 a\n4 a b"),
             ring);
   EXPECT_TRUE(SecretRing::parse("").empty());
+  EXPECT_TRUE(SecretRing::parse("9000000000001 beyond-the-clock").empty());
   std::string much;
   for (int i = 0; i < 20; ++i)
     much += "1 s" + std::to_string(i) + "\n";
