@@ -35,8 +35,9 @@ return proposal
 )lua";
 
 // Whoever comes first makes the ring, or says again what a store that lost it had; whoever comes
-// when it is time puts a new secret in front; everybody who comes prolongs its life. One clock: the
-// server's, if we may ask for it.
+// when it is time puts a new secret in front; everybody who comes prolongs its life. What has been
+// in a ring and is not in this one, though it is not too old, had been lost: it comes in again. One
+// clock: the server's, if we may ask for it.
 constexpr std::string_view ring_script = R"lua(
 local now = tonumber(ARGV[7])
 local time = redis.pcall('TIME')
@@ -47,8 +48,9 @@ local function read(text)
     local made, secret = string.match(line, '^(%d+) (%S+)$')
     if made and #made <= 15 and #ring < 8 then
       made = tonumber(made)
-      if made == 0 or made > now then made = now end
-      ring[#ring + 1] = {made, secret}
+      local alone = made == 0
+      if alone or made > now then made = now end
+      ring[#ring + 1] = {made, secret, alone}
     end
   end
   return ring
@@ -59,7 +61,15 @@ if type(held) == 'table' then
   held = false
 end
 local ring = held and read(held) or {}
-if #ring == 0 then ring = read(ARGV[1]) end
+local known = read(ARGV[1])
+if #ring == 0 then ring, known = known, {} end
+local before = #ring
+for _, entry in ipairs(known) do
+  local there = entry[3]
+  for i = 1, before do there = there or ring[i][2] == entry[2] end
+  if not there then ring[#ring + 1] = entry end
+end
+if #ring > before then table.sort(ring, function(a, b) return a[1] > b[1] end) end
 local rotate_after = tonumber(ARGV[3])
 local due = rotate_after > 0 and #ring > 0 and now - ring[1][1] >= rotate_after
 if #ring == 0 or due or ARGV[6] == '1' then table.insert(ring, 1, {now, ARGV[2]}) end

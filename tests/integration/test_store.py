@@ -128,3 +128,41 @@ def test_polling_goes_on_through_an_outage(house, replicas):
     wait_for(lambda: all(state["acked"] > before[state["client"]] + 5 for state in clients.report().values()), "more acks")
     assert not clients.events("http_error") and not clients.events("disconnect")
     clients.stop()
+
+
+def test_a_server_that_closes_idle_connections_is_no_outage(house, replicas):
+    """`timeout 1800`, as Open WebUI's guide sets it, in seconds that a test can wait for."""
+    redis = house.redis(args=["--timeout", "1"])
+    node = house.usher(replicas, store=redis.url)
+    wait_for(lambda: node.status()["store"]["state"] == "up", "the store up")
+
+    def closed() -> int:
+        return int(redis.command("INFO", "stats")["total_connections_received"])
+
+    began, failures = closed(), node.metric("usher_store_failures_total")
+    wait_for(lambda: closed() > began + 20, "connections closed and made anew", timeout=40, interval=0.5)
+    first, _ = who(node)
+    again, took = who(node, first.cookie())
+    assert again.json()["replica"] == first.json()["replica"] and took < TIMEOUT + 0.25 * harness.patience()
+    assert not [line for line in node.log if line["event"] == "store_down"]
+    assert node.metric("usher_store_failures_total") == failures
+
+
+def test_a_flushed_store_is_filled_again_and_nobody_moves(house, replicas):
+    redis = house.redis()
+    nodes = [house.usher(replicas, store=redis.url, name=name) for name in ("one", "two")]
+    homes = {}
+    for turn in range(9):
+        first, _ = who(nodes[turn % 2])
+        who(nodes[turn % 2], first.cookie())
+        homes[first.cookie()] = first.json()["replica"]
+    redis.command("FLUSHALL")
+    # A newcomer that is quicker than those who know makes a secret of its own: both are kept.
+    third = house.usher(replicas, store=redis.url, name="three")
+    wait_for(lambda: redis.keys("usher:secret"), "the newcomer's secret")
+    for node in (nodes[0], third, nodes[1]):
+        node.admin_get("/api/secret/rotate", "POST")
+        wait_for(lambda node=node: any(line["event"] == "secret_rotated" for line in node.log), "the nodes agree again")
+    for node in [*nodes, third]:
+        assert {cookie: who(node, cookie)[0].json()["replica"] for cookie in homes} == homes
+    assert len(redis.keys("usher:client:*")) == 9, "the newcomer has claimed what the cookies say"

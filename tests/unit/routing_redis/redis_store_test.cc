@@ -218,6 +218,17 @@ TEST_F(ARedisStore, RotatesARingWhenItIsTimeOnceForAll) {
   EXPECT_EQ(member_->ring, before);
 }
 
+TEST_F(ARedisStore, LosesNoSecretThoughAnotherNodeBeganAnewAfterALoss) {
+  Member other(server_);
+  ASSERT_TRUE(other.join());
+  EXPECT_EQ(member_->agree(SecretRing("first"), "a"), "first");
+  (void)member_->ask({"FLUSHALL"});
+  member_->driver.run_for(5ms);
+  EXPECT_EQ(other.agree(SecretRing("second"), "b"), "second");
+  EXPECT_EQ(member_->agree(member_->ring, "c"), "second first");
+  EXPECT_EQ(other.agree(other.ring, "d"), "second first");
+}
+
 TEST_F(ARedisStore, ForgetsASecretWhoseSuccessorIsOldEnough) {
   const RingRules rules{.rotate_after = 0ms, .keep = 60ms, .life = 60s};
   EXPECT_EQ(member_->agree(SecretRing("a"), "b", rules, true), "b a");
