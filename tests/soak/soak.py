@@ -138,6 +138,7 @@ class Soak:
         ]
 
     def stop_load(self) -> None:
+        self.load_stopped = time.time()
         self.loop.call_soon_threadsafe(self.load.stop)
         for clients in self.clients:
             clients.stop()
@@ -322,9 +323,12 @@ class Soak:
     def judge_logs(self) -> None:
         def during(line):
             begun = datetime.fromisoformat(line["time"]).timestamp()
+            ended = begun + line["duration_ms"] / 1000
+            if line["status"] == 499 and ended > self.load_stopped:
+                return True
             # A session that ended with its replica is unknown to whichever is asked about it.
             lost = line["status"] == 400 and line["path"].startswith(SOCKETIO)
-            return self.in_fault(begun, begun + line["duration_ms"] / 1000, "" if lost else line["replica"])
+            return self.in_fault(begun, ended, "" if lost else line["replica"])
 
         say(f"statuses: {dict(sorted(self.log.statuses.items()))}")
         self.check_none(
