@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view unix_scheme = "unix:";
 constexpr size_t longest_unix_path = 107;  // sun_path with its zero, unix(7)
 constexpr uint32_t most_weight = 256;
+constexpr std::string_view https_scheme = "https://";
 
 constexpr std::string_view listen_form = R"("host:port", ":port", "[IPv6]:port" or "unix:/path")";
 constexpr std::string_view replica_form = R"("host:port", "[IPv6]:port" or "unix:/path")";
@@ -170,9 +171,16 @@ Result<Endpoint> parse_replica_endpoint(std::string_view text) {
 
 Result<ReplicaSettings> parse_replica(std::string_view text) {
   const auto words = split_list(text, ' ');
-  auto address = parse_replica_endpoint(words.empty() ? text : words.front());
+  std::string_view url = words.empty() ? text : words.front();
+  ReplicaSettings replica;
+  replica.tls = starts_with_ignoring_case(url, https_scheme);
+  if (replica.tls) url.remove_prefix(https_scheme.size());
+  if (replica.tls && url.starts_with(unix_scheme)) {
+    return unexpected(R"("https://host:port")", in_quotes(text));
+  }
+  auto address = parse_replica_endpoint(url);
   if (!address) return std::move(address).error();
-  ReplicaSettings replica{.address = *std::move(address)};
+  replica.address = *std::move(address);
   bool weighed = false;
   for (size_t i = 1; i < words.size(); ++i) {
     const auto [name, value] = cut(words[i], '=');

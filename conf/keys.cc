@@ -71,6 +71,8 @@ constexpr std::string_view protocol_names[] = {"h2", "http/1.1"};
 constexpr std::string_view planned_protocols[] = {"h2"};
 constexpr std::string_view tls_versions[] = {"1.2", "1.3"};
 
+constexpr std::string_view version_policies[] = {"newest", "any"};
+
 constexpr Named<Balance> balance_names[] = {
     {"least_connections", Balance::least_connections},
     {"round_robin", Balance::round_robin},
@@ -187,13 +189,19 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
     {"name", &UpstreamSettings::name, {.max = 64, .check = upstream_name, .required = true},
      "What routes, logs and metrics call it."},
     {"replicas", &UpstreamSettings::replicas, {.required = true},
-     "\"host:port\" or \"unix:/path\", one or more, each with its weight if need be: \"host:port "
-     "weight=2\" takes twice as many new clients as one without (1 to 256). Every address that a "
-     "name resolves to is a replica."},
+     "\"host:port\", \"https://host:port\" (verified) or \"unix:/path\", one or more, each with its "
+     "weight if need be: \"host:port weight=2\" takes twice as many new clients as one without "
+     "(1 to 256). Every address that a name resolves to is a replica."},
+    {"ca", &UpstreamSettings::ca, {},
+     "PEM file of the authorities that may sign the certificates of https replicas. Empty: those "
+     "of the system."},
     {"resolve", &UpstreamSettings::resolve, {100, hour},
      "How often the names are resolved again."},
     {"balance", &UpstreamSettings::balance, {},
      "How a replica is chosen for a new client."},
+    {"versions", &UpstreamSettings::versions, {.choices = version_policies},
+     "Where new clients go when the replicas' versions (/api/version) differ: to the newest one, "
+     "and nobody moves to another one before its replica is gone; or to any."},
     {"slow_start", &UpstreamSettings::slow_start, {0, hour},
      "A replica that is new or has come back takes a tenth of its share of new clients at first, "
      "and all of it after this time. \"0s\": at once."},

@@ -19,7 +19,7 @@ std::string to_string(const Endpoint& endpoint) {
 }
 
 std::string to_string(const ReplicaSettings& replica) {
-  std::string text = to_string(replica.address);
+  std::string text = (replica.tls ? "https://" : "") + to_string(replica.address);
   if (replica.weight != 1) text += " weight=" + std::to_string(replica.weight);
   return text;
 }

@@ -116,10 +116,11 @@ struct UpstreamTimeouts {
   friend bool operator==(const UpstreamTimeouts&, const UpstreamTimeouts&) = default;
 };
 
-// "b:8080 weight=2", already taken apart.
+// "https://b:8443 weight=2", already taken apart.
 struct ReplicaSettings {
   Endpoint address;
   uint32_t weight = 1;  // its share of new clients, against the weights of the others
+  bool tls = false;
   friend bool operator==(const ReplicaSettings&, const ReplicaSettings&) = default;
 };
 std::string to_string(const ReplicaSettings& replica);
@@ -134,6 +135,8 @@ struct UpstreamSettings {
   uint32_t max_connections = 0;  // of this node to one replica; 0: no limit
   uint32_t queue = 1000;         // requests of this node that may wait for one replica
   Millis queue_timeout = 5s;
+  std::string versions = "newest";  // where new clients go when versions differ; or "any"
+  std::string ca;        // who may sign certificates of https replicas; empty: the system
   Millis drain = 10min;  // how long clients may stay at a draining replica; 0: as long as they like
   std::vector<std::string> socketio{"/ws/socket.io/", "/socket.io/"};
   HealthSettings health;

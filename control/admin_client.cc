@@ -122,19 +122,19 @@ Result<std::string> status_table(std::string_view text) {
            "\n";
   for (const auto& upstream : status["upstreams"]) {
     table += "\nupstream " + upstream.value("name", "") + "\n";
-    char line[160];
-    std::snprintf(line, sizeof line, "  %-28s %-15s %9s %7s %11s %9s\n", "replica", "state",
-                  "in flight", "queued", "websockets", "sessions");
+    char line[224];
+    std::snprintf(line, sizeof line, "  %-28s %-15s %9s %7s %11s %9s  %s\n", "replica", "state",
+                  "in flight", "queued", "websockets", "sessions", "version");
     table += line;
     for (const auto& replica : upstream["replicas"]) {
       std::string state = replica.value("state", "");
       if (replica.contains("drain_seconds_left")) {
         state += " " + std::to_string(replica.value("drain_seconds_left", 0ul)) + "s";
       }
-      std::snprintf(line, sizeof line, "  %-28s %-15s %9u %7u %11u %9lu\n",
+      std::snprintf(line, sizeof line, "  %-28s %-15s %9u %7u %11u %9lu  %.64s\n",
                     replica.value("id", "").c_str(), state.c_str(), replica.value("in_flight", 0u),
                     replica.value("queued", 0u), replica.value("websockets", 0u),
-                    replica.value("sessions", 0ul));
+                    replica.value("sessions", 0ul), replica.value("version", "-").c_str());
       table += line;
     }
   }

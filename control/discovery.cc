@@ -194,8 +194,9 @@ std::vector<routing::Upstream> Discovery::upstreams(const conf::AffinitySettings
       const auto add = [&](const SocketAddress& address) {
         std::string id = to_string(address);
         if (upstream.find(id)) return;
-        upstream.replicas.push_back(
-            {id, address, &board_.status_of(id), settings.replicas[i].weight});
+        const conf::ReplicaSettings& replica = settings.replicas[i];
+        upstream.replicas.push_back({id, address, &board_.status_of(id), replica.weight});
+        if (replica.tls) upstream.replicas.back().tls_peer = replica.address.host;
       };
       std::ranges::for_each(watched.names[i]->addresses(), add);
       std::ranges::for_each(watched.names[i]->vanished(), add);

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -18,17 +19,26 @@
 
 namespace usher::control {
 
+// The version in Open WebUI's answer, {"version": "0.11.0"}; empty: there is none that can be
+// shown.
+std::string version_in(std::string_view body);
+
 class HealthChecker final {
  public:
-  // `unreachable` is told of every probe that found nobody to connect to.
+  // `unreachable` is told of every probe that found nobody to connect to; `changed` follows when a
+  // replica's version is another one.
   HealthChecker(net::Loop& loop, const Log& log,
-                std::function<void(const std::string& replica_id)> unreachable);
+                std::function<void(const std::string& replica_id)> unreachable,
+                std::function<void()> changed);
   ~HealthChecker();
 
   // From now on these replicas are watched. Those that were watched before keep their counts.
   void watch(const proxy::Snapshot& snapshot);
   // Probes this replica now, but no more often than once a second.
   void look_at(const std::string& replica_id);
+  // What the replica said under /api/version: asked before it takes clients and once a minute.
+  // Empty: not known, or it has none.
+  std::string version_of(const std::string& replica_id) const;
 
  private:
   class Watch;
@@ -36,6 +46,7 @@ class HealthChecker final {
   net::Loop& loop_;
   const Log& log_;
   std::function<void(const std::string&)> unreachable_;
+  std::function<void()> changed_;
   Jitter jitter_;
   std::unordered_map<std::string, std::unique_ptr<Watch>> watches_;  // by replica id
 };

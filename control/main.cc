@@ -44,6 +44,9 @@ int check(const conf::CommandLine& command_line) {
   if (const auto store = routing::redis::make_transports(loaded->settings.store); !store) {
     return complain(loaded->source + ": store: " + store.error().detail);
   }
+  if (const auto trusted = control::Server::load_replica_tls(loaded->settings); !trusted) {
+    return complain(loaded->source + ": " + trusted.error().detail);
+  }
   const std::string text = conf::describe(*loaded);
   std::fputs(text.c_str(), stdout);
   return 0;

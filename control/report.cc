@@ -161,12 +161,23 @@ Json to_json(const routing::Upstream& upstream, const routing::Replica& replica,
             {"sessions", status.sessions.load()},
             {"queued", status.gate.waiting()},
             {"max_connections", upstream.max_connections},
-            {"weight", replica.weight}};
+            {"weight", replica.weight},
+            {"version", replica.version}};
   if (const auto left = drain_left(status, now)) json["drain_seconds_left"] = *left;
   return json;
 }
 
 }  // namespace
+
+std::set<std::string> versions_of(const routing::Upstream& upstream) {
+  std::set<std::string> versions;
+  for (const routing::Replica& replica : upstream.replicas) {
+    if (!replica.version.empty() && replica.status->serves_bound()) {
+      versions.insert(replica.version);
+    }
+  }
+  return versions;
+}
 
 std::string describe_replica(const routing::Upstream& upstream, const routing::Replica& replica,
                              MonotonicTime now) {
@@ -187,6 +198,19 @@ std::string make_metrics(const ReportFacts& facts) {
   add_traffic(text, facts);
   add_replicas(text, facts, "usher_replica_up", "gauge", "1 if the replica serves.",
                [](const ReplicaStatus& status) -> uint64_t { return status.serves_bound(); });
+  text.family("usher_replica_info", "gauge", "The version that it says it is.");
+  for (const routing::Upstream& upstream : facts.snapshot.upstreams) {
+    for (const routing::Replica& replica : upstream.replicas) {
+      text.sample(label("upstream", upstream.name) + "," + label("replica", replica.id) + "," +
+                      label("version", replica.version),
+                  1);
+    }
+  }
+  text.family("usher_upstream_versions", "gauge",
+              "How many versions the replicas have that are not down.");
+  for (const routing::Upstream& upstream : facts.snapshot.upstreams) {
+    text.sample(label("upstream", upstream.name), versions_of(upstream).size());
+  }
   add_replicas(text, facts, "usher_replica_draining", "gauge", "1 if it takes no new clients.",
                [](const ReplicaStatus& status) -> uint64_t {
                  return status.state() == routing::ReplicaState::draining;

@@ -1,6 +1,7 @@
 // What the process tells of itself: GET /metrics for Prometheus, GET /api/status for programs.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct ReportFacts {
 
 std::string make_metrics(const ReportFacts& facts);
 std::string make_status(const ReportFacts& facts);
+// The versions of its replicas that are not down.
+std::set<std::string> versions_of(const routing::Upstream& upstream);
 // One replica, as in the status.
 std::string describe_replica(const routing::Upstream& upstream, const routing::Replica& replica,
                              MonotonicTime now);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "conf/keys.h"
 #include "conf/values.h"
@@ -67,7 +68,9 @@ Server::Server(conf::Settings settings, Reload reload)
       stores_(settings_.store, clock_, log_),
       resolver_(loop_),
       discovery_(loop_, resolver_, board_, log_, [this] { on_change(); }),
-      health_(loop_, log_, [this](const std::string& id) { discovery_.look_again(id); }),
+      health_(
+          loop_, log_, [this](const std::string& id) { discovery_.look_again(id); },
+          [this] { on_versions(); }),
       secrets_(loop_, clock_, state_, log_, [this] { on_change(); }),
       drains_(loop_, clock_, state_, log_, *this),
       start_deadline_(loop_, *this),
@@ -99,6 +102,9 @@ Outcome Server::prepare() {
     log_.warning("state_not_kept", {{"directory", state_.path()}, {"reason", state_.problem()}});
   }
   if (Outcome loaded = load_certificates(settings_); !loaded) return loaded;
+  auto replica_tls = load_replica_tls(settings_);
+  if (!replica_tls) return std::move(replica_tls).error();
+  replica_tls_ = std::move(*replica_tls);
   if (Outcome prepared = stores_.prepare(); !prepared) return prepared;
   auto access_log = proxy::AccessLog::open(settings_.log, node_);
   if (!access_log) return std::move(access_log).error();
@@ -140,6 +146,20 @@ Outcome Server::load_certificates(const conf::Settings& settings) {
   if (!context) return std::move(context).error();
   tls_ = std::move(*context);
   return {};
+}
+
+Result<proxy::ReplicaTls> Server::load_replica_tls(const conf::Settings& settings) {
+  proxy::ReplicaTls made;
+  for (const conf::UpstreamSettings& upstream : settings.upstreams) {
+    if (std::ranges::none_of(upstream.replicas, &conf::ReplicaSettings::tls)) continue;
+    auto context = tls::ClientContext::make({.ca = upstream.ca, .chain = {}, .key = {}});
+    if (!context) {
+      return Error{Errc::bad_config, Side::usher,
+                   "upstream " + upstream.name + ": ca: " + context.error().detail};
+    }
+    made.emplace(upstream.name, std::move(*context));
+  }
+  return made;
 }
 
 Outcome Server::bind_listeners() {
@@ -205,6 +225,19 @@ void Server::on_drain_ends(routing::ReplicaStatus& replica, Duration left) {
 
 void Server::on_change() { open_ ? publish() : on_start_progress(); }
 
+void Server::on_versions() {
+  if (!open_) return;
+  publish();
+  for (const routing::Upstream& upstream : snapshot_->upstreams) {
+    const std::set<std::string> versions = versions_of(upstream);
+    if (versions.size() < 2) continue;
+    std::string text;
+    for (const std::string& version : versions)
+      text += (text.empty() ? "" : ", ") + version;
+    log_.warning("versions_differ", {{"upstream", upstream.name}, {"versions", text}});
+  }
+}
+
 void Server::look_at(const std::string& replica_id) {
   health_.look_at(replica_id);
   discovery_.look_again(replica_id);
@@ -244,8 +277,14 @@ void Server::print_ready() const {
 }
 
 std::shared_ptr<const proxy::Snapshot> Server::make_snapshot() const {
-  return std::make_shared<const proxy::Snapshot>(
-      settings_, discovery_.upstreams(settings_.affinity), tls_, secrets_.secrets());
+  std::vector<routing::Upstream> upstreams = discovery_.upstreams(settings_.affinity);
+  for (size_t i = 0; i < upstreams.size(); ++i) {
+    for (routing::Replica& replica : upstreams[i].replicas)
+      replica.version = health_.version_of(replica.id);
+    upstreams[i].rank_versions(settings_.upstreams[i].versions == "newest");
+  }
+  return std::make_shared<const proxy::Snapshot>(settings_, std::move(upstreams), tls_,
+                                                 replica_tls_, secrets_.secrets());
 }
 
 void Server::publish() {
@@ -277,7 +316,10 @@ Outcome Server::reload() {
   keep(settings_.state, next.state, "state");
   keep(settings_.log, next.log, "log");
   // For the listeners that there are, not for those that the file would have at the next start.
+  auto replica_tls = load_replica_tls(next);
+  if (!replica_tls) return std::move(replica_tls).error();
   if (Outcome certificates = load_certificates(next); !certificates) return certificates;
+  replica_tls_ = std::move(*replica_tls);
   const bool new_upstreams = settings_.upstreams != next.upstreams;
   settings_ = std::move(next);
   if (new_upstreams) discovery_.start(settings_.upstreams);

@@ -39,6 +39,9 @@ class Server final : private DrainKeeper::Listener {
   Server(conf::Settings settings, Reload reload);
   ~Server();
 
+  // Whom to trust as https replicas. An error names the upstream and the file.
+  static Result<proxy::ReplicaTls> load_replica_tls(const conf::Settings& settings);
+
   // The process's exit code. An error: it could not start, and why.
   Result<int> run();
 
@@ -63,6 +66,7 @@ class Server final : private DrainKeeper::Listener {
   std::shared_ptr<const proxy::Snapshot> make_snapshot() const;
   void publish();
   void on_change();
+  void on_versions();
   // A worker has reason to doubt a replica.
   void look_at(const std::string& replica_id);
 
@@ -105,6 +109,7 @@ class Server final : private DrainKeeper::Listener {
   SecretKeeper secrets_;
   DrainKeeper drains_;
   std::shared_ptr<const tls::ServerContext> tls_;
+  proxy::ReplicaTls replica_tls_;
   std::unique_ptr<proxy::AccessLog> access_log_;
   std::optional<proxy::Shared> shared_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;

@@ -158,7 +158,9 @@ void Exchange::lease() {
   replica_id_ = home_.replica->id;
   ReplicaConnectionUser& user = *this;
   replica_ = worker_.pool().lease(*home_.replica, merge(upstream_->timeouts, route_->timeouts),
-                                  response_limits(*snapshot_), user, fresh_connection_);
+                                  response_limits(*snapshot_), user, fresh_connection_, [this] {
+                                    return snapshot_->transport_to(*upstream_, *home_.replica);
+                                  });
   if (replica_->ready()) on_replica_ready();
 }
 

@@ -5,6 +5,7 @@
 namespace usher::proxy {
 
 ReplicaConnection::ReplicaConnection(net::Loop& loop, const routing::Replica& replica,
+                                     std::unique_ptr<net::Transport> transport,
                                      const conf::UpstreamTimeouts& timeouts,
                                      protocol::HeadLimits response_limits,
                                      ReplicaConnectionUser& user)
@@ -16,8 +17,8 @@ ReplicaConnection::ReplicaConnection(net::Loop& loop, const routing::Replica& re
       parser_(response_limits),
       deadline_(loop, *this) {
   net::StreamHandler& handler = *this;
-  stream_ = std::make_unique<net::Stream>(loop, replica.address, net::make_plain_transport(),
-                                          handler, Side::replica);
+  stream_ = std::make_unique<net::Stream>(loop, replica.address, std::move(transport), handler,
+                                          Side::replica);
 }
 
 ReplicaConnection::~ReplicaConnection() { close(); }
@@ -194,6 +195,10 @@ void ReplicaConnection::on_stream_error(Error error) {
   if (state_ == State::idle) return keeper_->on_idle_over(*this);
   if (state_ == State::lent && reused_ && !head_seen_ && error.code == Errc::replica_closed) {
     error.code = Errc::replica_closed_idle;
+  }
+  // A replica that is not who it should be has got nothing: another one may.
+  if (error.code == Errc::tls_handshake_failed) {
+    error = {Errc::connect_failed, Side::replica, replica_id_ + ": " + error.detail};
   }
   fail(std::move(error));
 }

@@ -48,6 +48,7 @@ class ReplicaConnection final : public net::Mortal, private net::StreamHandler {
   };
 
   ReplicaConnection(net::Loop& loop, const routing::Replica& replica,
+                    std::unique_ptr<net::Transport> transport,
                     const conf::UpstreamTimeouts& timeouts, protocol::HeadLimits response_limits,
                     ReplicaConnectionUser& user);
   ~ReplicaConnection() override;

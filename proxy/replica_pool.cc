@@ -9,7 +9,8 @@ ReplicaPool::~ReplicaPool() { drain(); }
 std::unique_ptr<ReplicaConnection> ReplicaPool::lease(const routing::Replica& replica,
                                                       const conf::UpstreamTimeouts& timeouts,
                                                       protocol::HeadLimits response_limits,
-                                                      ReplicaConnectionUser& user, bool fresh) {
+                                                      ReplicaConnectionUser& user, bool fresh,
+                                                      const MakeTransport& make_transport) {
   if (!fresh) {
     if (const auto found = idle_.find(replica.status);
         found != idle_.end() && !found->second.empty()) {
@@ -19,8 +20,8 @@ std::unique_ptr<ReplicaConnection> ReplicaPool::lease(const routing::Replica& re
       return connection;
     }
   }
-  auto connection =
-      std::make_unique<ReplicaConnection>(loop_, replica, timeouts, response_limits, user);
+  auto connection = std::make_unique<ReplicaConnection>(loop_, replica, make_transport(), timeouts,
+                                                        response_limits, user);
   connection->connect();
   return connection;
 }

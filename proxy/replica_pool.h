@@ -2,6 +2,7 @@
 // them (5 s), so that a request never races the replica's own close.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -19,11 +20,14 @@ class ReplicaPool final : private ReplicaConnection::Keeper {
   explicit ReplicaPool(net::Loop& loop) : loop_(loop) {}
   ~ReplicaPool();
 
+  using MakeTransport = std::function<std::unique_ptr<net::Transport>()>;
+
   // The most recently used idle connection, or with none (or `fresh`) a new one that is connecting.
   std::unique_ptr<ReplicaConnection> lease(const routing::Replica& replica,
                                            const conf::UpstreamTimeouts& timeouts,
                                            protocol::HeadLimits response_limits,
-                                           ReplicaConnectionUser& user, bool fresh);
+                                           ReplicaConnectionUser& user, bool fresh,
+                                           const MakeTransport& make_transport);
   // Keeps it if it is reusable, else buries it.
   void give_back(std::unique_ptr<ReplicaConnection> connection);
   // No idle connection is kept from now on.

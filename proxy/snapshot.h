@@ -3,28 +3,36 @@
 // it.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "conf/settings.h"
+#include "net/transport.h"
 #include "protocol/forwarding.h"
 #include "routing/affinity_cookie.h"
 #include "routing/replica.h"
 #include "routing/routes.h"
+#include "tls/client_context.h"
 #include "tls/server_context.h"
 
 namespace usher::proxy {
 
+// By the upstream's name.
+using ReplicaTls = std::map<std::string, std::shared_ptr<const tls::ClientContext>, std::less<>>;
+
 struct Snapshot {
   Snapshot(conf::Settings from, std::vector<routing::Upstream> with,
-           std::shared_ptr<const tls::ServerContext> certificates,
+           std::shared_ptr<const tls::ServerContext> certificates, ReplicaTls trust,
            routing::AffinitySecrets signed_with)
       : settings(std::move(from)),
         routes(settings.routes),
         upstreams(std::move(with)),
         forwarding(settings.forwarded),
         tls(std::move(certificates)),
+        replica_tls(std::move(trust)),
         secrets(std::move(signed_with)) {}
 
   const routing::Upstream* upstream(std::string_view name) const {
@@ -34,12 +42,25 @@ struct Snapshot {
     return nullptr;
   }
 
+  // nullptr: no replica of that upstream speaks https.
+  std::shared_ptr<const tls::ClientContext> tls_to(std::string_view upstream) const {
+    const auto found = replica_tls.find(upstream);
+    return found == replica_tls.end() ? nullptr : found->second;
+  }
+  // What a new connection to that replica speaks through.
+  std::unique_ptr<net::Transport> transport_to(const routing::Upstream& upstream,
+                                               const routing::Replica& replica) const {
+    if (replica.tls_peer.empty()) return net::make_plain_transport();
+    return tls_to(upstream.name)->make_transport(replica.tls_peer);
+  }
+
   conf::Settings settings;
   routing::RouteTable routes;
   std::vector<routing::Upstream> upstreams;
   protocol::Forwarding forwarding;
   // Shared by successive snapshots: a new list of replicas does not load the certificates again.
   std::shared_ptr<const tls::ServerContext> tls;  // nullptr: no listener speaks TLS
+  ReplicaTls replica_tls;
   routing::AffinitySecrets secrets;
 };
 

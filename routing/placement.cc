@@ -8,15 +8,28 @@ namespace {
 
 // How readily a replica is chosen, best last. A full one is better than one that drains: its place
 // may become free in a moment.
-enum class Rank { never, avoided, draining, full, unproven, good };
+enum class Rank { never, avoided, draining, other_version, full, unproven, good };
 
-Rank rank_of(const Replica& replica, const Replica* avoid, uint32_t max_connections) {
+Rank rank_of(const Replica& replica, const Replica* avoid, uint32_t version,
+             uint32_t max_connections) {
   const ReplicaState state = replica.status->state();
   if (state == ReplicaState::down) return Rank::never;
   if (avoid && replica.id == avoid->id) return Rank::avoided;
   if (state == ReplicaState::draining) return Rank::draining;
+  if (replica.version_rank != version) return Rank::other_version;
   if (replica.status->gate.full(max_connections)) return Rank::full;
   return state == ReplicaState::unknown ? Rank::unproven : Rank::good;
+}
+
+// The version that is wanted: that of `home` if it is left, else the newest one.
+uint32_t wanted_version(const Upstream& upstream, const Replica* avoid, const Replica* home) {
+  uint32_t newest = 0;
+  for (const Replica& replica : upstream.replicas) {
+    if (!replica.status->takes_new() || (avoid && replica.id == avoid->id)) continue;
+    if (home && replica.version_rank == home->version_rank) return home->version_rank;
+    newest = std::max(newest, replica.version_rank);
+  }
+  return newest;
 }
 
 double load_of(const Replica& replica) {
@@ -66,10 +79,11 @@ bool prefers(const Replica& a, uint64_t likes_a, const Replica& b, uint64_t like
 
 const Replica* Placement::pick(const Upstream& upstream, const Replica* avoid) {
   const MonotonicTime now = clock_.now();
+  const uint32_t version = wanted_version(upstream, avoid, nullptr);
   Rank best = Rank::avoided;
   candidates_.clear();
   for (const Replica& replica : upstream.replicas) {
-    const Rank rank = rank_of(replica, avoid, upstream.max_connections);
+    const Rank rank = rank_of(replica, avoid, version, upstream.max_connections);
     if (rank < best) continue;
     if (rank > best) candidates_.clear();
     best = rank;
@@ -148,12 +162,13 @@ const Replica* Placement::better_of_two() {
 }
 
 const Replica* Placement::pick_by_key(const Upstream& upstream, std::string_view key,
-                                      const Replica* avoid) {
+                                      const Replica* avoid, const Replica* home) {
+  const uint32_t version = wanted_version(upstream, avoid, home);
   const Replica* best = nullptr;
   Rank best_rank = Rank::never;
   uint64_t most = 0;
   for (const Replica& replica : upstream.replicas) {
-    const Rank rank = rank_of(replica, avoid, 0);
+    const Rank rank = rank_of(replica, avoid, version, 0);
     if (rank == Rank::never || rank < best_rank) continue;
     const uint64_t likes = liking(key, replica.id);
     if (best && rank == best_rank && !prefers(replica, likes, *best, most)) continue;

@@ -15,17 +15,18 @@ class Placement final {
  public:
   Placement(uint32_t seed, const Clock& clock) : random_(seed), clock_(clock) {}
 
-  // A replica of upstream that takes new clients, best one that has passed a probe and has a place
-  // free; if none takes new ones, one that at least serves (draining ones); nullptr if all are
-  // down. `avoid` is taken only when it is the last one left. Ties are broken at random, so that
-  // several workers and nodes do not all choose the first.
+  // A replica of upstream that takes new clients, best one of the newest version that has passed a
+  // probe and has a place free; if none takes new ones, one that at least serves (draining ones);
+  // nullptr if all are down. `avoid` is taken only when it is the last one left. Ties are broken at
+  // random, so that several workers and nodes do not all choose the first.
   const Replica* pick(const Upstream& upstream, const Replica* avoid = nullptr);
 
   // Weighted rendezvous hashing: every node picks the same one for a key without talking, and when
   // a replica goes only its keys move, evenly by weight. Neither slow start nor full replicas count
-  // here: nodes would no longer agree.
+  // here: nodes would no longer agree. Who had a `home` goes to one of its version, if that is
+  // left.
   static const Replica* pick_by_key(const Upstream& upstream, std::string_view key,
-                                    const Replica* avoid = nullptr);
+                                    const Replica* avoid = nullptr, const Replica* home = nullptr);
 
  private:
   struct Candidate {

@@ -1,8 +1,11 @@
 #include "routing/replica.h"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 #include "base/strings.h"
+#include "routing/version.h"
 
 namespace usher::routing {
 namespace {
@@ -14,6 +17,23 @@ bool is_under(std::string_view path, std::string_view prefix) {
 }
 
 }  // namespace
+
+void Upstream::rank_versions(bool newest) {
+  const auto older = [](const std::string& a, const std::string& b) {
+    return compare_versions(a, b) < 0;
+  };
+  std::set<std::string, decltype(older)> versions(older);
+  for (const Replica& replica : replicas) {
+    if (!replica.version.empty()) versions.insert(replica.version);
+  }
+  for (Replica& replica : replicas) {
+    replica.version_rank = 0;
+    if (!newest || versions.empty()) continue;
+    const auto at =
+        replica.version.empty() ? std::prev(versions.end()) : versions.find(replica.version);
+    replica.version_rank = static_cast<uint32_t>(std::distance(versions.begin(), at));
+  }
+}
 
 const Replica* Upstream::find(std::string_view id) const {
   const auto found = std::find_if(replicas.begin(), replicas.end(),

@@ -15,8 +15,11 @@ namespace usher::routing {
 struct Replica {
   std::string id;  // "host:port" with a numeric address, or "unix:/path": the same on every node
   SocketAddress address;
-  ReplicaStatus* status;  // in the ReplicaBoard, which outlives every Snapshot
-  uint32_t weight = 1;    // its share of new clients, against the weights of the others
+  ReplicaStatus* status;      // in the ReplicaBoard, which outlives every Snapshot
+  uint32_t weight = 1;        // its share of new clients, against the weights of the others
+  std::string tls_peer{};     // https: the name or address that its certificate must have
+  std::string version{};      // empty: it has none, or it is not known yet
+  uint32_t version_rank = 0;  // see rank_versions()
 };
 
 // The replicas that serve one purpose, as known when the snapshot was made.
@@ -33,6 +36,10 @@ struct Upstream {
   uint32_t fall = 3;      // connect failures in a row that put a replica down
   std::string cookie;     // its affinity cookie's name
   std::vector<Replica> replicas;
+
+  // Sets each replica's version_rank. By `newest`, 0 is the oldest version, and a replica without
+  // one counts as newest: it might be. Else all are alike.
+  void rank_versions(bool newest);
 
   const Replica* find(std::string_view id) const;
   bool is_socketio(std::string_view path) const;

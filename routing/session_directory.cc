@@ -322,11 +322,14 @@ Binding SessionDirectory::believed(const View& view) {
 SessionDirectory::Choice SessionDirectory::choose(const View& view, const Binding& known) const {
   if (const Replica* home = usable(view, known.replica)) return {home, known};
   const std::string_view client = view.claim.cookie->client;
-  const Replica* next = Placement::pick_by_key(view.upstream, client, view.avoid);
-  // When nobody takes new clients, draining is no reason to move.
-  if (const Replica* home = reachable(view, known.replica);
-      home && (!next || !next->status->takes_new())) {
-    return {home, known};
+  const Replica* home = view.upstream.find(known.replica);
+  const Replica* next = Placement::pick_by_key(view.upstream, client, view.avoid, home);
+  // When nobody takes new clients, draining is no reason to move; nor is it, before its limit, a
+  // reason to meet another version.
+  if (reachable(view, known.replica)) {
+    const bool another_version = next && next->version_rank != home->version_rank &&
+                                 clock_.now() < home->status->drain_until();
+    if (!next || !next->status->takes_new() || another_version) return {home, known};
   }
   if (!next || next->id == known.replica) return {next, known};
   return {next, {next->id, known.epoch + 1}};

@@ -79,6 +79,10 @@ async def for_ever():
     await asyncio.Event().wait()
 
 
+# What usher asks of its own accord.
+PROBES = (b"GET /ready ", b"GET /api/version ")
+
+
 class FakeReplica(Fake):
     def __init__(self, port: int = 0):
         super().__init__(port)
@@ -89,7 +93,7 @@ class FakeReplica(Fake):
         number = 0
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
-            if head.startswith(b"GET /ready "):
+            if head.startswith(PROBES):
                 writer.write(whole(b'{"status": true}'))
                 continue
             number += 1
@@ -126,8 +130,11 @@ class ClosesUnanswered(FakeReplica):
 
     async def serve(self, reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"GET /ready "):
+        if not head.startswith(PROBES):
             self.used_connections += 1
+            return
+        if head.startswith(b"GET /api/version "):
+            writer.write(whole(b"{}", "404 Not Found"))
             return
         self.probes += 1
         writer.write(whole(b"{}") if self.well else whole(b"{}", "503 Service Unavailable"))
@@ -342,7 +349,7 @@ class HandsOver:
 
     def _serve(self, connection):
         try:
-            while (head := connection.read_until(b"\r\n\r\n")).startswith(b"GET /ready "):
+            while (head := connection.read_until(b"\r\n\r\n")).startswith(PROBES):
                 connection.send(whole(b"ready"))
         except (AssertionError, OSError):  # a health check's connection has ended
             return connection.close()

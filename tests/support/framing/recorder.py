@@ -7,7 +7,6 @@ import fakes
 
 from . import strict
 
-HEALTH_CHECK = b"GET /ready "
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
@@ -39,7 +38,7 @@ class Recorder(fakes.Fake):
 
     async def serve(self, reader, writer):
         pending = await reader.read(1 << 16)
-        if pending.startswith(HEALTH_CHECK):
+        if pending.startswith(fakes.PROBES):
             writer.write(fakes.whole(b"{}", headers=b"Connection: close\r\n"))
             return
         note = bytearray(pending)
@@ -98,7 +97,7 @@ class Scripted(fakes.Fake):
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                if head.startswith(HEALTH_CHECK):
+                if head.startswith(fakes.PROBES):
                     writer.write(fakes.whole(b"{}"))
                     continue
                 if b"\r\nTransfer-Encoding: chunked\r\n" in head:

@@ -57,6 +57,8 @@ def arguments():
     parser.add_argument("--ping-timeout", type=float, default=20)
     parser.add_argument("--compression-threshold", type=int, default=1024, help="0 compresses even the polling handshake")
     parser.add_argument("--keep-alive", type=float, default=5, help="uvicorn's timeout_keep_alive")
+    parser.add_argument("--tls-chain", help="serve https with this certificate")
+    parser.add_argument("--tls-key")
     parser.add_argument("--file", action="append", default=[], metavar="/path=FILE", help="serve FILE at /path")
     return parser.parse_args()
 
@@ -100,6 +102,8 @@ def main():
         proxy_headers=True,
         forwarded_allow_ips="*",
         timeout_keep_alive=options.keep_alive,
+        ssl_certfile=options.tls_chain,
+        ssl_keyfile=options.tls_key,
     )
     port = 0 if listener.family == socket.AF_UNIX else listener.getsockname()[1]
     Server(config, options.name, port).run(sockets=[listener])

@@ -55,7 +55,9 @@ secret = "0123456789abcdef"
 idle = "12h"
 [[upstream]]
 name = "chat"
-replicas = ["a:8080", "[fd00::1]:81 weight=3", "unix:/run/chat.sock"]
+replicas = ["a:8080", "[fd00::1]:81 weight=3", "unix:/run/chat.sock", "https://c:443"]
+ca = "/certs/ca.pem"
+versions = "any"
 resolve = "10s"
 balance = "rendezvous"
 slow_start = "1m"
@@ -157,7 +159,10 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_EQ(chat.name, "chat");
   EXPECT_THAT(chat.replicas, ElementsAre(ReplicaSettings{{"a", 8080, {}}, 1},
                                          ReplicaSettings{{"fd00::1", 81, {}}, 3},
-                                         ReplicaSettings{{{}, 0, "/run/chat.sock"}, 1}));
+                                         ReplicaSettings{{{}, 0, "/run/chat.sock"}, 1},
+                                         ReplicaSettings{{"c", 443, {}}, 1, true}));
+  EXPECT_EQ(chat.ca, "/certs/ca.pem");
+  EXPECT_EQ(chat.versions, "any");
   EXPECT_EQ(chat.slow_start, 1min);
   EXPECT_EQ(chat.max_connections, 100U);
   EXPECT_EQ(chat.queue, 50U);

@@ -10,16 +10,17 @@ TEST(StatusTable, ShowsEveryReplicaAndTheStore) {
       R"({"node":"n1","version":"0.1.0","uptime_seconds":7,"draining":false,)"
       R"("store":{"url":"memory:","state":"up"},"upstreams":[{"name":"open-webui","replicas":[)"
       R"({"id":"10.0.0.1:8080","address":"10.0.0.1:8080","state":"draining","in_flight":2,)"
-      R"("websockets":31,"sessions":40,"queued":3,"drain_seconds_left":540}]}]})");
+      R"("websockets":31,"sessions":40,"queued":3,"drain_seconds_left":540,"version":"0.11.0"}]}]})");
   ASSERT_TRUE(table);
-  EXPECT_EQ(
-      *table,
-      "node n1, version 0.1.0, up 7 s\n"
-      "store memory:, up\n"
-      "\n"
-      "upstream open-webui\n"
-      "  replica                      state           in flight  queued  websockets  sessions\n"
-      "  10.0.0.1:8080                draining 540s           2       3          31        40\n");
+  EXPECT_EQ(*table,
+            "node n1, version 0.1.0, up 7 s\n"
+            "store memory:, up\n"
+            "\n"
+            "upstream open-webui\n"
+            "  replica                      state           in flight  queued  websockets  "
+            "sessions  version\n"
+            "  10.0.0.1:8080                draining 540s           2       3          31        "
+            "40  0.11.0\n");
 }
 
 TEST(StatusTable, RefusesWhatIsNoStatus) {

@@ -325,5 +325,60 @@ TEST(Placement, GoesPastAFullReplicaButRatherWaitsThereThanAtADrainingOne) {
   }
 }
 
+// r1 and r2 are old, r3 and r4 new, r5 says nothing.
+struct MixedFleet final : Fleet {
+  explicit MixedFleet(conf::Balance balance = conf::Balance::least_connections)
+      : Fleet(5, balance) {
+    const char* versions[] = {"0.9.9", "0.9.9", "0.11.0", "0.11.0", ""};
+    for (size_t i = 0; i < 5; ++i)
+      upstream.replicas[i].version = versions[i];
+    upstream.rank_versions(true);
+  }
+};
+
+TEST(Placement, SendsNewClientsToTheNewestVersionOrToOneThatMightBe) {
+  for (const conf::Balance balance : every_balance) {
+    MixedFleet fleet(balance);
+    Placement placement(17, clock);
+    Counts counts = counts_of(placement, fleet.upstream, 600);
+    EXPECT_EQ(counts.size(), 3u);
+    EXPECT_EQ(counts.count("r1") + counts.count("r2"), 0u);
+    for (const char* id : {"r3", "r4", "r5"})
+      fleet.status(id).set_draining(true);
+    counts = counts_of(placement, fleet.upstream, 100);
+    EXPECT_EQ(counts.count("r1") + counts.count("r2"), 2u) << "what is left";
+    EXPECT_EQ(counts.size(), 2u);
+  }
+}
+
+TEST(Placement, RatherWaitsForTheNewestVersionThanTakesAnOldOne) {
+  MixedFleet fleet;
+  fleet.upstream.max_connections = 1;
+  for (const char* id : {"r3", "r4", "r5"})
+    ASSERT_TRUE(fleet.status(id).gate.enter(1));
+  Placement placement(18, clock);
+  EXPECT_EQ(counts_of(placement, fleet.upstream, 100).count("r1"), 0u);
+}
+
+TEST(Placement, HeedsNoVersionsWhenAnyWillDo) {
+  MixedFleet fleet;
+  fleet.upstream.rank_versions(false);
+  Placement placement(19, clock);
+  EXPECT_EQ(counts_of(placement, fleet.upstream, 600).size(), 5u);
+}
+
+TEST(Placement, ByKeyGoesToTheVersionOfTheHomeThatWasLostWhileThereIsOne) {
+  MixedFleet fleet;
+  fleet.set_up("r1", false);
+  const Replica* home = fleet.replica("r1");
+  for (int i = 0; i < 50; ++i) {
+    const std::string key = numbered("client-", i);
+    EXPECT_EQ(Placement::pick_by_key(fleet.upstream, key, nullptr, home)->id, "r2");
+    EXPECT_NE(Placement::pick_by_key(fleet.upstream, key)->id, "r2");
+  }
+  fleet.set_up("r2", false);
+  EXPECT_NE(Placement::pick_by_key(fleet.upstream, "k", nullptr, home), nullptr);
+}
+
 }  // namespace
 }  // namespace usher::routing

@@ -345,6 +345,39 @@ TEST_F(ADirectory, TakesAnotherWorkersWordForAMinuteFromWhenTheStoreGaveIt) {
   EXPECT_FALSE(other.find_now(claim("r2", 1), fleet_.upstream, node_.cookies));
 }
 
+// r1 and r2 are old, r3 is new.
+void mix_versions(Fleet& fleet) {
+  for (Replica& replica : fleet.upstream.replicas)
+    replica.version = replica.id == "r3" ? "0.11.0" : "0.10.0";
+  fleet.upstream.rank_versions(true);
+}
+
+TEST_F(ADirectory, MovesAClientToItsOwnVersionWhileThereIsOne) {
+  mix_versions(fleet_);
+  fleet_.set_up("r1", false);
+  EXPECT_EQ(node_.get(claim("r1", 1)).replica->id, "r2");
+  fleet_.set_up("r2", false);
+  EXPECT_EQ(node_.get(claim("r2", 2)).replica->id, "r3");
+}
+
+TEST_F(ADirectory, KeepsAClientAtADrainingReplicaRatherThanShowItAnotherVersion) {
+  mix_versions(fleet_);
+  fleet_.status("r1").set_draining(true, clock_.now() + 10min);
+  fleet_.status("r2").set_draining(true, clock_.now() + 10min);
+  EXPECT_EQ(node_.get(claim("r1", 1)).replica->id, "r1");
+  clock_.advance(10min);
+  EXPECT_EQ(node_.get(claim("r1", 1)).replica->id, "r3") << "the limit is over";
+}
+
+TEST_F(ADirectory, KeepsAWebsocketsClientAtADrainingReplicaUntilTheLimit) {
+  fleet_.status("r1").set_draining(true, clock_.now() + 10min);
+  const SessionClaim mine = claim("r1", 1);
+  node_.live.opened(mine.cookie->client, "r1");
+  EXPECT_EQ(node_.get(mine).replica->id, "r1");
+  clock_.advance(10min);
+  EXPECT_NE(node_.get(mine).replica->id, "r1");
+}
+
 TEST_F(ADirectory, MayBeDestroyedWhileItWaits) {
   Pending find;
   Pending learn;

@@ -1,0 +1,94 @@
+#include "control/probe.h"
+
+#include "protocol/http1_writer.h"
+
+namespace usher::control {
+
+Probe::Probe(net::Loop& loop, const routing::Replica& replica,
+             std::unique_ptr<net::Transport> transport, Question question, Asker& asker)
+    : loop_(loop),
+      id_(replica.id),
+      question_(std::move(question)),
+      asker_(&asker),
+      deadline_(loop, *this) {
+  net::StreamHandler& handler = *this;
+  stream_ = std::make_unique<net::Stream>(loop, replica.address, std::move(transport), handler,
+                                          Side::replica);
+  deadline_.start(question_.timeout);
+  stream_->start();
+}
+
+Probe::~Probe() { close(); }
+
+void Probe::close() {
+  asker_ = nullptr;
+  deadline_.stop();
+  if (!stream_) return;
+  stream_->close();
+  loop_.bury(std::move(stream_));
+}
+
+void Probe::on_stream_open() {
+  protocol::RequestHead head;
+  head.method = "GET";
+  head.target = question_.path;
+  head.authority = id_;
+  head.headers.append("User-Agent", "usher-health");
+  parser_.expect(head.method);
+  protocol::write_request_head(stream_->tail(), head);
+  stream_->commit();
+}
+
+size_t Probe::on_stream_data(std::span<const char> data) {
+  std::span<const char> input = data;
+  while (asker_) {
+    const auto event = parser_.next(input);
+    if (!event) {
+      answer({.reason = to_string(event.error())});
+      break;
+    }
+    if (event->kind == protocol::ParsedKind::need_more) break;
+    handle(*event);
+  }
+  return data.size();
+}
+
+void Probe::handle(const protocol::Parsed& event) {
+  switch (event.kind) {
+    case protocol::ParsedKind::need_more: return;
+    case protocol::ParsedKind::head: {
+      const protocol::ResponseHead head = parser_.take_head();
+      if (head.interim()) return;
+      answer_.status = head.status;
+      answer_.reason = "status " + std::to_string(head.status);
+      if (question_.most_body == 0) answer(std::move(answer_));
+      return;
+    }
+    case protocol::ParsedKind::data:
+      answer_.body.append(event.data.data(), event.data.size());
+      if (answer_.body.size() > question_.most_body) answer({.reason = "too long a body"});
+      return;
+    case protocol::ParsedKind::end: return answer(std::move(answer_));
+  }
+}
+
+void Probe::on_stream_end() {
+  if (answer_.status != 0 && parser_.complete_at_close()) return answer(std::move(answer_));
+  answer({.reason = "closed without a response"});
+}
+
+void Probe::on_stream_error(Error error) {
+  answer({.refused = error.code == Errc::connect_refused,
+          .ours = error.code == Errc::out_of_descriptors || error.code == Errc::system,
+          .reason = to_string(error)});
+}
+
+void Probe::on_deadline() { answer({.reason = "no answer in time"}); }
+
+void Probe::answer(ProbeAnswer answer) {
+  Asker* asker = asker_;
+  close();
+  if (asker) asker->on_probe_answer(std::move(answer));
+}
+
+}  // namespace usher::control

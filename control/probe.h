@@ -1,0 +1,68 @@
+// One GET to a replica, on a connection of its own that nobody else uses, and what came of it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "net/loop.h"
+#include "net/stream.h"
+#include "net/timer.h"
+#include "protocol/http1_parser.h"
+#include "routing/replica.h"
+
+namespace usher::control {
+
+struct ProbeAnswer {
+  uint16_t status = 0;  // 0: no response
+  std::string body{};   // as far as it was wanted
+  bool refused = false;
+  bool ours = false;     // the question could not be asked: nothing is known of the replica
+  std::string reason{};  // why there was no response, or the status in words
+};
+
+class Probe final : public net::Mortal, private net::StreamHandler {
+ public:
+  class Asker {
+   public:
+    // Once, and never inside of the constructor.
+    virtual void on_probe_answer(ProbeAnswer answer) = 0;
+
+   protected:
+    ~Asker() = default;
+  };
+
+  struct Question {
+    std::string path;
+    std::chrono::milliseconds timeout{0};
+    size_t most_body = 0;  // 0: the head is enough. A longer body is no answer.
+  };
+
+  Probe(net::Loop& loop, const routing::Replica& replica, std::unique_ptr<net::Transport> transport,
+        Question question, Asker& asker);
+  ~Probe() override;
+  // Idempotent; nothing is answered after it.
+  void close();
+
+ private:
+  void on_stream_open() override;
+  size_t on_stream_data(std::span<const char> data) override;
+  void on_stream_end() override;
+  void on_stream_writable() override {}
+  void on_stream_error(Error error) override;
+  void on_deadline();
+  void handle(const protocol::Parsed& event);
+  void answer(ProbeAnswer answer);
+
+  net::Loop& loop_;
+  std::string id_;
+  Question question_;
+  Asker* asker_;
+  std::unique_ptr<net::Stream> stream_;
+  protocol::ResponseParser parser_{protocol::HeadLimits{}};
+  ProbeAnswer answer_;
+  net::Timer<&Probe::on_deadline> deadline_;
+};
+
+}  // namespace usher::control
