@@ -320,6 +320,8 @@ def node_for(house, case: Case):
 
 @pytest.mark.parametrize("cause, case", [(cause, case) for cause, cases in CASES.items() for case in cases])
 def test_each_cause_is_named(house, cause, case):
+    if cause == "out_of_descriptors" and harness.sanitized():
+        pytest.skip("UBSan looks at objects through a pipe, for which no descriptor is left")
     node, peer = node_for(house, case)
     case.provoke(node, peer)
     if case.status is None:
