@@ -112,7 +112,10 @@ Outcome Server::prepare() {
   shared_.emplace(
       proxy::Shared{clock_, log_, *access_log_, connection_limit_, live_sessions_, node_sids_,
                     node_bindings_, &tls::make_hmac_sha256, throttle_,
-                    [this](const std::string& id) { loop_.post([this, id] { look_at(id); }); }});
+                    [this](const std::string& id) { loop_.post([this, id] { look_at(id); }); },
+                    [this](const std::string& client, const std::string& replica_id) {
+                      loop_.post([this, client, replica_id] { bring_home(client, replica_id); });
+                    }});
   if (Outcome bound = bind_listeners(); !bound) return bound;
   if (Outcome bound = bind_admin(); !bound) return bound;
 
@@ -341,6 +344,11 @@ void Server::learn(std::vector<routing::Moved> moved) {
   const auto shared = std::make_shared<const std::vector<routing::Moved>>(std::move(moved));
   for (const auto& worker : workers_)
     worker->learn(shared);
+}
+
+void Server::bring_home(const std::string& client, const std::string& replica_id) {
+  for (const auto& worker : workers_)
+    worker->bring_home(client, replica_id);
 }
 
 void Server::doubt_bindings() {

@@ -72,6 +72,7 @@ class Server final : private DrainKeeper::Listener {
 
   void learn(std::vector<routing::Moved> moved);
   void doubt_bindings();
+  void bring_home(const std::string& client, const std::string& replica_id);
 
   Outcome reload();
   void reload_on_signal();

@@ -132,7 +132,17 @@ void Exchange::settle(routing::Home home) {
     if (earlier_.code != Errc::none) detail += "; before that, " + to_string(earlier_);
     return fail({Errc::no_replica, Side::usher, std::move(detail)});
   }
+  const std::string& home_id = home_.replica->id;
+  if (home_.outcome == routing::AffinityOutcome::rebound &&
+      worker_.shared().live_sessions.has_elsewhere(home_.client, home_id)) {
+    worker_.shared().bring_home(home_.client, home_id);
+  }
   enter();
+}
+
+// RFC 9110 section 9.2.2; and a body is not kept.
+bool Exchange::repeatable() const {
+  return protocol::is_idempotent(request_.method) && !has_body(request_);
 }
 
 // A full replica is waited for: whoever is bound to it belongs nowhere else.
@@ -153,14 +163,16 @@ void Exchange::enter() {
   });
 }
 
+// What must not be sent twice never goes on a kept connection: a replica whose event loop has
+// stalled for a second or two closes those as idle when it wakes, with the request on them unread.
 void Exchange::lease() {
   ++attempts_;
   replica_id_ = home_.replica->id;
   ReplicaConnectionUser& user = *this;
-  replica_ = worker_.pool().lease(*home_.replica, merge(upstream_->timeouts, route_->timeouts),
-                                  response_limits(*snapshot_), user, fresh_connection_, [this] {
-                                    return snapshot_->transport_to(*upstream_, *home_.replica);
-                                  });
+  const bool fresh = fresh_connection_ || !repeatable();
+  replica_ = worker_.pool().lease(
+      *home_.replica, merge(upstream_->timeouts, route_->timeouts), response_limits(*snapshot_),
+      user, fresh, [this] { return snapshot_->transport_to(*upstream_, *home_.replica); });
   if (replica_->ready()) on_replica_ready();
 }
 
@@ -242,7 +254,8 @@ void Exchange::on_replica_data(std::span<const char> data) {
 void Exchange::learn_sid() {
   replica_->pause();
   const std::string sid = open_packet_->sid();
-  lookup_ = worker_.sessions().learn_sid(sid, *home_.replica, [this] {
+  const routing::Binding opened_at{home_.replica->id, home_.binding.epoch};
+  lookup_ = worker_.sessions().learn_sid(sid, opened_at, [this] {
     open_packet_.reset();
     const std::string held = std::exchange(held_, {});
     pass_on(held);
@@ -326,7 +339,7 @@ void Exchange::fail(Error error) {
                         : 1,
       .response_started = response_started_,
       .reused_connection = replica_ && replica_->reused(),
-      .repeatable = protocol::is_idempotent(request_.method) && !has_body(request_),
+      .repeatable = repeatable(),
       .body_begun = body_begun_,
       .sent_before = sent_before_};
   const Errc code = error.code;
@@ -388,7 +401,21 @@ void Exchange::try_again(Errc failure) {
   avoid_ = unsent ? home_.replica : nullptr;
   sent_before_ = sent_before_ || !unsent;
   drop_replica();
+  look_again();
   find_home();
+}
+
+// A request that waited for long knows replicas of then. A client must not be moved because its
+// home, which has joined since, is not among them. What home_ and avoid_ point at stays.
+void Exchange::look_again() {
+  std::shared_ptr<const Snapshot> now = worker_.snapshot();
+  const routing::Route* route = now->routes.find(request_.authority, request_.path());
+  if (!route || route->upstream != upstream_->name) return;
+  const routing::Upstream* upstream = now->upstream(route->upstream);
+  if (!upstream) return;
+  before_retry_ = std::exchange(snapshot_, std::move(now));
+  route_ = route;
+  upstream_ = upstream;
 }
 
 void Exchange::respond(OwnResponse response) {

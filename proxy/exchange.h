@@ -61,6 +61,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void settle(routing::Home home);
   void enter();
   void lease();
+  bool repeatable() const;
   void on_replica_ready() override;
   void on_replica_head(protocol::ResponseHead head) override;
   void on_replica_data(std::span<const char> data) override;
@@ -78,6 +79,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void fail(Error error);
   bool within_budget(Errc failure);
   void try_again(Errc failure);
+  void look_again();
   void note_replica_failure(Errc failure);
   void drop_replica();
   void finish(bool reuse);
@@ -88,6 +90,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   Worker& worker_;
   ClientConnection& client_;
   std::shared_ptr<const Snapshot> snapshot_;
+  std::shared_ptr<const Snapshot> before_retry_;  // of the attempt before this one
   protocol::RequestHead request_;
   const routing::Route* route_ = nullptr;
   const routing::Upstream* upstream_ = nullptr;

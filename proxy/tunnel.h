@@ -51,6 +51,7 @@ class Tunnel final : public net::Mortal {
   // `why` is for the log.
   void go_away(std::chrono::milliseconds limit, std::string why);
   const routing::ReplicaStatus* replica() const { return record_.status; }
+  const TunnelRecord& record() const { return record_; }
   // Idempotent. Writes the line of the access log; the owner ends with it.
   void close();
 

@@ -5,6 +5,12 @@
 #include "base/random.h"
 
 namespace usher::proxy {
+namespace {
+
+// For the closing handshake of a websocket whose client has moved.
+constexpr std::chrono::milliseconds parting_with_the_moved{1000};
+
+}  // namespace
 
 Worker::Worker(const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
                const MakeStore& make_store)
@@ -65,7 +71,25 @@ void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
 }
 
 void Worker::learn(std::shared_ptr<const std::vector<routing::Moved>> moved) {
-  loop_.post([this, moved = std::move(moved)] { sessions_->learn(*moved); });
+  loop_.post([this, moved = std::move(moved)] {
+    sessions_->learn(*moved);
+    for (const routing::Moved& each : *moved)
+      take_along(routing::client_of(each), each.binding.replica);
+  });
+}
+
+void Worker::bring_home(std::string client, std::string replica_id) {
+  loop_.post([this, client = std::move(client), replica_id = std::move(replica_id)] {
+    take_along(client, replica_id);
+  });
+}
+
+void Worker::take_along(std::string_view client, std::string_view replica_id) {
+  if (!shared_.live_sessions.has_elsewhere(client, replica_id)) return;
+  for (size_t i = connections_.size(); i-- > 0;) {
+    if (!connections_[i]->has_websocket_elsewhere(client, replica_id)) continue;
+    connections_[i]->go_away(parting_with_the_moved, "its client has moved");
+  }
 }
 
 void Worker::doubt_bindings() {

@@ -48,6 +48,9 @@ struct Shared {
   LogThrottle& throttle;
   // The replica of this id gave reason to doubt it: the control thread looks at it soon.
   std::function<void(const std::string& replica_id)> look_at;
+  // This client lives at that replica now, and has websockets elsewhere: they follow, whichever
+  // worker carries them.
+  std::function<void(const std::string& client, const std::string& replica_id)> bring_home;
 };
 
 class Worker final {
@@ -70,6 +73,9 @@ class Worker final {
   // Other nodes have moved these sessions; or may have moved any.
   void learn(std::shared_ptr<const std::vector<routing::Moved>> moved);
   void doubt_bindings();
+  // A client's home is this replica now: its websockets to others are told to go, and it comes back
+  // by itself. All of its traffic has one home.
+  void bring_home(std::string client, std::string replica_id);
   // Stops accepting, closes what is idle, lets the rest finish; within the limit all of it ends.
   void drain(std::chrono::milliseconds limit);
   // Lets the websockets to a draining replica go, spread over the last third of the limit.
@@ -97,6 +103,7 @@ class Worker final {
   void on_drain_tick();
   void on_parting_tick();
   void adopt(std::shared_ptr<const Snapshot> snapshot);
+  void take_along(std::string_view client, std::string_view replica_id);
 
   const Shared& shared_;
   net::Loop loop_;

@@ -35,6 +35,12 @@ class LiveSessions final {
     const auto [first, last] = open_.equal_range(std::string(client));
     return std::any_of(first, last, [&](const auto& entry) { return entry.second == replica; });
   }
+  // To any other replica.
+  bool has_elsewhere(std::string_view client, std::string_view replica) const {
+    const std::lock_guard lock(mutex_);
+    const auto [first, last] = open_.equal_range(std::string(client));
+    return std::any_of(first, last, [&](const auto& entry) { return entry.second != replica; });
+  }
 
  private:
   mutable std::mutex mutex_;

@@ -17,7 +17,10 @@ constexpr int most_rounds = 3;
 // three.
 constexpr Duration patience = std::chrono::milliseconds(50);
 
-std::string client_key(std::string_view client) { return std::string("client:").append(client); }
+constexpr std::string_view client_prefix = "client:";
+std::string client_key(std::string_view client) {
+  return std::string(client_prefix).append(client);
+}
 
 // A replica's sids are short; what a client makes up may be of any length.
 std::string sid_key(std::string_view sid) {
@@ -41,6 +44,11 @@ std::string_view name_of(AffinityOutcome outcome) {
     case AffinityOutcome::rebound: return "rebound";
   }
   return "none";
+}
+
+std::string_view client_of(const Moved& moved) {
+  const std::string_view key = moved.key;
+  return key.starts_with(client_prefix) ? key.substr(client_prefix.size()) : std::string_view();
 }
 
 // One find(): asks the store about the sid, then about the client, until the home is known.
@@ -104,8 +112,7 @@ void SessionDirectory::Lookup::on_sid(const Answered&) {
   asking_sid_ = false;
   // An answer is in the cache by now; when there was none, what the cache remembers still holds.
   const BindingCache::Entry* known = directory_.remembered_sid(sid_key(claim_.sid));
-  const Replica* replica = known ? directory_.reachable(view_, known->binding.replica) : nullptr;
-  if (replica) {
+  if (const Replica* replica = directory_.sid_replica(view_, known)) {
     directory_.share(sid_key(claim_.sid));
     return finish(directory_.sid_home(view_, *replica));
   }
@@ -117,7 +124,7 @@ void SessionDirectory::Lookup::on_sid(const Answered&) {
 
 void SessionDirectory::Lookup::ask_client() {
   // find_now() has served these already; asked nevertheless, they get their answer in a later turn.
-  if (!claim_.cookie) return directory_.ask(*this, "client:", nullptr, directory_.idle_);
+  if (!claim_.cookie) return directory_.ask(*this, client_key({}), nullptr, directory_.idle_);
   const Choice proposal = directory_.choose(view_, directory_.believed(view_));
   const Binding* claimed = proposal.replica ? &proposal.binding : nullptr;
   directory_.ask(*this, client_key(claim_.cookie->client), claimed, directory_.idle_);
@@ -216,8 +223,7 @@ std::optional<Home> SessionDirectory::find_now(const SessionClaim& claim, const 
     const std::string key = sid_key(claim.sid);
     const BindingCache::Entry* known = alone ? remembered_sid(key) : fresh_entry(key);
     if (!alone && !known) return std::nullopt;
-    const Replica* replica = known ? reachable(view, known->binding.replica) : nullptr;
-    if (replica) {
+    if (const Replica* replica = sid_replica(view, known)) {
       ++counters_.cache_hits;
       return sid_home(view, *replica);
     }
@@ -237,15 +243,14 @@ Pending SessionDirectory::find(SessionClaim claim, const Upstream& upstream,
   return pending;
 }
 
-Pending SessionDirectory::learn_sid(std::string_view sid, const Replica& replica,
+Pending SessionDirectory::learn_sid(std::string_view sid, const Binding& opened_at,
                                     std::function<void()> kept) {
   const std::string key = sid_key(sid);
-  const Binding binding{replica.id, 1};
-  cache_.put(key, binding, BindingCache::never);
-  node_sids_.claim(key, binding, sid_idle);
+  cache_.put(key, opened_at, BindingCache::never);
+  node_sids_.claim(key, opened_at, sid_idle);
   Learning& learning = learnings_.emplace_back(*this, std::move(kept));
   Pending pending(learning);
-  learning.start(std::prev(learnings_.end()), key, binding);
+  learning.start(std::prev(learnings_.end()), key, opened_at);
   return pending;
 }
 
@@ -256,6 +261,19 @@ const BindingCache::Entry* SessionDirectory::remembered_sid(const std::string& k
   if (!learnt) return nullptr;
   cache_.put(key, *learnt, BindingCache::never);
   return cache_.find(key);
+}
+
+// Where the session lives, if it may go on there. A client that has moved since it was opened takes
+// all of its traffic along: the old session ends, and the client opens another one at its home.
+const Replica* SessionDirectory::sid_replica(const View& view, const BindingCache::Entry* session) {
+  if (!session) return nullptr;
+  const Binding opened_at = session->binding;
+  if (view.claim.cookie) {
+    const Binding home = believed(view);
+    const bool moved = home.epoch > opened_at.epoch && home.replica != opened_at.replica;
+    if (moved && !home.replica.empty()) return nullptr;
+  }
+  return reachable(view, opened_at.replica);
 }
 
 // Serves at all, and has not just failed this request. A sid's replica is left only when it is

@@ -1,6 +1,6 @@
 // "Which replica is this session's home?", answered once for all its traffic. One a worker: a
 // bounded cache in front of the store, and these rules:
-// - a sid goes to the replica that issued it, cookie or not;
+// - a sid goes to the replica that issued it, cookie or not, unless its client has moved since;
 // - a cookie's client goes to its home; home down, gone, or draining and without a websocket of
 // this
 //   client: it is moved once, by compare-and-set, and everybody agrees;
@@ -50,6 +50,9 @@ struct Home {
   bool set_cookie = false;  // the client's cookie is absent or says something else
 };
 
+// Whose new home that is; empty for a session of Engine.IO.
+std::string_view client_of(const Moved& moved);
+
 class SessionDirectory final {
  public:
   using Answer = std::function<void(Home)>;
@@ -70,9 +73,10 @@ class SessionDirectory final {
   Pending find(SessionClaim claim, const Upstream& upstream, const AffinityCookies& cookies,
                const Replica* avoid, Answer answer);
 
-  // A polling handshake was answered by replica with this sid. `kept` is called when the store has
-  // it (other nodes will route it) or cannot have it; the response's end waits for that.
-  Pending learn_sid(std::string_view sid, const Replica& replica, std::function<void()> kept);
+  // A polling handshake was answered with this sid by `opened_at`'s replica; its epoch is that of
+  // the client's home then. `kept` is called when the store has it (other nodes will route it) or
+  // cannot have it; the response's end waits for that.
+  Pending learn_sid(std::string_view sid, const Binding& opened_at, std::function<void()> kept);
 
   // Other nodes have moved these sessions.
   void learn(const std::vector<Moved>& moved);
@@ -112,6 +116,7 @@ class SessionDirectory final {
 
   // The rules. None of them asks the store.
   const BindingCache::Entry* remembered_sid(const std::string& key);
+  const Replica* sid_replica(const View& view, const BindingCache::Entry* session);
   const Replica* reachable(const View& view, std::string_view replica_id) const;
   const Replica* usable(const View& view, std::string_view replica_id) const;
   bool fresh(const BindingCache::Entry& entry) const;

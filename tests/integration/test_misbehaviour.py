@@ -158,6 +158,18 @@ def test_a_stale_connection_is_replaced_by_a_fresh_one(house, method, body):
     assert line["status"] == 200
 
 
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_what_must_not_be_sent_twice_never_goes_on_a_kept_connection(house, method):
+    """uvicorn whose event loop has stalled closes kept connections when it wakes, with a request on them unread."""
+    fake = house.fake(fakes.ClosesOnReuse())
+    node = up(house, fake, workers=1)
+    with wire.Wire(node.url()) as connection:
+        for _ in range(10):
+            assert connection.ask(method, "/", JSON, b"pay once").status == 200
+    assert len(fake.heads) == 10
+    assert {line["attempts"] for line in node.access_log} == {1}
+
+
 def test_a_post_that_may_have_been_seen_is_not_sent_again(house):
     fake = house.fake(fakes.AnswersAfterTheFirst())
     node = up(house, fake)

@@ -1,5 +1,6 @@
 """Draining a replica: by API and command, with a limit, on every node, over restarts, with the store away."""
 
+import signal
 import subprocess
 import time
 
@@ -130,6 +131,41 @@ def test_a_restarted_node_drains_on(house, replicas, shared):
 
 def pair(house, replicas, redis):
     return [house.usher(replicas, store=redis.url, name=name) for name in ("one", "two")]
+
+
+def assert_told_to_go(connection: wire.Wire) -> None:
+    frame = connection.read_exactly(4)
+    assert frame[0] == 0x88 and int.from_bytes(frame[2:4], "big") == 1001
+    connection.send(wire.masked_close(1001))
+
+
+def test_a_client_that_another_node_moves_takes_its_websockets_along(house, replicas):
+    one, two = pair(house, replicas, house.redis())
+    connection, cookie = websocket_to(one, "alpha")
+    assert replica_of(one, cookie) == "alpha"
+    drain(one, replicas[0], query="?within=1h")
+    wait_for(lambda: state(two, replicas[0]) == "draining", "the other node follows")
+    # It knows of no websocket.
+    assert replica_of(two, cookie) == "beta"
+    assert_told_to_go(connection)
+    line = one.await_access(lambda line: line["protocol"] == "websocket")
+    assert line["closed_by"] == "usher" and "its client has moved" in line["error"]
+    assert replica_of(one, cookie) == "beta"
+
+
+def test_a_client_whose_home_was_frozen_takes_its_websockets_along(house, replicas):
+    settings = settings_for(replicas)
+    settings["upstream"][0]["health"] = {"interval": "200ms", "timeout": "300ms", "fall": 2, "rise": 1}
+    node = house.usher(replicas, settings=settings)
+    connection, cookie = websocket_to(node, "alpha")
+    replicas[0].signal(signal.SIGSTOP)
+    wait_for(lambda: state(node, replicas[0]) == "down", "down")
+    assert replica_of(node, cookie) == "beta"
+    assert_told_to_go(connection)
+    replicas[0].signal(signal.SIGCONT)
+    node.await_replicas(2)
+    line = node.await_access(lambda line: line["protocol"] == "websocket")
+    assert "its client has moved" in line["error"]
 
 
 def test_every_node_follows_within_seconds(house, replicas):

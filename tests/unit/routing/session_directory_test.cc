@@ -387,7 +387,7 @@ TEST_F(ADirectory, MayBeDestroyedWhileItWaits) {
                                node_.node_sids, node_.node_bindings);
     find = directory.find(claim("r2", 1, "s"), fleet_.upstream, node_.cookies, nullptr,
                           [](Home) { FAIL(); });
-    learn = directory.learn_sid("s", *fleet_.replica("r1"), [] { FAIL(); });
+    learn = directory.learn_sid("s", {"r1", 1}, [] { FAIL(); });
   }
   EXPECT_FALSE(find.active());
   EXPECT_FALSE(learn.active());
@@ -428,7 +428,7 @@ TEST_F(ADirectory, CountsTheClientsThatLiveAtAReplica) {
 TEST_F(ADirectory, SendsASidToTheReplicaThatIssuedItThroughAnyNode) {
   Node other(table_, clock_, 3);
   bool kept = false;
-  Pending learning = node_.directory.learn_sid("s1", *fleet_.replica("r3"), [&] { kept = true; });
+  Pending learning = node_.directory.learn_sid("s1", {"r3", 1}, [&] { kept = true; });
   EXPECT_FALSE(kept);
   node_.store.answer();
   EXPECT_TRUE(kept);
@@ -459,6 +459,27 @@ TEST_F(ADirectory, PrefersTheSidToTheCookieAndLeavesTheCookieAlone) {
   EXPECT_EQ(home.outcome, AffinityOutcome::sid);
   EXPECT_FALSE(home.set_cookie);
   EXPECT_EQ(home.client, client);
+}
+
+// A polling client whose replica drained, with pages beside the polls: both have one home.
+TEST_F(ADirectory, EndsASessionWhoseClientHasMovedSinceItWasOpened) {
+  stored("sid:s1", {"r3", 4});
+  EXPECT_EQ(node_.get(claim("r1", 4, "s1")).replica, fleet_.replica("r3"));
+  const Home moved = node_.get(claim("r1", 5, "s1"));
+  EXPECT_EQ(moved.replica, fleet_.replica("r1"));
+  EXPECT_EQ(moved.outcome, AffinityOutcome::cookie);
+  EXPECT_EQ(node_.get(claim("r1", 5, "s1")).replica, fleet_.replica("r1"));
+  EXPECT_TRUE(node_.answered_at_once);
+  // Back at the sid's replica the session may live on.
+  EXPECT_EQ(node_.get(claim("r3", 6, "s1")).replica, fleet_.replica("r3"));
+}
+
+TEST_F(ADirectory, EndsASessionWhoseClientAnotherNodeHasMoved) {
+  const Pending learning = node_.directory.learn_sid("s1", {"r3", 1}, [] {});
+  node_.store.answer();
+  EXPECT_EQ(node_.get(claim("r3", 1)).replica, fleet_.replica("r3"));
+  node_.directory.learn({{client_key, {"r2", 2}}});
+  EXPECT_EQ(node_.get(claim("r3", 1, "s1")).replica, fleet_.replica("r2"));
 }
 
 TEST_F(ADirectory, FallsBackToTheCookieForAnUnknownSid) {
@@ -503,7 +524,7 @@ TEST_F(ADirectory, TakesNoMoreOfASidThanAReplicaWouldIssue) {
   (void)node_.get(sid_only(endless));
   ASSERT_EQ(node_.store.log.size(), 1u);
   EXPECT_LT(node_.store.log[0].size(), 200u);
-  Pending learning = node_.directory.learn_sid(endless, *fleet_.replica("r2"), [] {});
+  Pending learning = node_.directory.learn_sid(endless, {"r2", 1}, [] {});
   node_.store.answer();
   EXPECT_EQ(node_.get(sid_only(endless)).replica, fleet_.replica("r2"));
 }
@@ -511,7 +532,7 @@ TEST_F(ADirectory, TakesNoMoreOfASidThanAReplicaWouldIssue) {
 TEST_F(ADirectory, TellsTheHandshakeWhenTheStoreCannotHaveTheSid) {
   node_.store.failing = true;
   bool kept = false;
-  Pending learning = node_.directory.learn_sid("s1", *fleet_.replica("r3"), [&] { kept = true; });
+  Pending learning = node_.directory.learn_sid("s1", {"r3", 1}, [&] { kept = true; });
   node_.store.answer();
   EXPECT_TRUE(kept);
   node_.store.up = false;
@@ -527,7 +548,7 @@ TEST_F(ADirectory, TellsTheHandshakeWhenTheStoreCannotHaveTheSid) {
 TEST_F(ADirectory, StopsWaitingForASidThatNobodyWaitsFor) {
   bool kept = false;
   {
-    Pending learning = node_.directory.learn_sid("s1", *fleet_.replica("r3"), [&] { kept = true; });
+    Pending learning = node_.directory.learn_sid("s1", {"r3", 1}, [&] { kept = true; });
   }
   node_.store.answer();
   EXPECT_FALSE(kept);
@@ -555,7 +576,7 @@ TEST_F(ADirectoryAlone, KnowsTheSidsThatOtherWorkersOfItsNodeHaveLearnt) {
   Placement placement(1, clock_);
   SessionDirectory worker(node_.store, clock_, node_.settings, placement, node_.live,
                           node_.node_sids, node_.node_bindings);
-  const Pending learning = worker.learn_sid("s", *fleet_.replica("r3"), [] {});
+  const Pending learning = worker.learn_sid("s", {"r3", 1}, [] {});
   node_.ask(sid_only("s"));
   EXPECT_TRUE(node_.answered_at_once);
   EXPECT_EQ(node_.home->replica, fleet_.replica("r3"));
