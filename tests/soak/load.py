@@ -12,69 +12,13 @@ from collections import Counter
 
 import h11
 from cuts import Cut, Line
+from http_client import Failed, Http
 from wire import unverified
 from websockets.asyncio.client import connect
 
 TERMINAL = "/api/v1/terminals/x/api/terminals/y"
 LEAVER = [("User-Agent", "leaver")]
 PATIENCE = 30  # seconds for anything that is not cut on purpose
-
-
-class Failed(Exception):
-    """An answer that is not the one expected."""
-
-
-class Http:
-    """A connection that carries one request after the other."""
-
-    def __init__(self, url: str):
-        self.line = Line(url)
-        self.http = h11.Connection(h11.CLIENT)
-
-    async def __aenter__(self):
-        await self.line.__aenter__()
-        return self
-
-    async def __aexit__(self, *how):
-        await self.line.__aexit__(*how)
-
-    async def begin(self, method: str, target: str, headers=(), body: bytes | None = None) -> None:
-        if self.http.our_state is h11.DONE:
-            self.http.start_next_cycle()
-        headers = [("Host", "soak"), *headers]
-        if body is not None:
-            headers.append(("Content-Length", str(len(body))))
-        data = self.http.send(h11.Request(method=method, target=target, headers=headers))
-        if body:
-            data += self.http.send(h11.Data(body))
-        await self.line.send(data + self.http.send(h11.EndOfMessage()))
-
-    async def event(self):
-        while (event := self.http.next_event()) is h11.NEED_DATA:
-            self.http.receive_data(await self.line.receive())
-        return event
-
-    async def head(self) -> h11.Response:
-        event = await self.event()
-        if not isinstance(event, h11.Response):
-            raise Failed(f"{event!r} instead of an answer")
-        return event
-
-    async def body(self) -> bytes:
-        parts = []
-        while isinstance(event := await self.event(), h11.Data):
-            parts.append(bytes(event.data))
-        if not isinstance(event, h11.EndOfMessage):
-            raise Failed(f"{event!r} in a body")
-        return b"".join(parts)
-
-    async def ask(self, *request, **options) -> tuple[h11.Response, bytes]:
-        await self.begin(*request, **options)
-        head = await self.head()
-        body = await self.body()
-        if head.status_code != 200:
-            raise Failed(f"{head.status_code}: {body[:100]!r}")
-        return head, body
 
 
 class Visitor:

@@ -28,6 +28,7 @@ import level  # noqa: E402
 import wire  # noqa: E402
 from harness import House, wait_for  # noqa: E402
 from load import Load  # noqa: E402
+from verdict import Verdict, say  # noqa: E402
 
 MIB = 1 << 20
 # What private memory may gain, fitted over all that follows the warm-up.
@@ -38,14 +39,6 @@ WARM_UP = 120
 AFTERMATH = 5
 REDIS_AWAY = 5
 SOCKETIO = "/ws/socket.io/"
-
-
-def clock() -> str:
-    return time.strftime("%H:%M:%S")
-
-
-def say(text: str) -> None:
-    print(f"{clock()} {text}", flush=True)
 
 
 class Certificate:
@@ -110,7 +103,7 @@ class Soak:
         self.samples: list[dict] = []
         self.faults: list[dict] = []  # a replica's name and address, and from when until when it was away
         self.counts: Counter[str] = Counter()
-        self.failures: list[str] = []
+        self.verdict = Verdict()
 
     def start_node(self) -> harness.Usher:
         certificate = {"chain": str(self.certificate.chain), "key": str(self.certificate.key)}
@@ -252,14 +245,6 @@ class Soak:
 
     # What must hold
 
-    def check(self, holds: bool, what: str) -> None:
-        say(f"{'ok    ' if holds else 'FAILED'} {what}")
-        if not holds:
-            self.failures.append(what)
-
-    def check_none(self, unexpected: list, what: str) -> None:
-        self.check(not unexpected, f"{what}, not explained by a fault: {len(unexpected)} {unexpected[:5] or ''}")
-
     def in_fault(self, begun: float, ended: float, address: str = "", home: str = "") -> bool:
         """Whether a replica (that one) was away or just back at a moment in between."""
         return any(
@@ -290,7 +275,7 @@ class Soak:
             now = self.sample()
         for what in ("descriptors", "threads", "connections", "websockets", "in_flight"):
             before = self.at_rest[what]
-            self.check(now[what] <= before, f"{what} after the load: {now[what]}, before: {before}")
+            self.verdict.check(now[what] <= before, f"{what} after the load: {now[what]}, before: {before}")
 
     def judge_memory(self) -> None:
         warm_up = min(WARM_UP, self.seconds / 3)
@@ -298,7 +283,7 @@ class Soak:
             series = level.after([(sample["time"], sample[what]) for sample in self.samples], warm_up)
             line = level.fit(series)
             median = statistics.median(value for _, value in series)
-            self.check(
+            self.verdict.check(
                 line.grown < MOST_GROWTH,
                 f"{what} memory: {line.grown / MIB:+.2f} MiB in {line.seconds:.0f} s after the warm-up "
                 f"({line.per_second * 3600 / MIB:+.1f} MiB an hour), at most {MOST_GROWTH / MIB:.0f}; "
@@ -307,13 +292,13 @@ class Soak:
 
     def judge_traffic(self) -> None:
         load = self.load
-        self.check_none(
+        self.verdict.check_none(
             [error for error in load.errors if not self.in_fault(error[0] - 1, error[0])],
-            f"errors at clients: {len(load.errors)}",
+            f"of {len(load.errors)} errors at clients, not explained by a fault",
         )
-        self.check_none(
+        self.verdict.check_none(
             [move for move in load.moves if not self.in_fault(move[0], move[1], home=move[2])],
-            f"visitors who moved: {len(load.moves)}",
+            f"of {len(load.moves)} visitors who moved, not explained by a fault",
         )
         quantiles = statistics.quantiles(load.latencies, n=100)
         say(f"small answers: p50 {quantiles[49]:.1f} ms, p99 {quantiles[98]:.1f} ms of {len(load.latencies)}")
@@ -331,13 +316,13 @@ class Soak:
             return self.in_fault(begun, ended, "" if lost else line["replica"])
 
         say(f"statuses: {dict(sorted(self.log.statuses.items()))}")
-        self.check_none(
+        self.verdict.check_none(
             [line for line in self.log.trouble if not during(line)],
-            f"requests with an error: {len(self.log.trouble)}",
+            f"of {len(self.log.trouble)} requests with an error, not explained by a fault",
         )
         events = Counter((line["level"], line["event"]) for line in self.node.log if "level" in line)
         say(f"the node's own log: {dict(events)}")
-        self.check(not any(name == "error" for name, _ in events), "no error in the node's own log")
+        self.verdict.check(not any(name == "error" for name, _ in events), "no error in the node's own log")
 
 
 def main() -> int:
@@ -356,9 +341,9 @@ def main() -> int:
         (folder / "samples.json").write_text(json.dumps(soak.samples, indent=1))
     finally:
         soak.house.close()
-    if soak.failures:
-        say(f"{len(soak.failures)} of what must hold does not")
-    return 1 if soak.failures else 0
+    if soak.verdict.failures:
+        say(f"{len(soak.verdict.failures)} of what must hold does not")
+    return 1 if soak.verdict.failures else 0
 
 
 sys.exit(main())

@@ -4,17 +4,18 @@ import http from "node:http";
 import https from "node:https";
 import { io } from "socket.io-client";
 import { Jar } from "./jar.mjs";
-import { transportsOf } from "./transports.mjs";
+import { sentNow, transportsOf } from "./transports.mjs";
 
-// One GET, as the page makes beside its socket. Resolves with status and Set-Cookie lines.
-function get(url, options) {
+// One request, as the page makes beside its socket. Resolves with status and Set-Cookie lines.
+function ask(url, { body, ...options }) {
   return new Promise((resolve, reject) => {
-    const request = (url.startsWith("https:") ? https : http).get(url, options, (response) => {
+    const request = (url.startsWith("https:") ? https : http).request(url, options, (response) => {
       response.resume();
       response.on("end", () => resolve({ status: response.statusCode, cookies: response.headers["set-cookie"] }));
       response.on("error", reject);
     });
     request.on("error", reject);
+    request.end(body);
   });
 }
 
@@ -29,6 +30,7 @@ export class Client {
       http: new http.Agent({ keepAlive: true }),
       https: new https.Agent({ keepAlive: true, rejectUnauthorized: false }),
     };
+    this.asked = 0;
     this.fetched = 0;
     this.acked = 0;
     this.lost = 0;
@@ -80,18 +82,23 @@ export class Client {
   async #fetch() {
     const node = this.nodes.pick();
     const began = performance.now();
-    const headers = this.jar?.header() ? { cookie: this.jar.header() } : {};
+    const sent = Date.now() / 1000;
+    const headers = Object.fromEntries([sentNow()]);
+    if (this.jar?.header()) headers.cookie = this.jar.header();
+    const post = this.options.posts && this.asked++ % 2 === 1;
+    const what = post ? { method: "POST", body: "x".repeat(1000), path: "/echo" } : { method: "GET", path: "/api/version" };
     const agent = node.startsWith("https:") ? this.agents.https : this.agents.http;
     try {
-      const { status, cookies } = await get(`${node}/api/version?client=${this.id}`, { agent, headers });
+      const { path, ...options } = what;
+      const { status, cookies } = await ask(`${node}${path}?client=${this.id}`, { agent, headers, ...options });
       this.jar?.learn(cookies);
       this.fetched += 1;
       const ms = performance.now() - began;
-      if (status !== 200) this.report("http_error", { status, method: "GET", node });
+      if (status !== 200) this.report("http_error", { sent, status, method: what.method, node });
       if (ms >= this.options.slowMs) this.report("slow", { ms, fetch: true, node });
     } catch (error) {
       this.nodes.failed(node);
-      this.report("http_error", { status: 0, method: "GET", body: error.message, node });
+      this.report("http_error", { sent, status: 0, method: what.method, body: error.message, node });
     }
   }
 
@@ -108,6 +115,7 @@ export class Client {
         return;
       }
       this.acked += 1;
+      if (this.options.tellAcks) this.report("ack", { node: this.node });
       this.worst = Math.max(this.worst, ms);
       if (ms >= this.options.slowMs) this.report("slow", { ms, replica: this.replica });
     });

@@ -18,6 +18,8 @@ const { values } = parseArgs({
     "per-request-random": { type: "boolean", default: false },
     "interval-ms": { type: "string", default: "1000" },
     "http-ms": { type: "string", default: "0" },
+    posts: { type: "boolean", default: false }, // every other page is a POST
+    "tell-acks": { type: "boolean", default: false },
     "ack-ms": { type: "string", default: "30000" },
     "slow-ms": { type: "string", default: "500" },
     "ramp-ms": { type: "string", default: "10" },
@@ -40,6 +42,8 @@ const options = {
   perRequestRandom: values["per-request-random"],
   intervalMs: Number(values["interval-ms"]),
   httpMs: Number(values["http-ms"]),
+  posts: values.posts,
+  tellAcks: values["tell-acks"],
   ackMs: Number(values["ack-ms"]),
   slowMs: Number(values["slow-ms"]),
 };

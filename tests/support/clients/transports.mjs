@@ -3,6 +3,11 @@
 
 import { NodeWebSocket, NodeXHR } from "engine.io-client";
 
+// When a request was sent, for the replica's journal: what order requests had at the client, no other log can say.
+export function sentNow() {
+  return ["x-test-sent", String(Date.now() / 1000)];
+}
+
 // The library builds its address from opts.hostname, opts.port and opts.secure.
 function aim(transport, node) {
   const url = new URL(node);
@@ -26,13 +31,15 @@ export function transportsOf({ kind, nodes, jar, agents, perRequestRandom, onNod
       // uri() settles node and protocol, the agent must fit it: keep-alive, as in a browser.
       const uri = this.uri();
       const node = this.node;
+      const sent = Date.now() / 1000;
       this.opts.agent = uri.startsWith("https:") ? agents.https : agents.http;
-      this.opts.cookieJar = jar && {
+      this.opts.cookieJar = {
         addCookies: (xhr) => {
           xhr.setDisableHeaderCheck(true);
-          if (jar.header()) xhr.setRequestHeader("cookie", jar.header());
+          xhr.setRequestHeader(...sentNow());
+          if (jar?.header()) xhr.setRequestHeader("cookie", jar.header());
         },
-        parseCookies: (lines) => jar.learn(lines),
+        parseCookies: (lines) => jar?.learn(lines),
       };
       this.uri = () => uri;
       const request = super.request(opts);
@@ -40,7 +47,7 @@ export function transportsOf({ kind, nodes, jar, agents, perRequestRandom, onNod
       request.on("error", (status, xhr) => {
         const http = typeof status === "number" ? status : 0;
         if (http === 0) nodes.failed(node);
-        onStatus({ status: http, method: opts.method ?? "GET", body: http ? xhr?.responseText : String(xhr?.statusText ?? status), node });
+        onStatus({ sent, status: http, method: opts.method ?? "GET", body: http ? xhr?.responseText : String(xhr?.statusText ?? status), node });
       });
       return request;
     }
@@ -57,11 +64,13 @@ export function transportsOf({ kind, nodes, jar, agents, perRequestRandom, onNod
     }
 
     createSocket(uri, protocols, opts) {
-      if (jar?.header()) opts.headers = { ...opts.headers, cookie: jar.header() };
+      opts.headers = { ...opts.headers, ...Object.fromEntries([sentNow()]) };
+      if (jar?.header()) opts.headers.cookie = jar.header();
+      const sent = Date.now() / 1000;
       const socket = super.createSocket(uri, protocols, opts);
       socket.on("upgrade", (response) => jar?.learn(response.headers["set-cookie"]));
       socket.on("unexpected-response", (request, response) => {
-        onStatus({ status: response.statusCode, method: "WEBSOCKET", node: this.node });
+        onStatus({ sent, status: response.statusCode, method: "WEBSOCKET", node: this.node });
         request.destroy();
         socket.emit("error", new Error(`unexpected response ${response.statusCode}`));
       });

@@ -31,13 +31,14 @@ class Journal:
         if scope["type"] not in ("http", "websocket") or self.file is None:
             return await self.app(scope, receive, send)
 
+        begun = time.time()
         noted = False
 
         def note(status):
             nonlocal noted
             if not noted:
                 noted = True
-                self._write(scope, status)
+                self._write(scope, begun, status)
 
         async def send_and_note(message):
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
@@ -53,11 +54,13 @@ class Journal:
         finally:
             note(None)
 
-    def _write(self, scope, status):
+    def _write(self, scope, begun, status):
         query = parse_qs(scope["query_string"].decode("latin-1"))
         headers = dict(scope["headers"])
+        sent = headers.get(b"x-test-sent")
         client = query.get("client", [headers.get(b"x-test-client", b"").decode("latin-1")])[0]
         line = {
+            "begun": begun,
             "time": time.time(),
             "replica": self.replica,
             "client": client or None,
@@ -67,5 +70,7 @@ class Journal:
             "sid": query.get("sid", [None])[0],
             "cookie": affinity_cookie(scope),
             "status": status,
+            "sent": float(sent) if sent else None,  # by the client's clock
+            "request_id": headers.get(b"x-request-id", b"").decode("latin-1"),
         }
         self.file.write(json.dumps(line) + "\n")
