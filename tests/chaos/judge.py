@@ -189,7 +189,8 @@ def kept_by_the_dead(access: list[dict], faults: list[Fault], within: float) -> 
         line
         for line in access
         for replica, kill in killed
-        if line["replica"] == replica and begun(line) < kill and ended(line) > kill + within
+        # The replica is that of the last attempt: when it began, the line does not say.
+        if line["replica"] == replica and line["attempts"] == 1 and begun(line) < kill and ended(line) > kill + within
     ]
 
 

@@ -20,7 +20,7 @@ def seen(replica: str, sent: float, lasted: float = 0.1, **more) -> dict:
 def logged(replica: str, begun: float, lasted: float, status: int = 200, **more) -> dict:
     """A line of a node's access log."""
     time = datetime.fromtimestamp(begun, timezone.utc).isoformat()
-    return {"replica": replica, "time": time, "duration_ms": lasted * 1000, "status": status, "protocol": "h1", "method": "GET", "error": "", "affinity": "cookie", **more}
+    return {"replica": replica, "time": time, "duration_ms": lasted * 1000, "status": status, "protocol": "h1", "method": "GET", "error": "", "affinity": "cookie", "attempts": 1, **more}
 
 
 def kill(replica: str, at: float, back: float) -> Fault:
