@@ -88,9 +88,12 @@ class Scene:
         return said
 
     def states_of(self, replica: harness.Replica) -> set[str]:
-        return {
+        """"away" among them for a node that does not answer: what it believes when it is back is its own old state."""
+        statuses = self.statuses()
+        away = {"away"} if len(statuses) < len(self.nodes) else set()
+        return away | {
             each["state"]
-            for status in self.statuses()
+            for status in statuses
             for upstream in status["upstreams"]
             for each in upstream["replicas"]
             if each["id"] == replica.address
