@@ -123,6 +123,7 @@ void DrainKeeper::give(const std::string& replica, DrainOrder order) {
 // An order that the store does not have yet is told, and told again every hour; else the store is
 // asked what holds.
 void DrainKeeper::ask(const std::string& replica, Watch& watch) {
+  if (!store_->available()) return;  // at a later tick
   const MonotonicTime now = clock_.now();
   const bool tell =
       watch.order && (watch.told == MonotonicTime::min() || now - watch.told >= prolong_after);
