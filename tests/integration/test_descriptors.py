@@ -77,8 +77,8 @@ def test_listeners_rest_while_the_table_is_full(node, scheme):
 @pytest.mark.skipif(harness.sanitized(), reason="UBSan looks at objects through a pipe, for which no descriptor is left")
 def test_who_finds_no_descriptor_for_its_replica_is_told_so(node):
     with wire.Wire(node.admin) as admin, wire.Wire(node.url()) as first, wire.Wire(node.url()) as second:
-        for connection in (first, second):
-            assert connection.ask("GET", "/whoami").status == 200
+        for connection in (first, second, admin):
+            assert connection.ask("GET", "/metrics" if connection is admin else "/whoami").status == 200
         limit_descriptors(node, node.descriptors())
         # The one connection to the replica that was kept is taken.
         first.request("GET", "/slow?ms=60000")

@@ -34,7 +34,7 @@ class Recorder(fakes.Fake):
         before, _, request = marked.partition(marker)
         request, rest = strict.read_request(marker + request)
         assert not rest, f"behind {marker!r}: {rest!r}"
-        return [note for note in [*(note for note in notes if note is not marked), before] if note]
+        return [note for note in (before if note is marked else note for note in notes) if note]
 
     async def serve(self, reader, writer):
         pending = await reader.read(1 << 16)
