@@ -1,8 +1,8 @@
 """A Redis Cluster as the store: each key at its master, wherever that moves."""
 
 import pytest
-import wire
 from harness import wait_for
+from homes import assert_homes, await_up, home, settle, state
 from stores import ClusterSetup
 
 
@@ -15,34 +15,6 @@ def setup_of(house, **options) -> ClusterSetup:
     made = ClusterSetup(house.folder / "redis", **options)
     house.children.append(made)
     return made.start()
-
-
-def state(node) -> str:
-    return node.status()["store"]["state"]
-
-
-def await_up(nodes, timeout: float = 20):
-    wait_for(lambda: all(state(node) == "up" for node in nodes), "the store up at every node", timeout)
-
-
-def home(node, cookie=None):
-    answer = wire.fetch(node.url() + "/whoami", headers=[("Cookie", cookie)] if cookie else [])
-    assert answer.status == 200
-    return answer
-
-
-def settle(nodes, count: int) -> dict[str, str]:
-    homes = {}
-    for turn in range(count):
-        first = home(nodes[turn % len(nodes)])
-        homes[first.cookie()] = first.json()["replica"]
-        home(nodes[turn % len(nodes)], first.cookie())
-    return homes
-
-
-def assert_homes(nodes, homes) -> None:
-    for node in nodes:
-        assert {cookie: home(node, cookie).json()["replica"] for cookie in homes} == homes
 
 
 def test_nodes_share_a_cluster_and_find_each_key(house, replicas):

@@ -1,8 +1,8 @@
 """A store behind Sentinels: found, followed, and missed."""
 
 import pytest
-import wire
 from harness import wait_for
+from homes import assert_homes, await_up, home, settle, state
 from stores import SentinelSetup
 
 
@@ -17,40 +17,11 @@ def setup_of(house, **options) -> SentinelSetup:
     return made.start()
 
 
-def state(node) -> str:
-    return node.status()["store"]["state"]
-
-
-def await_up(nodes, timeout: float = 20):
-    wait_for(lambda: all(state(node) == "up" for node in nodes), "the store up at every node", timeout)
-
-
-def home(node, cookie=None):
-    answer = wire.fetch(node.url() + "/whoami", headers=[("Cookie", cookie)] if cookie else [])
-    assert answer.status == 200
-    return answer
-
-
-def settle(nodes, count: int) -> dict[str, str]:
-    """So many clients, each known to the store; their replicas by cookie."""
-    homes = {}
-    for turn in range(count):
-        first = home(nodes[turn % len(nodes)])
-        homes[first.cookie()] = first.json()["replica"]
-        home(nodes[turn % len(nodes)], first.cookie())
-    return homes
-
-
 def ushers_at(server) -> int:
     """Connections that are neither a replica's, nor a Sentinel's, nor this one."""
     with server.client() as asker:
         clients = asker.client_list()
     return sum(client["name"] == "" and client["flags"] == "N" and client["cmd"] != "client|list" for client in clients)
-
-
-def assert_homes(nodes, homes) -> None:
-    for node in nodes:
-        assert {cookie: home(node, cookie).json()["replica"] for cookie in homes} == homes
 
 
 def test_nodes_follow_a_planned_failover(house, replicas):
