@@ -145,12 +145,15 @@ def test_who_waits_for_a_replica_that_dies_goes_elsewhere(house):
     replicas = house.replicas(["alpha", "beta"])
     node = limited(house, replicas, 1, queue_timeout="5m")
     cookie = client_at(node, "alpha")
-    with Occupied(node, replicas[0], 1, cookie), wire.Wire(node.url()) as waiting:
-        # No POST: the connection that held the place may be closed before the listener, whose backlog then takes the
-        # next request with it.
+    with wire.Wire(node.url()) as socket, wire.Wire(node.url()) as waiting:
+        # What has the place is not sent again elsewhere, as a GET would be.
+        socket.send(wire.handshake("/any/terminal", f"Cookie: {cookie}\r\n".encode()))
+        assert socket.read_head().status == 101
+        # No POST: the socket may be closed before the listener, whose backlog then takes the next request with it.
         waiting.request("GET", "/whoami", [("Cookie", cookie)])
         waits(node, replicas[0], 1)
         replicas[0].kill()
+        socket.close()  # as a browser does
         answer = waiting.response()
         assert answer.status == 200 and answer.json()["replica"] == "beta"
 
