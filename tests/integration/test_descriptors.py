@@ -11,6 +11,10 @@ import pytest
 import wire
 from harness import settings_for, wait_for
 
+pytestmark = pytest.mark.skipif(
+    harness.sanitized(), reason="UBSan looks at objects through a pipe, for which no descriptor is left"
+)
+
 ROOM = 30
 CROWD = 80
 STAYING = 5
@@ -74,7 +78,6 @@ def test_listeners_rest_while_the_table_is_full(node, scheme):
         admin.close()
 
 
-@pytest.mark.skipif(harness.sanitized(), reason="UBSan looks at objects through a pipe, for which no descriptor is left")
 def test_who_finds_no_descriptor_for_its_replica_is_told_so(node):
     with wire.Wire(node.admin) as admin, wire.Wire(node.url()) as first, wire.Wire(node.url()) as second:
         for connection in (first, second, admin):
