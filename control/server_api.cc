@@ -1,0 +1,103 @@
+// What the admin listener answers: the part of the Server that others ask.
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/strings.h"
+#include "conf/keys.h"
+#include "conf/values.h"
+#include "control/report.h"
+#include "control/server.h"
+
+namespace usher::control {
+namespace {
+
+AdminResponse json_detail(uint16_t status, std::string_view detail) {
+  return {status, "application/json", nlohmann::json{{"detail", detail}}.dump()};
+}
+
+}  // namespace
+
+bool Server::any_replica_up() const {
+  return std::ranges::any_of(snapshot_->upstreams, [](const routing::Upstream& upstream) {
+    return std::ranges::any_of(upstream.replicas, [](const routing::Replica& replica) {
+      return replica.status->serves_bound();
+    });
+  });
+}
+
+AdminResponse Server::answer(const AdminRequest& request) {
+  const bool get = request.method == "GET" || request.method == "HEAD";
+  if (request.path == "/healthz" && get) return {200, "application/json", R"({"status":true})"};
+  if (request.path == "/readyz" && get) {
+    if (draining_) return json_detail(503, "draining");
+    if (!any_replica_up()) return json_detail(503, "no replica is up");
+    return {200, "application/json", R"({"status":true})"};
+  }
+  if ((request.path == "/metrics" || request.path == "/api/status") && get) {
+    ReportFacts facts{.node = node_,
+                      .started = started_,
+                      .now = clock_.now(),
+                      .snapshot = *snapshot_,
+                      .workers = {},
+                      .store_url = to_string(settings_.store.url),
+                      .store_state = stores_.state(),
+                      .announcements_heard = !announcements_ || announcements_->listening(),
+                      .store_calls = stores_.status().calls(),
+                      .store_failures = stores_.status().failures(),
+                      .store_timeouts = stores_.status().timeouts(),
+                      .log_lines_dropped = access_log_->dropped(),
+                      .draining = draining_};
+    for (const auto& worker : workers_)
+      facts.workers.push_back(&worker->counters());
+    if (request.path == "/metrics") return {200, "text/plain; version=0.0.4", make_metrics(facts)};
+    return {200, "application/json", make_status(facts)};
+  }
+  if (request.path == "/api/reload" && request.method == "POST") {
+    const Outcome reloaded = reload();
+    if (!reloaded) return json_detail(400, reloaded.error().detail);
+    return {200, "application/json", R"({"status":true})"};
+  }
+  if (request.path == "/api/secret/rotate" && request.method == "POST") {
+    const Outcome ordered = secrets_.rotate();
+    if (!ordered) return json_detail(409, ordered.error().detail);
+    return {200, "application/json", R"({"status":true})"};
+  }
+  if (request.path.starts_with("/api/replicas/") && request.method == "POST") {
+    return order_drain(request);
+  }
+  return json_detail(404, "no such thing");
+}
+
+// /api/replicas/{id}/drain?within=10m and /undrain; the id's colons and brackets may be
+// percent-encoded.
+AdminResponse Server::order_drain(const AdminRequest& request) {
+  std::string_view path = request.path;
+  path.remove_prefix(std::string_view("/api/replicas/").size());
+  const size_t slash = path.rfind('/');
+  if (slash == std::string_view::npos)
+    return json_detail(404, "expected {id}/drain or {id}/undrain");
+  const std::string_view action = path.substr(slash + 1);
+  const auto id = percent_decode(path.substr(0, slash));
+  if (!id || (action != "drain" && action != "undrain")) {
+    return json_detail(404, "expected {id}/drain or {id}/undrain");
+  }
+  for (const routing::Upstream& upstream : snapshot_->upstreams) {
+    const routing::Replica* replica = upstream.find(*id);
+    if (!replica) continue;
+    conf::Millis limit = upstream.drain;
+    const auto [key, value] = cut(request.query, '=');
+    if (key == "within") {
+      const auto& rule = conf::rule_of(&conf::UpstreamSettings::drain);
+      const Outcome good = conf::assign(value.value_or(""), limit, rule);
+      if (!good) return json_detail(400, "within: " + good.error().detail);
+    } else if (!request.query.empty()) {
+      return json_detail(400, "expected ?within=DURATION");
+    }
+    action == "drain" ? drains_.drain(*id, limit) : drains_.undrain(*id);
+    return {200, "application/json", describe_replica(upstream, *replica, clock_.now())};
+  }
+  return json_detail(404, "no replica " + *id);
+}
+
+}  // namespace usher::control
