@@ -1,0 +1,108 @@
+// How an Exchange fails: what that says of the replica, and whether another attempt is made.
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/client_connection.h"
+#include "proxy/exchange.h"
+#include "proxy/retry.h"
+#include "proxy/worker.h"
+
+namespace usher::proxy {
+namespace {
+
+// A dead replica costs one attempt; more than this many in a row is an outage.
+constexpr unsigned most_attempts = 5;
+
+}  // namespace
+
+// The one place where failures end.
+void Exchange::fail(Error error) {
+  if (finished_) return;
+  const Attempt attempt{
+      .number = attempts_,
+      .most = upstream_ ? std::min<unsigned>(most_attempts,
+                                             static_cast<unsigned>(upstream_->replicas.size()) + 1)
+                        : 1,
+      .response_started = response_started_,
+      .reused_connection = replica_ && replica_->reused(),
+      .repeatable = repeatable(),
+      .body_begun = body_begun_,
+      .sent_before = sent_before_};
+  const Errc code = error.code;
+  error_ = std::move(error);
+  note_replica_failure(code);
+  NextStep next = decide(code, attempt);
+  if (next == NextStep::try_again && !within_budget(code)) next = NextStep::error_response;
+  switch (next) {
+    case NextStep::try_again: return try_again(code);
+    case NextStep::error_response: return respond(make_error_response(code, wants_page(request_)));
+    case NextStep::reset:
+      if (!response_started_) status_ = 499;  // nobody is there to get one: nginx's number for it
+      client_.break_off();
+      return finish(false);
+  }
+}
+
+// What a failed connect, or a connection closed instead of an answer, says of the replica, for
+// everybody.
+void Exchange::note_replica_failure(Errc failure) {
+  if (!home_.replica) return;
+  routing::ReplicaStatus& status = *home_.replica->status;
+  bool went_down = false;
+  switch (failure) {
+    case Errc::connect_refused: went_down = status.connect_refused(); break;
+    case Errc::connect_failed:
+    case Errc::connect_timeout: went_down = status.attempt_failed(upstream_->fall); break;
+    case Errc::replica_closed:
+      if (first_byte_ || (replica_ && replica_->reused())) return;
+      status.broke_off(upstream_->fall);
+      break;
+    default: return;
+  }
+  if (status.suspect()) worker_.shared().look_at(home_.replica->id);
+  if (went_down) {
+    worker_.shared().log.warning("replica_down", {{"upstream", upstream_->name},
+                                                  {"replica", home_.replica->id},
+                                                  {"reason", to_string(error_)}});
+  }
+}
+
+// What no replica has seen costs none of them anything.
+bool Exchange::within_budget(Errc failure) {
+  if (row_of(failure).retry == Retry::nothing_sent) return true;
+  if (worker_.retry_budget(*upstream_).take(worker_.loop().now())) return true;
+  worker_.count().retries_refused.add();
+  error_.detail += "; not sent again: the retry budget is spent";
+  return false;
+}
+
+void Exchange::try_again(Errc failure) {
+  worker_.count().retries[static_cast<size_t>(failure)].add();
+  // A failure that another attempt makes good is not the request's; `attempts` tells of it.
+  earlier_ = std::exchange(error_, {});
+  // A stale kept-alive connection says nothing of the replica: the same one gets a fresh
+  // connection.
+  fresh_connection_ = true;
+  const bool unsent = row_of(failure).retry == Retry::nothing_sent;
+  avoid_ = unsent ? home_.replica : nullptr;
+  sent_before_ = sent_before_ || !unsent;
+  drop_replica();
+  look_again();
+  find_home();
+}
+
+// A request that waited for long knows replicas of then. A client must not be moved because its
+// home, which has joined since, is not among them. What home_ and avoid_ point at stays.
+void Exchange::look_again() {
+  std::shared_ptr<const Snapshot> now = worker_.snapshot();
+  const routing::Route* route = now->routes.find(request_.authority, request_.path());
+  if (!route || route->upstream != upstream_->name) return;
+  const routing::Upstream* upstream = now->upstream(route->upstream);
+  if (!upstream) return;
+  before_retry_ = std::exchange(snapshot_, std::move(now));
+  route_ = route;
+  upstream_ = upstream;
+}
+
+}  // namespace usher::proxy
