@@ -350,15 +350,6 @@ void ClientConnection::go_away(std::chrono::milliseconds limit, std::string_view
   if (tunnel_) tunnel_->go_away(limit, std::string(why));
 }
 
-const routing::ReplicaStatus* ClientConnection::websocket_to() const {
-  return tunnel_ ? tunnel_->replica() : nullptr;
-}
-
-bool ClientConnection::has_websocket_elsewhere(std::string_view client,
-                                               std::string_view replica) const {
-  return tunnel_ && tunnel_->record().session == client && tunnel_->record().replica != replica;
-}
-
 void ClientConnection::break_exchange() {
   if (phase_ != Phase::exchange) return;
   exchange_->on_drained();

@@ -43,10 +43,8 @@ class ClientConnection final : public net::Mortal, private net::StreamHandler {
   void drain();
   // A tunnel is closed in order, within the limit; nothing else is touched.
   void go_away(std::chrono::milliseconds limit, std::string_view why);
-  // The replica at the other end of its websocket; nullptr: it is none.
-  const routing::ReplicaStatus* websocket_to() const;
-  // A websocket of this affinity client, to another replica than that one.
-  bool has_websocket_elsewhere(std::string_view client, std::string_view replica) const;
+  // nullptr: it is no websocket.
+  const TunnelRecord* websocket() const { return tunnel_ ? &tunnel_->record() : nullptr; }
   // An exchange under way is broken off, so that its client notices.
   void break_exchange();
   // Closes whatever it is, now.

@@ -50,7 +50,6 @@ class Tunnel final : public net::Mortal {
   // frame that is on its way to it, nothing after that, and may answer. After `limit` it is over.
   // `why` is for the log.
   void go_away(std::chrono::milliseconds limit, std::string why);
-  const routing::ReplicaStatus* replica() const { return record_.status; }
   const TunnelRecord& record() const { return record_; }
   // Idempotent. Writes the line of the access log; the owner ends with it.
   void close();

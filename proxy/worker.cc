@@ -73,21 +73,30 @@ void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
 void Worker::learn(std::shared_ptr<const std::vector<routing::Moved>> moved) {
   loop_.post([this, moved = std::move(moved)] {
     sessions_->learn(*moved);
+    Homes homes;
     for (const routing::Moved& each : *moved)
-      take_along(routing::client_of(each), each.binding.replica);
+      homes[routing::client_of(each)] = each.binding.replica;
+    take_along(std::move(homes));
   });
 }
 
 void Worker::bring_home(std::string client, std::string replica_id) {
   loop_.post([this, client = std::move(client), replica_id = std::move(replica_id)] {
-    take_along(client, replica_id);
+    take_along({{client, replica_id}});
   });
 }
 
-void Worker::take_along(std::string_view client, std::string_view replica_id) {
-  if (!shared_.live_sessions.has_elsewhere(client, replica_id)) return;
+// One look at each connection, however many have moved.
+void Worker::take_along(Homes homes) {
+  std::erase_if(homes, [this](const auto& moved) {
+    return !shared_.live_sessions.has_elsewhere(moved.first, moved.second);
+  });
+  if (homes.empty()) return;
   for (size_t i = connections_.size(); i-- > 0;) {
-    if (!connections_[i]->has_websocket_elsewhere(client, replica_id)) continue;
+    const TunnelRecord* const websocket = connections_[i]->websocket();
+    if (!websocket) continue;
+    const auto moved = homes.find(websocket->session);
+    if (moved == homes.end() || moved->second == websocket->replica) continue;
     connections_[i]->go_away(parting_with_the_moved, "its client has moved");
   }
 }
@@ -136,7 +145,8 @@ void Worker::on_parting_tick() {
         parting.schedule.share(std::exchange(parting.looked, now), now));
     for (size_t i = connections_.size(); i-- > 0;) {
       ClientConnection& connection = *connections_[i];
-      if (connection.websocket_to() != parting.replica || !chosen(jitter_)) continue;
+      const TunnelRecord* const websocket = connection.websocket();
+      if (!websocket || websocket->status != parting.replica || !chosen(jitter_)) continue;
       connection.go_away(parting.schedule.parting(now), "its replica drains");
     }
   }

@@ -103,7 +103,8 @@ class Worker final {
   void on_drain_tick();
   void on_parting_tick();
   void adopt(std::shared_ptr<const Snapshot> snapshot);
-  void take_along(std::string_view client, std::string_view replica_id);
+  using Homes = std::unordered_map<std::string_view, std::string_view>;  // replicas by client
+  void take_along(Homes homes);
 
   const Shared& shared_;
   net::Loop loop_;

@@ -267,7 +267,7 @@ const BindingCache::Entry* SessionDirectory::remembered_sid(const std::string& k
 // all of its traffic along: the old session ends, and the client opens another one at its home.
 const Replica* SessionDirectory::sid_replica(const View& view, const BindingCache::Entry* session) {
   if (!session) return nullptr;
-  const Binding opened_at = session->binding;
+  const Binding& opened_at = session->binding;
   if (view.claim.cookie) {
     const Binding home = believed(view);
     const bool moved = home.epoch > opened_at.epoch && home.replica != opened_at.replica;

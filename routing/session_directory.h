@@ -2,8 +2,7 @@
 // bounded cache in front of the store, and these rules:
 // - a sid goes to the replica that issued it, cookie or not, unless its client has moved since;
 // - a cookie's client goes to its home; home down, gone, or draining and without a websocket of
-// this
-//   client: it is moved once, by compare-and-set, and everybody agrees;
+//   this client: it is moved once, by compare-and-set, and everybody agrees;
 // - a client without either is placed and given a cookie, and leaves nothing in the store until it
 //   comes back with it;
 // - the store is asked at most once per session, node and minute; when it fails or is late, the
