@@ -128,12 +128,18 @@ void Exchange::settle(routing::Home home) {
     if (earlier_.code != Errc::none) detail += "; before that, " + to_string(earlier_);
     return fail({Errc::no_replica, Side::usher, std::move(detail)});
   }
-  const std::string& home_id = home_.replica->id;
-  if (home_.outcome == routing::AffinityOutcome::rebound &&
-      worker_.shared().live_sessions.has_elsewhere(home_.client, home_id)) {
-    worker_.shared().bring_home(home_.client, home_id);
-  }
+  bring_home();
   enter();
+}
+
+// Whoever learns where a client lives now, by moving it or by its cookie, tells its websockets.
+void Exchange::bring_home() const {
+  if (!home_.news || home_.outcome == routing::AffinityOutcome::sid) return;
+  const Shared& shared = worker_.shared();
+  const std::string& home_id = home_.replica->id;
+  if (shared.live_sessions.has_elsewhere(home_.client, home_id)) {
+    shared.bring_home(home_.client, home_id);
+  }
 }
 
 // RFC 9110 section 9.2.2; and a body is not kept.
@@ -308,7 +314,16 @@ void Exchange::upgrade(protocol::ResponseHead head) {
   TunnelRecord record = make_tunnel_record();
   std::unique_ptr<net::Stream> stream = replica_->take_stream();
   worker_.loop().bury(std::move(replica_));
+  // Its client may have moved while the replica was slow to answer, and nobody has told it.
+  const bool moved = has_moved();
   client_.open_tunnel(std::move(stream), std::move(record));
+  if (moved) worker_.part_with_moved(client_);
+}
+
+bool Exchange::has_moved() {
+  if (!claim_.cookie) return false;
+  const auto home = worker_.sessions().find_now(claim_, *upstream_, worker_.cookies());
+  return home && home->replica && home->replica->id != replica_id_;
 }
 
 void Exchange::on_replica_error(Error error) { fail(std::move(error)); }

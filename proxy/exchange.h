@@ -59,6 +59,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void read_session();
   void find_home();
   void settle(routing::Home home);
+  void bring_home() const;
   void enter();
   void lease();
   bool repeatable() const;
@@ -70,6 +71,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void on_replica_error(Error error) override;
 
   void upgrade(protocol::ResponseHead head);
+  bool has_moved();
   void add_cookie(protocol::Headers& headers) const;
   void pass_on(std::span<const char> data);
   void slow_down();

@@ -21,6 +21,7 @@ TunnelRecord Exchange::make_tunnel_record() {
   record.host = request_.authority;
   record.target = request_.path();
   record.replica = replica_id_;
+  record.epoch = home_.binding.epoch;
   record.request_id = request_.headers.get("X-Request-Id").value_or("");
   record.user_agent = request_.headers.get("User-Agent").value_or("");
   record.affinity = name_of(home_.outcome);

@@ -29,6 +29,7 @@ struct TunnelRecord {
   std::string host;
   std::string target;
   std::string replica;
+  uint64_t epoch = 0;  // of the client's home at that replica
   std::string request_id;
   std::string user_agent;
   std::string_view affinity;

@@ -21,6 +21,10 @@ Worker::Worker(const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
   sessions_ = std::make_unique<routing::SessionDirectory>(*store_, shared.clock, affinity_,
                                                           placement_, shared.live_sessions,
                                                           shared.node_sids, shared.node_bindings);
+  home_check_ = std::make_unique<HomeCheck>(
+      loop_, *sessions_, [this](const std::string& client, const std::string& replica_id) {
+        take_along({{client, replica_id}});
+      });
   adopt(std::move(snapshot));
 }
 
@@ -97,12 +101,30 @@ void Worker::take_along(Homes homes) {
     if (!websocket) continue;
     const auto moved = homes.find(websocket->session);
     if (moved == homes.end() || moved->second == websocket->replica) continue;
-    connections_[i]->go_away(parting_with_the_moved, "its client has moved");
+    part_with_moved(*connections_[i]);
   }
 }
 
+void Worker::part_with_moved(ClientConnection& connection) {
+  connection.go_away(parting_with_the_moved, "its client has moved");
+}
+
 void Worker::doubt_bindings() {
-  loop_.post([this] { sessions_->doubt(); });
+  loop_.post([this] {
+    sessions_->doubt();
+    check_homes();
+  });
+}
+
+// Who only has a websocket asks for nothing that would show that it lives elsewhere by now.
+void Worker::check_homes() {
+  std::vector<HomeCheck::Resident> residents;
+  for (const auto& connection : connections_) {
+    const TunnelRecord* const websocket = connection->websocket();
+    if (!websocket) continue;
+    residents.push_back({websocket->session, {websocket->replica, websocket->epoch}});
+  }
+  home_check_->start(std::move(residents));
 }
 
 void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {

@@ -22,6 +22,7 @@
 #include "proxy/connection_limit.h"
 #include "proxy/counters.h"
 #include "proxy/drain_schedule.h"
+#include "proxy/home_check.h"
 #include "proxy/replica_pool.h"
 #include "proxy/replica_queue.h"
 #include "proxy/retry_budget.h"
@@ -95,6 +96,8 @@ class Worker final {
   WorkerCounters& count() { return counters_; }
   RefusalBudget& refusals() { return refusals_; }
   bool draining() const { return drain_.has_value(); }
+  // Its websocket leads to a replica that its client has left.
+  void part_with_moved(ClientConnection& connection);
   // The connection is closed: takes it off the table and buries it.
   void remove(ClientConnection& connection);
 
@@ -105,6 +108,7 @@ class Worker final {
   void adopt(std::shared_ptr<const Snapshot> snapshot);
   using Homes = std::unordered_map<std::string_view, std::string_view>;  // replicas by client
   void take_along(Homes homes);
+  void check_homes();
 
   const Shared& shared_;
   net::Loop loop_;
@@ -113,6 +117,7 @@ class Worker final {
   std::unique_ptr<routing::AffinityStore> store_;
   routing::Placement placement_;
   std::unique_ptr<routing::SessionDirectory> sessions_;
+  std::unique_ptr<HomeCheck> home_check_;
   // The last one seals. Earlier ones stay for lookups that began with them; secrets change rarely.
   std::vector<std::unique_ptr<routing::AffinityCookies>> cookies_;
   std::vector<std::unique_ptr<ListenerRole>> roles_;

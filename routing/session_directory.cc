@@ -114,7 +114,7 @@ void SessionDirectory::Lookup::on_sid(const Answered&) {
   const BindingCache::Entry* known = directory_.remembered_sid(sid_key(claim_.sid));
   if (const Replica* replica = directory_.sid_replica(view_, known)) {
     directory_.share(sid_key(claim_.sid));
-    return finish(directory_.sid_home(view_, *replica));
+    return finish(directory_.sid_home(view_, *replica, known->binding.epoch));
   }
   if (!claim_.cookie) return finish(directory_.newcomer(view_));
   if (auto home = directory_.known_client(view_)) return finish(std::move(*home));
@@ -151,6 +151,7 @@ void SessionDirectory::Lookup::on_client(const Answered& answer) {
 
 void SessionDirectory::Lookup::finish(Home home) {
   if (home.outcome == AffinityOutcome::rebound) ++directory_.counters_.rebound;
+  home.news = true;
   const std::list<Lookup> self = bury();
   const Answer answer = std::move(answer_);
   finished();
@@ -225,7 +226,7 @@ std::optional<Home> SessionDirectory::find_now(const SessionClaim& claim, const 
     if (!alone && !known) return std::nullopt;
     if (const Replica* replica = sid_replica(view, known)) {
       ++counters_.cache_hits;
-      return sid_home(view, *replica);
+      return sid_home(view, *replica, known->binding.epoch);
     }
   }
   if (!claim.cookie) return newcomer(view);
@@ -316,6 +317,15 @@ void SessionDirectory::share(const std::string& key) {
   node_bindings_.put(key, {known->binding, known->verified, known->absences});
 }
 
+Pending SessionDirectory::recall(const std::string& client, Recalled recalled) {
+  ++counters_.store_calls;
+  std::string key = client_key(client);
+  return store_.find(key, [this, key, recalled = std::move(recalled)](const Answered& found) {
+    remember(key, found);
+    recalled(found);
+  });
+}
+
 void SessionDirectory::learn(const std::vector<Moved>& moved) {
   for (const Moved& each : moved)
     cache_.learn(each);
@@ -372,10 +382,11 @@ Home SessionDirectory::decide_alone(const View& view) {
   if (!choice.replica) return nowhere(view.claim.cookie->client);
   const std::string key = client_key(view.claim.cookie->client);
   const BindingCache::Entry* known = cache_.find(key);
-  if (!known || known->binding != choice.binding) {
-    cache_.put(key, choice.binding, BindingCache::never);
-  }
-  return client_home(view, choice);
+  const bool news = !known || known->binding != choice.binding;
+  if (news) cache_.put(key, choice.binding, BindingCache::never);
+  Home home = client_home(view, choice);
+  home.news = news;
+  return home;
 }
 
 Home SessionDirectory::newcomer(const View& view) {
@@ -396,12 +407,12 @@ Home SessionDirectory::newcomer(const View& view) {
 
 // A client that has no cookie yet is given one that names the sid's replica, so that it stays
 // there.
-Home SessionDirectory::sid_home(const View& view, const Replica& replica) const {
+Home SessionDirectory::sid_home(const View& view, const Replica& replica, uint64_t epoch) const {
   const bool known = view.claim.cookie.has_value();
   return {.replica = &replica,
           .outcome = AffinityOutcome::sid,
           .client = known ? view.claim.cookie->client : AffinityCookies::new_client_id(),
-          .binding = {replica.id, 1},
+          .binding = {replica.id, known ? epoch : 1},
           .set_cookie = !known};
 }
 

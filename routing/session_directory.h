@@ -47,6 +47,7 @@ struct Home {
   std::string client;       // the client's id, new or from the cookie
   Binding binding;          // what a new cookie must say, if set_cookie
   bool set_cookie = false;  // the client's cookie is absent or says something else
+  bool news = false;        // this worker did not know it before this request
 };
 
 // Whose new home that is; empty for a session of Engine.IO.
@@ -76,6 +77,12 @@ class SessionDirectory final {
   // the client's home then. `kept` is called when the store has it (other nodes will route it) or
   // cannot have it; the response's end waits for that.
   Pending learn_sid(std::string_view sid, const Binding& opened_at, std::function<void()> kept);
+
+  bool store_available() const { return store_.available(); }
+  // What the store says of a client's home: for who has no request of the client to ask with. The
+  // answer comes in a later turn, and is remembered.
+  using Recalled = std::function<void(const Result<std::optional<Binding>>&)>;
+  Pending recall(const std::string& client, Recalled recalled);
 
   // Other nodes have moved these sessions.
   void learn(const std::vector<Moved>& moved);
@@ -126,7 +133,7 @@ class SessionDirectory final {
   Choice choose(const View& view, const Binding& known) const;
   Home decide_alone(const View& view);
   Home newcomer(const View& view);
-  Home sid_home(const View& view, const Replica& replica) const;
+  Home sid_home(const View& view, const Replica& replica, uint64_t epoch) const;
   Home client_home(const View& view, const Choice& choice);
 
   void ask(Lookup& asker, const std::string& key, const Binding* proposal, Duration ttl);

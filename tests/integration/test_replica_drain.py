@@ -33,16 +33,27 @@ def homes(node, count=20) -> set:
     return {wire.fetch(node.url() + "/whoami").json()["replica"] for _ in range(count)}
 
 
-def websocket_to(node, name: str) -> tuple[wire.Wire, str]:
-    """An open websocket of a client whose home is that replica, and the client's cookie."""
+def at(node, name: str) -> str:
+    """The cookie of a client whose home is that replica."""
 
     def try_one():
         answer = wire.fetch(node.url() + "/whoami")
         return answer.cookie() if answer.json()["replica"] == name else None
 
-    cookie = wait_for(try_one, f"a client at {name}")
+    return wait_for(try_one, f"a client at {name}")
+
+
+def shake_hands(node, cookie: str) -> wire.Wire:
     connection = wire.Wire(node.url())
     connection.send(wire.handshake("/any/terminal", f"Cookie: {cookie}\r\n".encode()))
+    return connection
+
+
+def websocket_to(node, name: str) -> tuple[wire.Wire, str]:
+    """An open websocket of a client whose home is that replica, and the client's cookie."""
+
+    cookie = at(node, name)
+    connection = shake_hands(node, cookie)
     assert connection.read_head().status == 101
     return connection, cookie
 
@@ -166,6 +177,53 @@ def test_a_client_whose_home_was_frozen_takes_its_websockets_along(house, replic
     node.await_replicas(2)
     line = node.await_access(lambda line: line["protocol"] == "websocket")
     assert "its client has moved" in line["error"]
+
+
+def test_a_handshake_that_a_frozen_replica_answers_late_follows_its_client(house, replicas):
+    settings = settings_for(replicas)
+    settings["upstream"][0]["health"] = {"interval": "200ms", "timeout": "300ms", "fall": 2, "rise": 1}
+    node = house.usher(replicas, settings=settings)
+    cookie = at(node, "alpha")
+    replicas[0].signal(signal.SIGSTOP)
+    connection = shake_hands(node, cookie)
+    wait_for(lambda: state(node, replicas[0]) == "down", "down")
+    assert replica_of(node, cookie) == "beta"
+    replicas[0].signal(signal.SIGCONT)
+    assert connection.read_head().status == 101
+    assert_told_to_go(connection)
+    line = node.await_access(lambda line: line["protocol"] == "websocket")
+    assert line["replica"] == replicas[0].address and "its client has moved" in line["error"]
+
+
+def test_a_node_that_hears_no_announcements_learns_of_a_move_from_the_cookie(house, replicas):
+    redis = house.redis()
+    redis.command("ACL", "SETUSER", "deaf", "on", ">deaf", "resetchannels", "~usher:*", "+get", "+set", "+pexpire", "+eval", "+select")
+    one = house.usher(replicas, store=redis.url.replace("redis://", "redis://deaf:deaf@"), name="one")
+    two = house.usher(replicas, store=redis.url, name="two")
+    for node in (one, two):
+        wait_for(lambda node=node: node.status()["store"]["state"] == "up", "the store up")
+    connection, cookie = websocket_to(one, "alpha")
+    drain(two, replicas[0], query="?within=1h")
+    moved = wire.fetch(two.url() + "/whoami", headers=[("Cookie", cookie)])
+    assert moved.json()["replica"] == "beta"
+    assert replica_of(one, moved.cookie()) == "beta"
+    assert_told_to_go(connection)
+
+
+def test_websockets_are_looked_after_when_announcements_were_missed(house, replicas):
+    """A client that has nothing but its websocket asks for nothing that would show where it lives."""
+    redis = house.redis()
+    node = house.usher(replicas, store=redis.url)
+    wait_for(lambda: node.status()["store"] == node.status()["store"] | {"state": "up", "announcements": "heard"}, "the store up")
+    stays, _ = websocket_to(node, "beta")
+    goes, cookie = websocket_to(node, "alpha")
+    redis.command("SET", f"usher:client:{cookie.split('=', 1)[1].split('.')[1]}", f"2 {replicas[1].address}", "PX", "600000")
+    redis.command("CLIENT", "KILL", "TYPE", "pubsub")
+    assert_told_to_go(goes)
+    line = node.await_access(lambda line: line["protocol"] == "websocket")
+    assert "its client has moved" in line["error"]
+    assert of(node, replicas[1])["websockets"] == 1
+    stays.close()
 
 
 def test_every_node_follows_within_seconds(house, replicas):

@@ -325,6 +325,26 @@ TEST_F(ADirectory, AsksAboutEverybodyAgainWhenAnnouncementsMayHaveBeenMissed) {
   EXPECT_TRUE(node_.directory.find_now(claim("r2", 1), fleet_.upstream, node_.cookies));
 }
 
+TEST_F(ADirectory, SaysOnceThatAHomeIsNews) {
+  EXPECT_TRUE(node_.get(claim("r2", 1)).news);
+  EXPECT_FALSE(node_.get(claim("r2", 1)).news);
+  stored(client_key, {"r3", 2});
+  EXPECT_TRUE(node_.get(claim("r3", 2)).news) << "another node has moved it";
+  EXPECT_FALSE(node_.get(claim("r3", 2)).news);
+}
+
+TEST_F(ADirectory, RecallsAHomeWithoutARequestOfItsClient) {
+  stored(client_key, {"r3", 2});
+  Result<std::optional<Binding>> answer = std::optional<Binding>();
+  const Pending pending =
+      node_.directory.recall(client, [&](const auto& found) { answer = found; });
+  node_.store.answer();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(*answer, (Binding{"r3", 2}));
+  node_.ask(claim("r3", 2));
+  EXPECT_TRUE(node_.answered_at_once) << "it is remembered";
+}
+
 TEST_F(ADirectory, TakesAnotherWorkersWordForAMinuteFromWhenTheStoreGaveIt) {
   (void)node_.get(claim("r2", 1));
   Placement placement(1, clock_);
@@ -615,9 +635,11 @@ TEST_F(ADirectoryAlone, DoesNotFlapBackWhenTheReplicaReturns) {
   node_.store.up = false;
   fleet_.set_up("r2", false);
   const Home moved = node_.get(claim("r2", 1));
+  EXPECT_TRUE(moved.news);
   fleet_.set_up("r2", true);
   EXPECT_EQ(node_.get(claim("r2", 1)).replica, moved.replica);
   EXPECT_TRUE(node_.home->set_cookie);
+  EXPECT_FALSE(node_.home->news);
 }
 
 TEST_F(ADirectoryAlone, TellsTheStoreWhenItIsBack) {
