@@ -2,14 +2,12 @@
 //
 // Reading: edge-triggered, one read a wake-up where possible, into the loop's scratch buffer; an
 // idle stream holds no read buffer. Writing: what one turn of the loop writes leaves in one call at
-// its end; large pieces go out at once. Nothing is called back from inside a call to a Stream.
+// its end; large pieces go out at once.
 //
 // A server that answers early and hangs up, such as to say why it refuses us, breaks the connection
 // before its answer is read: so what whoever we connected to has sent is delivered first, and the
 // break is reported when there is no more of it. A client that breaks the connection is reported at
 // once, unless the owner wants its last words too.
-//
-// An owner that is done calls close() and buries the stream: loop.bury(std::move(stream)).
 #pragma once
 
 #include <event2/event.h>
@@ -24,34 +22,13 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "net/channel.h"
 #include "net/loop.h"
 #include "net/transport.h"
 
 namespace usher::net {
 
-class StreamHandler {
- public:
-  // Connected and, with TLS, shaken hands. Called once, before any data.
-  virtual void on_stream_open() = 0;
-  // Returns how many bytes were taken. The rest is kept, reading pauses, and it is offered again
-  // after resume_reading().
-  virtual size_t on_stream_data(std::span<const char> data) = 0;
-  // The peer will send no more. Writing is still possible.
-  virtual void on_stream_end() = 0;
-  // The out-queue was above the high mark and is now below the low mark.
-  virtual void on_stream_writable() = 0;
-  // The peer went away, or ended its side, while reading is paused: unread bytes may remain.
-  virtual void on_stream_hangup() {}
-  // Everything written, finish() included, has been handed to the kernel. Only after finish().
-  virtual void on_stream_finished() {}
-  // The connection is broken (or was never made). Nothing follows.
-  virtual void on_stream_error(Error error) = 0;
-
- protected:
-  ~StreamHandler() = default;
-};
-
-class Stream final : public Mortal {
+class Stream final : public Channel {
  public:
   // Above high the writer should stop, below low it may go on. Bytes.
   static constexpr size_t high_mark = 128 * 1024;
@@ -65,37 +42,34 @@ class Stream final : public Mortal {
   ~Stream() override;
 
   void start();
-  void set_handler(StreamHandler& handler) { handler_ = &handler; }
+  void set_handler(StreamHandler& handler) override { handler_ = &handler; }
 
-  void write(std::span<const char> bytes);
+  void write(std::span<const char> bytes) override;
   void write(const std::string& bytes) { write(std::string_view(bytes)); }
   void write(std::string_view bytes) { write(std::span<const char>(bytes.data(), bytes.size())); }
   // The queue's tail, to append to in place; call commit() afterwards.
   std::string& tail();
   void commit();
-  // Ends our side once the queue has gone out (close_notify, FIN).
-  void finish();
-  // From now on what came before a break is delivered first, whoever the peer is. Meanwhile nothing
-  // can be written to it any more: broken() tells.
-  void deliver_before_failing() { delivers_before_failing_ = true; }
-  bool broken() const { return late_failure_ != nullptr; }
-  // Idempotent. No callback follows. Unsent bytes are dropped.
-  void close();
-  // close() with a RST, so that the peer cannot take what it got for the whole.
-  void abort();
+  // Once the queue has gone out: close_notify, FIN.
+  void finish() override;
+  // Whoever the peer is.
+  void deliver_before_failing() override { delivers_before_failing_ = true; }
+  bool broken() const override { return late_failure_ != nullptr; }
+  void close() override;
+  // With a RST.
+  void abort() override;
 
-  void pause_reading();
-  void resume_reading();
-  bool reading() const { return reading_; }
+  void pause_reading() override;
+  void resume_reading() override;
+  bool reading() const override { return reading_; }
 
   bool open() const { return state_ == State::open; }
-  bool closed() const { return state_ == State::closed; }
-  // finish() has been carried out.
-  bool finished() const { return finished_; }
-  bool above_high_mark() const { return queued() > high_mark; }
-  size_t queued() const { return out_.size() - out_sent_; }
-  uint64_t bytes_in() const { return bytes_in_; }
-  uint64_t bytes_out() const { return bytes_out_; }
+  bool closed() const override { return state_ == State::closed; }
+  bool finished() const override { return finished_; }
+  bool above_high_mark() const override { return queued() > high_mark; }
+  size_t queued() const override { return out_.size() - out_sent_; }
+  uint64_t bytes_in() const override { return bytes_in_; }
+  uint64_t bytes_out() const override { return bytes_out_; }
   Transport& transport() { return *transport_; }
   Loop& loop() { return loop_; }
 

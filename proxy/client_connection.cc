@@ -224,15 +224,17 @@ void ClientConnection::break_off() {
   if (codec_->ends_at_close()) stream_->abort();
 }
 
-void ClientConnection::open_tunnel(std::unique_ptr<net::Stream> replica, TunnelRecord record) {
+Tunnel& ClientConnection::open_tunnel(std::unique_ptr<net::Stream> replica, TunnelRecord record) {
   phase_ = Phase::tunnel;
   deadline_.stop();
   codec_.reset();
   snapshot_.reset();  // a socket that lives for days keeps no old settings alive
   worker_.loop().bury(std::move(exchange_));
-  tunnel_ = std::make_unique<Tunnel>(worker_, *this, std::move(stream_), std::move(replica),
+  Tunnel::Owner& owner = *this;
+  tunnel_ = std::make_unique<Tunnel>(worker_, owner, std::move(stream_), std::move(replica),
                                      std::move(record));
   tunnel_->start();
+  return *tunnel_;
 }
 
 void ClientConnection::on_stream_end() {
@@ -344,10 +346,6 @@ void ClientConnection::linger() {
 void ClientConnection::drain() {
   // A connection that waits for its first bytes has a request on its way; it gets its deadline.
   if (phase_ == Phase::waiting && codec_->idle()) linger();
-}
-
-void ClientConnection::go_away(std::chrono::milliseconds limit, std::string_view why) {
-  if (tunnel_) tunnel_->go_away(limit, std::string(why));
 }
 
 void ClientConnection::break_exchange() {

@@ -32,7 +32,9 @@ struct ListenerRole {
   uint16_t port = 0;
 };
 
-class ClientConnection final : public net::Mortal, private net::StreamHandler {
+class ClientConnection final : public net::Mortal,
+                               private net::StreamHandler,
+                               private Tunnel::Owner {
  public:
   ClientConnection(Worker& worker, const ListenerRole& role, Fd fd, const SocketAddress& peer,
                    std::unique_ptr<net::Transport> transport);
@@ -41,10 +43,6 @@ class ClientConnection final : public net::Mortal, private net::StreamHandler {
   void start();
   // Ends when the exchange under way is over; at once if there is none. A tunnel stays.
   void drain();
-  // A tunnel is closed in order, within the limit; nothing else is touched.
-  void go_away(std::chrono::milliseconds limit, std::string_view why);
-  // nullptr: it is no websocket.
-  const TunnelRecord* websocket() const { return tunnel_ ? &tunnel_->record() : nullptr; }
   // An exchange under way is broken off, so that its client notices.
   void break_exchange();
   // Closes whatever it is, now.
@@ -68,9 +66,7 @@ class ClientConnection final : public net::Mortal, private net::StreamHandler {
   // The response cannot be completed: the connection will end so that the client notices.
   void break_off();
   // A 101 was sent: both streams become a tunnel.
-  void open_tunnel(std::unique_ptr<net::Stream> replica, TunnelRecord record);
-  // The tunnel is over.
-  void end_tunnel() { close(); }
+  Tunnel& open_tunnel(std::unique_ptr<net::Stream> replica, TunnelRecord record);
 
   // The worker's table.
   size_t index = 0;
@@ -94,6 +90,7 @@ class ClientConnection final : public net::Mortal, private net::StreamHandler {
   void on_stream_hangup() override;
   void on_stream_finished() override;
   void on_stream_error(Error error) override;
+  void on_tunnel_over() override { close(); }
   void on_deadline();
 
   bool parse_one(std::span<const char>& input);

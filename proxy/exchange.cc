@@ -316,8 +316,8 @@ void Exchange::upgrade(protocol::ResponseHead head) {
   worker_.loop().bury(std::move(replica_));
   // Its client may have moved while the replica was slow to answer, and nobody has told it.
   const bool moved = has_moved();
-  client_.open_tunnel(std::move(stream), std::move(record));
-  if (moved) worker_.part_with_moved(client_);
+  Tunnel& tunnel = client_.open_tunnel(std::move(stream), std::move(record));
+  if (moved) worker_.part_with_moved(tunnel);
 }
 
 bool Exchange::has_moved() {

@@ -1,6 +1,5 @@
 #include "proxy/tunnel.h"
 
-#include "proxy/client_connection.h"
 #include "proxy/worker.h"
 
 namespace usher::proxy {
@@ -13,16 +12,17 @@ constexpr uint16_t close_going_away = 1001;
 
 }  // namespace
 
-Tunnel::Tunnel(Worker& worker, ClientConnection& owner, std::unique_ptr<net::Stream> client,
-               std::unique_ptr<net::Stream> replica, TunnelRecord record)
+Tunnel::Tunnel(Worker& worker, Owner& owner, std::unique_ptr<net::Channel> client,
+               std::unique_ptr<net::Channel> replica, TunnelRecord record)
     : worker_(worker), owner_(owner), record_(std::move(record)), deadline_(worker.loop(), *this) {
-  client_.stream = std::move(client);
-  replica_.stream = std::move(replica);
-  client_in_at_start_ = client_.stream->bytes_in();
-  client_out_at_start_ = client_.stream->bytes_out() + client_.stream->queued();
-  client_.stream->deliver_before_failing();
-  client_.stream->set_handler(client_);
-  replica_.stream->set_handler(replica_);
+  client_.channel = std::move(client);
+  replica_.channel = std::move(replica);
+  client_in_at_start_ = client_.channel->bytes_in();
+  client_out_at_start_ = client_.channel->bytes_out() + client_.channel->queued();
+  client_.channel->deliver_before_failing();
+  client_.channel->set_handler(client_);
+  replica_.channel->set_handler(replica_);
+  worker_.add(*this);
   ++record_.status->websockets;
   worker_.shared().live_sessions.opened(record_.session, record_.replica);
   worker_.count().websockets.add();
@@ -33,8 +33,8 @@ Tunnel::~Tunnel() { close(); }
 
 void Tunnel::start() {
   stay_awake();
-  client_.stream->resume_reading();
-  replica_.stream->resume_reading();
+  client_.channel->resume_reading();
+  replica_.channel->resume_reading();
 }
 
 size_t Tunnel::End::on_stream_data(std::span<const char> data) {
@@ -44,15 +44,15 @@ size_t Tunnel::End::on_stream_data(std::span<const char> data) {
   }
   frames.feed(data);
   if (frames.close_seen() && !tunnel_.closed_by_) tunnel_.closed_by_ = side_;
-  net::Stream& to = *tunnel_.other(*this).stream;
+  net::Channel& to = *tunnel_.other(*this).channel;
   to.write(data);
-  if (to.above_high_mark()) stream->pause_reading();
+  if (to.above_high_mark()) channel->pause_reading();
   // What a peer that is gone is sent keeps nothing awake.
   if (!to.broken()) tunnel_.stay_awake();
   return data.size();
 }
 
-void Tunnel::End::on_stream_writable() { tunnel_.other(*this).stream->resume_reading(); }
+void Tunnel::End::on_stream_writable() { tunnel_.other(*this).channel->resume_reading(); }
 
 void Tunnel::End::on_stream_end() { tunnel_.on_end(*this); }
 
@@ -71,12 +71,12 @@ void Tunnel::pass_on(End& from, std::span<const char> data) {
   while (!data.empty()) {
     const size_t used = from.frames.feed_frame(data);
     if (!to.told) {
-      to.stream->write(data.first(used));
+      to.channel->write(data.first(used));
       if (from.frames.between_frames()) tell(to);
     }
     data = data.subspan(used);
   }
-  if (!to.told && to.stream->above_high_mark()) from.stream->pause_reading();
+  if (!to.told && to.channel->above_high_mark()) from.channel->pause_reading();
   settle();
 }
 
@@ -85,7 +85,7 @@ void Tunnel::on_end(End& end) {
   end.ended = true;
   if (!closed_by_) closed_by_ = end.side();
   if (phase_ == Phase::parting) return settle();
-  other(end).stream->finish();
+  other(end).channel->finish();
   if (client_.ended && replica_.ended) phase_ = Phase::closing;
   phase_ == Phase::closing ? deadline_.start(farewell_limit) : stay_awake();
   close_if_over();
@@ -99,8 +99,8 @@ void Tunnel::on_broken(End& end, Error error) {
   if (why_.code == Errc::none && !said_goodbye()) why_ = std::move(error);
   if (phase_ == Phase::parting) return settle();
   phase_ = Phase::closing;
-  other(end).stream->finish();
-  other(end).stream->resume_reading();
+  other(end).channel->finish();
+  other(end).channel->resume_reading();
   deadline_.start(farewell_limit);
   close_if_over();
 }
@@ -139,10 +139,10 @@ void Tunnel::tell(End& end) {
   End& from = other(end);
   // If the other end has said Close itself, that was it.
   if (!from.frames.close_seen()) {
-    end.stream->write(protocol::make_close_frame(close_going_away, "", &end == &replica_));
+    end.channel->write(protocol::make_close_frame(close_going_away, "", &end == &replica_));
   }
   end.told = true;
-  from.stream->resume_reading();  // what it still sends is only looked at for its answer
+  from.channel->resume_reading();  // what it still sends is only looked at for its answer
 }
 
 // Ends our side towards an end that has answered, or that no Close can reach any more.
@@ -150,7 +150,7 @@ void Tunnel::settle() {
   for (End* end : {&client_, &replica_}) {
     const bool answered = end->told && (end->frames.close_seen() || end->ended);
     const bool cut = !end->told && other(*end).ended;  // within a frame
-    if (answered || cut) end->stream->finish();
+    if (answered || cut) end->channel->finish();
   }
   close_if_over();
 }
@@ -172,10 +172,11 @@ void Tunnel::close() {
   log();
   deadline_.stop();
   for (End* end : {&client_, &replica_}) {
-    end->stream->close();
-    worker_.loop().bury(std::move(end->stream));
+    end->channel->close();
+    worker_.loop().bury(std::move(end->channel));
   }
-  owner_.end_tunnel();
+  worker_.remove(*this);
+  owner_.on_tunnel_over();
 }
 
 void Tunnel::log() {
@@ -194,9 +195,9 @@ void Tunnel::log() {
   line.target = record_.target;
   line.protocol = "websocket";
   line.status = 101;
-  line.bytes_in = client_.stream->bytes_in() - client_in_at_start_;
+  line.bytes_in = client_.channel->bytes_in() - client_in_at_start_;
   line.bytes_out =
-      client_.stream->bytes_out() - std::min(client_out_at_start_, client_.stream->bytes_out());
+      client_.channel->bytes_out() - std::min(client_out_at_start_, client_.channel->bytes_out());
   line.duration = std::chrono::duration_cast<Duration>(now - record_.started);
   line.first_byte = record_.first_byte;
   line.replica = record_.replica;

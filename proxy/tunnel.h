@@ -1,5 +1,5 @@
-// Both directions of a websocket: bytes as they come, under backpressure. Holds the two streams and
-// what the access log will want; nothing of HTTP.
+// Both directions of a websocket: bytes as they come, under backpressure. Holds the two channels
+// and what the access log will want; nothing of HTTP.
 #pragma once
 
 #include <chrono>
@@ -8,8 +8,8 @@
 #include <string>
 
 #include "base/clock.h"
+#include "net/channel.h"
 #include "net/loop.h"
-#include "net/stream.h"
 #include "net/timer.h"
 #include "protocol/websocket.h"
 #include "proxy/access_log.h"
@@ -18,7 +18,6 @@
 
 namespace usher::proxy {
 
-class ClientConnection;
 class Worker;
 
 // What stays of the exchange that opened it.
@@ -42,8 +41,18 @@ struct TunnelRecord {
 
 class Tunnel final : public net::Mortal {
  public:
-  Tunnel(Worker& worker, ClientConnection& owner, std::unique_ptr<net::Stream> client,
-         std::unique_ptr<net::Stream> replica, TunnelRecord record);
+  // Whose client it is.
+  class Owner {
+   public:
+    // Nothing is left of it but the object.
+    virtual void on_tunnel_over() = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  Tunnel(Worker& worker, Owner& owner, std::unique_ptr<net::Channel> client,
+         std::unique_ptr<net::Channel> replica, TunnelRecord record);
   ~Tunnel() override;
 
   void start();
@@ -55,18 +64,21 @@ class Tunnel final : public net::Mortal {
   // Idempotent. Writes the line of the access log; the owner ends with it.
   void close();
 
+  // The worker's table.
+  size_t index = 0;
+
  private:
   // One end's callbacks. Data of this end go to the other.
   class End final : public net::StreamHandler {
    public:
     End(Tunnel& tunnel, Side side) : tunnel_(tunnel), side_(side) {}
     Side side() const { return side_; }
-    std::unique_ptr<net::Stream> stream;
+    std::unique_ptr<net::Channel> channel;
     protocol::FrameTracker frames;  // of what this end sends
     bool ended = false;             // it sends no more
     bool told = false;              // it has got a Close: nothing may follow
     // Nothing will come from it and nothing is left to be sent to it.
-    bool over() const { return stream->closed() || (ended && stream->finished()); }
+    bool over() const { return channel->closed() || (ended && channel->finished()); }
 
    private:
     void on_stream_open() override {}
@@ -103,7 +115,7 @@ class Tunnel final : public net::Mortal {
   void log();
 
   Worker& worker_;
-  ClientConnection& owner_;
+  Owner& owner_;
   TunnelRecord record_;
   End client_{*this, Side::client};
   End replica_{*this, Side::replica};

@@ -70,6 +70,17 @@ void Worker::remove(ClientConnection& connection) {
   connections_.pop_back();
 }
 
+void Worker::add(Tunnel& tunnel) {
+  tunnel.index = tunnels_.size();
+  tunnels_.push_back(&tunnel);
+}
+
+void Worker::remove(Tunnel& tunnel) {
+  tunnels_[tunnel.index] = tunnels_.back();
+  tunnels_[tunnel.index]->index = tunnel.index;
+  tunnels_.pop_back();
+}
+
 void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
   loop_.post([this, next = std::move(snapshot)] { adopt(next); });
 }
@@ -90,23 +101,22 @@ void Worker::bring_home(std::string client, std::string replica_id) {
   });
 }
 
-// One look at each connection, however many have moved.
+// One look at each websocket, however many have moved.
 void Worker::take_along(Homes homes) {
   std::erase_if(homes, [this](const auto& moved) {
     return !shared_.live_sessions.has_elsewhere(moved.first, moved.second);
   });
   if (homes.empty()) return;
-  for (size_t i = connections_.size(); i-- > 0;) {
-    const TunnelRecord* const websocket = connections_[i]->websocket();
-    if (!websocket) continue;
-    const auto moved = homes.find(websocket->session);
-    if (moved == homes.end() || moved->second == websocket->replica) continue;
-    part_with_moved(*connections_[i]);
+  for (size_t i = tunnels_.size(); i-- > 0;) {
+    const TunnelRecord& websocket = tunnels_[i]->record();
+    const auto moved = homes.find(websocket.session);
+    if (moved == homes.end() || moved->second == websocket.replica) continue;
+    part_with_moved(*tunnels_[i]);
   }
 }
 
-void Worker::part_with_moved(ClientConnection& connection) {
-  connection.go_away(parting_with_the_moved, "its client has moved");
+void Worker::part_with_moved(Tunnel& tunnel) {
+  tunnel.go_away(parting_with_the_moved, "its client has moved");
 }
 
 void Worker::doubt_bindings() {
@@ -119,10 +129,9 @@ void Worker::doubt_bindings() {
 // Who only has a websocket asks for nothing that would show that it lives elsewhere by now.
 void Worker::check_homes() {
   std::vector<HomeCheck::Resident> residents;
-  for (const auto& connection : connections_) {
-    const TunnelRecord* const websocket = connection->websocket();
-    if (!websocket) continue;
-    residents.push_back({websocket->session, {websocket->replica, websocket->epoch}});
+  for (const Tunnel* tunnel : tunnels_) {
+    const TunnelRecord& websocket = tunnel->record();
+    residents.push_back({websocket.session, {websocket.replica, websocket.epoch}});
   }
   home_check_->start(std::move(residents));
 }
@@ -165,11 +174,9 @@ void Worker::on_parting_tick() {
   for (Parting& parting : partings_) {
     std::bernoulli_distribution chosen(
         parting.schedule.share(std::exchange(parting.looked, now), now));
-    for (size_t i = connections_.size(); i-- > 0;) {
-      ClientConnection& connection = *connections_[i];
-      const TunnelRecord* const websocket = connection.websocket();
-      if (!websocket || websocket->status != parting.replica || !chosen(jitter_)) continue;
-      connection.go_away(parting.schedule.parting(now), "its replica drains");
+    for (size_t i = tunnels_.size(); i-- > 0;) {
+      if (tunnels_[i]->record().status != parting.replica || !chosen(jitter_)) continue;
+      tunnels_[i]->go_away(parting.schedule.parting(now), "its replica drains");
     }
   }
   std::erase_if(partings_, [now](const Parting& parting) {
@@ -182,10 +189,8 @@ void Worker::on_drain_tick() {
   const MonotonicTime now = loop_.now();
   drain_tick_.start(DrainSchedule::tick);
   std::bernoulli_distribution chosen(drain_->share(std::exchange(drain_looked_, now), now));
-  for (size_t i = connections_.size(); i-- > 0;) {
-    if (chosen(jitter_)) {
-      connections_[i]->go_away(drain_->parting(now), "the front door is stopping");
-    }
+  for (size_t i = tunnels_.size(); i-- > 0;) {
+    if (chosen(jitter_)) tunnels_[i]->go_away(drain_->parting(now), "the front door is stopping");
   }
   if (!drain_->cuts(now)) return;
   for (size_t i = connections_.size(); i-- > 0;)

@@ -27,6 +27,7 @@
 #include "proxy/replica_queue.h"
 #include "proxy/retry_budget.h"
 #include "proxy/snapshot.h"
+#include "proxy/tunnel.h"
 #include "routing/affinity_cookie.h"
 #include "routing/affinity_store.h"
 #include "routing/live_sessions.h"
@@ -96,10 +97,13 @@ class Worker final {
   WorkerCounters& count() { return counters_; }
   RefusalBudget& refusals() { return refusals_; }
   bool draining() const { return drain_.has_value(); }
-  // Its websocket leads to a replica that its client has left.
-  void part_with_moved(ClientConnection& connection);
+  // It leads to a replica that its client has left.
+  void part_with_moved(Tunnel& tunnel);
   // The connection is closed: takes it off the table and buries it.
   void remove(ClientConnection& connection);
+  // Every open websocket of this worker, whatever connection it came on.
+  void add(Tunnel& tunnel);
+  void remove(Tunnel& tunnel);
 
  private:
   void accept(Fd fd, const SocketAddress& peer, const ListenerRole& role);
@@ -126,6 +130,7 @@ class Worker final {
   ReplicaQueue queue_{loop_};
   std::unordered_map<std::string, RetryBudget> retry_budgets_;  // by the upstream's name
   std::vector<std::unique_ptr<ClientConnection>> connections_;
+  std::vector<Tunnel*> tunnels_;
   WorkerCounters counters_;
   RefusalBudget refusals_;
   net::Timer<&Worker::on_drain_tick> drain_tick_{loop_, *this};
