@@ -33,6 +33,8 @@ constexpr CodedRow rows[] = {
     {Errc::too_many_connections,
      {"too_many_connections", 429, Retry::never, "Too many connections from this address."}},
     {Errc::idle, {"idle", 0, Retry::never, ""}},
+    {Errc::misdirected,
+     {"misdirected", 421, Retry::never, "This name is not served on this connection."}},
     {Errc::no_route, {"no_route", 404, Retry::never, "Nothing is served under this address."}},
     {Errc::no_replica,
      {"no_replica", 503, Retry::never, "The service is starting or being updated. Please wait."}},

@@ -29,6 +29,7 @@ enum class Errc : uint8_t {
   too_many_connections,
   idle,
   // routing
+  misdirected,
   no_route,
   no_replica,
   // the replica's side

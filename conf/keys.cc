@@ -70,6 +70,7 @@ const char* redirect_target(std::string_view text) {
 constexpr std::string_view protocol_names[] = {"h2", "http/1.1"};
 constexpr std::string_view planned_protocols[] = {"h2"};
 constexpr std::string_view tls_versions[] = {"1.2", "1.3"};
+constexpr std::string_view unknown_name_policies[] = {"default", "misdirected", "refuse"};
 
 constexpr std::string_view version_policies[] = {"newest", "any"};
 
@@ -118,11 +119,19 @@ constexpr Key<CertificateSettings> certificate_keys[] = {
 constexpr Key<TlsSettings> tls_keys[] = {
     {"min_version", &TlsSettings::min_version, {.choices = tls_versions},
      "The oldest TLS version that is spoken."},
+    {"ciphers", &TlsSettings::ciphers, {.max = 4096},
+     "The cipher suites of TLS 1.2, as OpenSSL names them. Empty: Mozilla's intermediate profile."},
+    {"ciphersuites", &TlsSettings::ciphersuites, {.max = 4096},
+     "The cipher suites of TLS 1.3, as OpenSSL names them. Empty: all three that browsers know."},
+    {"unknown_name", &TlsSettings::unknown_name, {.choices = unknown_name_policies},
+     "What a client gets that asks for a name (SNI) which no certificate is for: the default "
+     "certificate and service; the default certificate and status 421; or no connection."},
     {"session_tickets", &TlsSettings::session_tickets, {},
      "Let clients resume a TLS session on any node: the keys live in the store and rotate."},
     {"certificate", &TlsSettings::certificates, {},
      "A certificate and its key, chosen by the name that the client asks for (SNI); the first is "
-     "the default. None: a self-signed one is made."},
+     "the default. A name may have one with an ECDSA key and one with an RSA key: the client gets "
+     "the one that it can verify. None: a self-signed one is made."},
 };
 
 constexpr Key<StoreSettings> store_keys[] = {

@@ -52,6 +52,9 @@ struct CertificateSettings {
 
 struct TlsSettings {
   std::string min_version = "1.2";  // "1.2" or "1.3"
+  std::string ciphers;              // OpenSSL's names; empty: Mozilla's intermediate profile
+  std::string ciphersuites;
+  std::string unknown_name = "default";  // "default", "misdirected" or "refuse"
   bool session_tickets = true;
   std::vector<CertificateSettings> certificates;
   friend bool operator==(const TlsSettings&, const TlsSettings&) = default;

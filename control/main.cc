@@ -37,9 +37,13 @@ int run(const conf::CommandLine& command_line) {
 int check(const conf::CommandLine& command_line) {
   const auto loaded = conf::load(command_line);
   if (!loaded) return complain(loaded.error().detail);
-  if (!loaded->settings.tls.certificates.empty()) {
-    const auto context = tls::ServerContext::make(loaded->settings.tls, nullptr);
-    if (!context) return complain(loaded->source + ": tls.certificate: " + context.error().detail);
+  auto credentials = tls::load_credentials(loaded->settings.tls);
+  if (!credentials) {
+    return complain(loaded->source + ": tls.certificate: " + credentials.error().detail);
+  }
+  if (!credentials->empty()) {
+    const auto context = tls::ServerContext::make(loaded->settings.tls, std::move(*credentials));
+    if (!context) return complain(loaded->source + ": " + context.error().detail);
   }
   if (const auto store = routing::redis::make_transports(loaded->settings.store); !store) {
     return complain(loaded->source + ": store: " + store.error().detail);

@@ -130,19 +130,26 @@ Outcome Server::load_certificates(const conf::Settings& settings) {
     tls_.reset();
     return {};
   }
-  std::optional<tls::KeptPair> own;
-  if (settings.tls.certificates.empty()) {
-    auto made = tls::load_or_make_self_signed(state_.path(), clock_.wall());
-    if (!made) return std::move(made).error();
-    own = std::move(*made);
-    if (own->made) {
-      log_.info("self_signed_certificate", {{"kept", own->kept}, {"directory", state_.path()}});
-    }
+  auto credentials = tls::load_credentials(settings.tls);
+  if (!credentials) return std::move(credentials).error();
+  if (credentials->empty()) {
+    auto own = self_signed();
+    if (!own) return std::move(own).error();
+    credentials->push_back(std::move(*own));
   }
-  auto context = tls::ServerContext::make(settings.tls, own ? &own->pem : nullptr);
+  auto context = tls::ServerContext::make(settings.tls, std::move(*credentials));
   if (!context) return std::move(context).error();
   tls_ = std::move(*context);
   return {};
+}
+
+Result<std::shared_ptr<const tls::Credential>> Server::self_signed() {
+  auto own = tls::load_or_make_self_signed(state_.path(), clock_.wall());
+  if (!own) return std::move(own).error();
+  if (own->made) {
+    log_.info("self_signed_certificate", {{"kept", own->kept}, {"directory", state_.path()}});
+  }
+  return tls::Credential::parse(own->pem, "self-signed certificate", "self-signed key");
 }
 
 Result<proxy::ReplicaTls> Server::load_replica_tls(const conf::Settings& settings) {

@@ -54,6 +54,7 @@ class Server final : private DrainKeeper::Listener {
 
   Outcome prepare();
   Outcome load_certificates(const conf::Settings& settings);
+  Result<std::shared_ptr<const tls::Credential>> self_signed();
   Outcome bind_listeners();
   Outcome bind_listener(const conf::ListenSettings& settings);
   Outcome bind_admin();

@@ -22,6 +22,11 @@ struct IoResult {
   bool drained = false;  // reads: no more until the next event, so no further call is needed
 };
 
+// What the handshake found out about the peer.
+struct PeerFacts {
+  bool unknown_name = false;  // it asked for a name that is not served (RFC 6066 section 3)
+};
+
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -44,6 +49,8 @@ class Transport {
   // What ALPN chose ("http/1.1"); empty without TLS or without ALPN.
   virtual std::string_view protocol() const { return {}; }
   virtual bool secure() const { return false; }
+  // Once, when the stream is open. nullptr: there is nothing to say.
+  virtual std::unique_ptr<PeerFacts> take_peer_facts() { return nullptr; }
 };
 
 std::unique_ptr<Transport> make_plain_transport();

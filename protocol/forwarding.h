@@ -30,6 +30,7 @@ struct ClientFacts {
   std::string_view ip_text;
   bool secure = false;  // TLS on our side
   uint16_t local_port = 0;
+  bool unknown_name = false;  // in the TLS handshake it asked for a name that is not served
 };
 
 class Forwarding final {

@@ -89,6 +89,9 @@ void ClientConnection::note_failure(LogLevel level, const Error& error) {
 }
 
 void ClientConnection::on_stream_open() {
+  if (const auto peer = stream_->transport().take_peer_facts()) {
+    facts_.unknown_name = peer->unknown_name;
+  }
   codec_ = protocol::make_http1_server_codec(head_limits(*snapshot_));
   await_request(limit_of(snapshot_->settings.timeouts.head));
 }

@@ -61,6 +61,9 @@ Outcome Exchange::serve() {
     return {};
   }
 
+  if (client_.facts().unknown_name && snapshot_->settings.tls.unknown_name == "misdirected") {
+    return Error{Errc::misdirected, Side::client, "no certificate is for the name it asked for"};
+  }
   route_ = snapshot_->routes.find(request_.authority, request_.path());
   if (!route_) {
     return Error{Errc::no_route, Side::client,

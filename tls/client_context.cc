@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "tls/ciphers.h"
+#include "tls/credential_parts.h"
 #include "tls/handles.h"
 #include "tls/pem.h"
 #include "tls/tls_transport.h"
@@ -55,8 +56,11 @@ Result<std::shared_ptr<const ClientContext>> ClientContext::make(const ClientTls
   SSL_CTX_set_verify(context, settings.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   if (Outcome trusted = trust(context, settings.ca); !trusted) return std::move(trusted).error();
   if (!settings.chain.empty()) {
-    Outcome used = use_certificate_files(context, settings.chain, settings.key);
-    if (!used) return std::move(used).error();
+    const auto own = Credential::load(settings.chain, settings.key);
+    if (!own) return own.error();
+    if (!use_credential(context, **own)) {
+      return Error{Errc::bad_config, Side::usher, settings.chain + ": " + take_error_text()};
+    }
   }
   return std::shared_ptr<const ClientContext>(new ClientContext(std::move(impl)));
 }

@@ -14,7 +14,8 @@ struct HandshakeNotes {
   // TLS 1.3: the first application traffic secrets (RFC 8446 section 7.1). Empty until known.
   TrafficSecret client_secret;
   TrafficSecret server_secret;
-  uint64_t sealed = 0;  // records that server_secret has protected: session tickets
+  uint64_t sealed = 0;        // records that server_secret has protected: session tickets
+  bool unknown_name = false;  // the client asked for a name that no certificate is for
 };
 
 }  // namespace usher::tls

@@ -1,14 +1,13 @@
 #include "tls/server_context.h"
 
-#include <openssl/x509v3.h>
-
+#include <map>
 #include <unordered_map>
 
 #include "base/strings.h"
 #include "tls/ciphers.h"
+#include "tls/credential_parts.h"
 #include "tls/handles.h"
 #include "tls/handshake_notes.h"
-#include "tls/pem.h"
 #include "tls/tls_transport.h"
 
 namespace usher::tls {
@@ -41,15 +40,34 @@ void note_secret(const SSL* ssl, const char* line) {
   secret->size = from_hex(*hex, secret->bytes);
 }
 
-Result<SslContextPtr> make_context(const conf::TlsSettings& settings, const PemPair& pem,
-                                   const std::string& chain_name, const std::string& key_name) {
+Error bad(std::string what) { return {Errc::bad_config, Side::usher, "tls." + std::move(what)}; }
+
+Outcome set_ciphers(SSL_CTX* context, const conf::TlsSettings& settings) {
+  const std::string& old = settings.ciphers;
+  if (SSL_CTX_set_cipher_list(context, old.empty() ? tls12_ciphers : old.c_str()) != 1) {
+    ERR_clear_error();
+    return bad("ciphers: OpenSSL knows none of these for TLS 1.2: " + old);
+  }
+  const std::string& suites = settings.ciphersuites;
+  if (!suites.empty() && SSL_CTX_set_ciphersuites(context, suites.c_str()) != 1) {
+    ERR_clear_error();
+    return bad("ciphersuites: OpenSSL does not know all of these for TLS 1.3: " + suites);
+  }
+  return {};
+}
+
+// The credentials for a name: of each type of key the first.
+using Shown = std::vector<const Credential*>;
+
+Result<SslContextPtr> make_context(const conf::TlsSettings& settings, const Shown& shown) {
   SslContextPtr context(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* raw = context.get();
   SSL_CTX_set_min_proto_version(raw,
                                 settings.min_version == "1.3" ? TLS1_3_VERSION : TLS1_2_VERSION);
-  SSL_CTX_set_cipher_list(raw, tls12_ciphers);
+  if (Outcome set = set_ciphers(raw, settings); !set) return std::move(set).error();
   char groups[] = "X25519:P-256:P-384";  // SSL_CTX_set1_groups_list() casts the const away
   SSL_CTX_ctrl(raw, SSL_CTRL_SET_GROUPS_LIST, 0, groups);
+  SSL_CTX_set_dh_auto(raw, 1);  // for who names such ciphers
   uint64_t options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
   if (!settings.session_tickets) options |= SSL_OP_NO_TICKET;
   SSL_CTX_set_options(raw, options);
@@ -60,41 +78,31 @@ Result<SslContextPtr> make_context(const conf::TlsSettings& settings, const PemP
   SSL_CTX_set_read_ahead(raw, 1);
   SSL_CTX_set_alpn_select_cb(raw, &choose_alpn, nullptr);
   SSL_CTX_set_keylog_callback(raw, &note_secret);
-
-  if (Outcome used = use_certificate(raw, pem, chain_name, key_name); !used) {
-    return std::move(used).error();
+  for (const Credential* credential : shown) {
+    if (use_credential(raw, *credential)) continue;
+    return Error{Errc::bad_config, Side::usher, credential->origin() + ": " + take_error_text()};
   }
   return context;
 }
 
-// The names a certificate is for: its DNS names, or without any its common name (lower case).
-std::vector<std::string> names_of(SSL_CTX* context) {
-  std::vector<std::string> names;
-  X509* leaf = SSL_CTX_get0_certificate(context);
-  auto* alternatives =
-      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(leaf, NID_subject_alt_name, nullptr, nullptr));
-  for (int i = 0; i < sk_GENERAL_NAME_num(alternatives); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(alternatives, i);
-    if (name->type != GEN_DNS) continue;
-    const auto* text = reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName));
-    names.push_back(to_lower({text, static_cast<size_t>(ASN1_STRING_length(name->d.dNSName))}));
+void show_too(Shown& shown, const Credential* credential) {
+  const auto type = [](const Credential* each) {
+    return EVP_PKEY_get_base_id(each->parts().key.get());
+  };
+  for (const Credential* each : shown) {
+    if (type(each) == type(credential)) return;
   }
-  GENERAL_NAMES_free(alternatives);
-  if (names.empty()) {
-    char common[256];
-    if (X509_NAME_get_text_by_NID(X509_get_subject_name(leaf), NID_commonName, common,
-                                  sizeof common) > 0) {
-      names.push_back(to_lower(common));
-    }
-  }
-  return names;
+  shown.push_back(credential);
 }
 
 }  // namespace
 
 struct ServerContext::Impl {
-  std::vector<SslContextPtr> contexts;  // the first serves names that no certificate is for
+  Credentials credentials;
+  std::map<Shown, SslContextPtr> contexts;
   std::unordered_map<std::string, SSL_CTX*, StringHash, std::equal_to<>> by_name;
+  SSL_CTX* first = nullptr;  // serves names that no certificate is for
+  bool refuses_unknown_names = false;
 
   SSL_CTX* find(std::string_view server_name) const {
     const std::string name = to_lower(server_name);
@@ -105,11 +113,21 @@ struct ServerContext::Impl {
     return wildcard == by_name.end() ? nullptr : wildcard->second;
   }
 
-  static int on_server_name(SSL* ssl, int*, void* self) {
+  // RFC 6066 section 3.
+  static int on_server_name(SSL* ssl, int* alert, void* self) {
+    const auto& impl = *static_cast<const Impl*>(self);
     const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     if (!name) return SSL_TLSEXT_ERR_NOACK;
-    SSL_CTX* context = static_cast<const Impl*>(self)->find(name);
-    if (context && context != SSL_get_SSL_CTX(ssl)) SSL_set_SSL_CTX(ssl, context);
+    SSL_CTX* context = impl.find(name);
+    if (!context) {
+      if (impl.refuses_unknown_names) {
+        *alert = SSL_AD_UNRECOGNIZED_NAME;
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+      }
+      static_cast<HandshakeNotes*>(SSL_get_app_data(ssl))->unknown_name = true;
+      return SSL_TLSEXT_ERR_NOACK;
+    }
+    if (context != SSL_get_SSL_CTX(ssl)) SSL_set_SSL_CTX(ssl, context);
     return SSL_TLSEXT_ERR_OK;
   }
 };
@@ -117,42 +135,59 @@ struct ServerContext::Impl {
 ServerContext::ServerContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ServerContext::~ServerContext() = default;
 
-Result<std::unique_ptr<ServerContext>> ServerContext::make(const conf::TlsSettings& settings,
-                                                           const PemPair* fallback) {
-  auto impl = std::make_unique<Impl>();
+Result<Credentials> load_credentials(const conf::TlsSettings& settings) {
+  Credentials loaded;
   for (const conf::CertificateSettings& certificate : settings.certificates) {
-    auto chain = read_pem_file(certificate.chain);
-    if (!chain) return std::move(chain).error();
-    auto key = read_pem_file(certificate.key);
-    if (!key) return std::move(key).error();
-    auto context = make_context(settings, {std::move(*chain), std::move(*key)}, certificate.chain,
-                                certificate.key);
-    if (!context) return std::move(context).error();
-    impl->contexts.push_back(std::move(*context));
+    auto credential = Credential::load(certificate.chain, certificate.key);
+    if (!credential) return std::move(credential).error();
+    loaded.push_back(std::move(*credential));
   }
-  if (impl->contexts.empty()) {
-    if (!fallback) return Error{Errc::bad_config, Side::usher, "no certificate"};
-    auto context = make_context(settings, *fallback, "self-signed certificate", "self-signed key");
-    if (!context) return std::move(context).error();
-    impl->contexts.push_back(std::move(*context));
+  return loaded;
+}
+
+Result<std::unique_ptr<ServerContext>> ServerContext::make(const conf::TlsSettings& settings,
+                                                           Credentials credentials) {
+  if (credentials.empty()) return bad("certificate: there is none");
+  auto impl = std::make_unique<Impl>();
+  impl->refuses_unknown_names = settings.unknown_name == "refuse";
+  std::unordered_map<std::string, Shown> by_name;
+  for (const auto& credential : credentials) {
+    for (const std::string& name : credential->names())
+      show_too(by_name[name], credential.get());
   }
-  for (const SslContextPtr& context : impl->contexts) {
-    for (std::string& name : names_of(context.get())) {
-      impl->by_name.emplace(std::move(name), context.get());
+  const auto context_of = [&](const Shown& shown) -> Result<SSL_CTX*> {
+    SslContextPtr& context = impl->contexts[shown];
+    if (!context) {
+      auto made = make_context(settings, shown);
+      if (!made) return std::move(made).error();
+      context = std::move(*made);
     }
+    return context.get();
+  };
+  for (const auto& [name, shown] : by_name) {
+    const auto context = context_of(shown);
+    if (!context) return context.error();
+    impl->by_name.emplace(name, *context);
   }
-  SSL_CTX* first = impl->contexts.front().get();
+  const Credential& first = *credentials.front();
+  const auto context =
+      context_of(first.names().empty() ? Shown{&first} : by_name.at(first.names().front()));
+  if (!context) return context.error();
+  impl->first = *context;
 // The macro casts as C does.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wold-style-cast"
-  SSL_CTX_set_tlsext_servername_callback(first, &Impl::on_server_name);
+  SSL_CTX_set_tlsext_servername_callback(impl->first, &Impl::on_server_name);
 #pragma GCC diagnostic pop
-  SSL_CTX_set_tlsext_servername_arg(first, impl.get());
+  SSL_CTX_set_tlsext_servername_arg(impl->first, impl.get());
+  impl->credentials = std::move(credentials);
   return std::unique_ptr<ServerContext>(new ServerContext(std::move(impl)));
 }
 
+const Credentials& ServerContext::credentials() const { return impl_->credentials; }
+
 std::unique_ptr<net::Transport> ServerContext::make_transport(const AlpnProtocols& alpn) const {
-  SslPtr ssl(SSL_new(impl_->contexts.front().get()));
+  SslPtr ssl(SSL_new(impl_->first));
   SSL_set_accept_state(ssl.get());
   return make_tls_transport(std::move(ssl), alpn);
 }

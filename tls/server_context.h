@@ -2,31 +2,35 @@
 // the first), protocol versions, ciphers. Immutable once made; any thread may make transports from
 // it.
 //
-// Versions and ciphers follow Mozilla's intermediate profile; renegotiation, compression and 0-RTT
-// are off.
+// Of several certificates for one name that have keys of different types (ECDSA, RSA) the one is
+// shown that the client can verify; of one type the first. Versions and ciphers follow Mozilla's
+// intermediate profile unless the settings say otherwise; renegotiation, compression and 0-RTT are
+// off.
 #pragma once
 
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "conf/settings.h"
 #include "net/transport.h"
 #include "tls/alpn.h"
-#include "tls/self_signed.h"
+#include "tls/credential.h"
 
 namespace usher::tls {
 
+// Those of the settings, in their order. An error names the file.
+Result<Credentials> load_credentials(const conf::TlsSettings& settings);
+
 class ServerContext final {
  public:
-  // With no certificate in the settings, `fallback` is served. An error names the file.
+  // The first credential is the default. An error names the setting or the file.
   static Result<std::unique_ptr<ServerContext>> make(const conf::TlsSettings& settings,
-                                                     const PemPair* fallback);
+                                                     Credentials credentials);
   ~ServerContext();
 
   // The server's side of one connection.
   std::unique_ptr<net::Transport> make_transport(const AlpnProtocols& alpn) const;
+  const Credentials& credentials() const;
 
  private:
   struct Impl;

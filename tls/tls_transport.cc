@@ -31,6 +31,7 @@ class TlsTransport final : public net::Transport {
   std::string error_text() const override { return error_; }
   std::string_view protocol() const override;
   bool secure() const override { return true; }
+  std::unique_ptr<net::PeerFacts> take_peer_facts() override;
 
  private:
   static const BIO_METHOD* bio_method();
@@ -213,7 +214,13 @@ std::unique_ptr<net::Transport> TlsTransport::take_successor() {
   return make_tls13_transport({.sealing = std::move(*sealing),
                                .opening = std::move(*opening),
                                .received = std::move(received_),
-                               .protocol = notes_.alpn.known(protocol())});
+                               .protocol = notes_.alpn.known(protocol()),
+                               .peer = take_peer_facts()});
+}
+
+std::unique_ptr<net::PeerFacts> TlsTransport::take_peer_facts() {
+  if (!notes_.unknown_name) return nullptr;
+  return std::make_unique<net::PeerFacts>(net::PeerFacts{.unknown_name = true});
 }
 
 IoResult TlsTransport::read(int fd, std::span<char> into) {

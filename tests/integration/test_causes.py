@@ -223,6 +223,15 @@ def get(status: int, target: str = "/", **options):
     return answers(status, "GET", target, JSON, **options)
 
 
+def asks_another_name(node, _):
+    """The self-signed certificate is for localhost."""
+    with socket.create_connection(("127.0.0.1", node.port("https"))) as raw:
+        with wire.unverified().wrap_socket(raw, server_hostname="other.example") as secured:
+            with wire.Wire.over(secured) as connection:
+                connection.authority = "other.example"
+                assert connection.ask("GET", "/", JSON).status == 421
+
+
 LATE = {"health": {"interval": "10m", "fall": 100}}  # no health check has its say
 ONE_ROUTE = {"route": [{"host": "here.example", "path": "/", "upstream": "open-webui"}]}
 SMALL = {"route": [{"path": "/", "upstream": "open-webui", "max_body": "1KiB"}]}
@@ -277,6 +286,7 @@ CASES = {
         Case(says_nothing, None, settings={"timeouts": {"head": "300ms"}}),
         Case(says_nothing_more, None, settings={"timeouts": {"keep_alive": "300ms"}}),
     ],
+    "misdirected": [Case(asks_another_name, 421, settings={"tls": {"unknown_name": "misdirected"}})],
     "no_route": [Case(get(404), 404, settings=ONE_ROUTE)],
     "no_replica": [Case(get(503), 503, peer=lambda house: DEAD, up=False)],
     "connect_refused": [Case(finds_nobody_listening, 502, many_who_listen, upstream=LATE, retried=True)],

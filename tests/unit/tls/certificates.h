@@ -55,9 +55,12 @@ class Authority final {
     return {to_pem(leaf.get()), to_pem(key.get())};
   }
 
+  enum class KeyType : uint8_t { ecdsa, rsa };
   // A certificate that its own key has signed.
-  static PemPair self_signed(const std::string& names) {
-    const KeyPtr key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
+  static PemPair self_signed(const std::string& names, KeyType type = KeyType::ecdsa) {
+    const KeyPtr key(type == KeyType::ecdsa
+                         ? EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256")
+                         : EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", size_t{2048}));
     const X509Ptr leaf = make(key.get(), "Self", names, false);
     X509_sign(leaf.get(), key.get(), EVP_sha256());
     return {to_pem(leaf.get()), to_pem(key.get())};

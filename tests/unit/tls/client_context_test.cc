@@ -80,7 +80,7 @@ class ClientOfTls : public ::testing::Test {
     settings.min_version = std::move(least);
     settings.certificates = {
         {folder_.write("server.crt", pair.chain), folder_.write("server.key", pair.key)}};
-    auto made = ServerContext::make(settings, nullptr);
+    auto made = ServerContext::make(settings, *load_credentials(settings));
     EXPECT_TRUE(made);
     return std::move(*made);
   }

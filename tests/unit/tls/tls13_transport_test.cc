@@ -57,7 +57,7 @@ class AgainstOpenSsl : public ::testing::TestWithParam<const char*> {
       const std::function<void()>& before_the_last_step = [] {}) {
     const auto pair = make_self_signed(std::chrono::system_clock::now());
     ASSERT_TRUE(pair);
-    const auto context = ServerContext::make({}, &*pair);
+    const auto context = ServerContext::make({}, {*Credential::parse(*pair, "", "")});
     ASSERT_TRUE(context);
     SocketPair sockets;
     std::promise<void> first_step;

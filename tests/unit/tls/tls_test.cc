@@ -32,11 +32,21 @@ struct Handshake {
   std::string alpn;        // as the client sees it
   std::string server_saw;  // as our transport says it
   std::string dns_name;    // the first of the certificate served
+  std::string key_type;    // "EC", "RSA"
+  std::string suite;
+  bool unknown_name = false;  // as our transport says it
+};
+
+struct Client {
+  std::string alpn;
+  int newest = 0;
+  std::string ciphers;     // of TLS 1.2
+  std::string signatures;  // algorithms that it can verify
 };
 
 // A client in a thread of its own against our transport in this one, over a socket pair.
 Handshake shake_hands(const ServerContext& context, const std::string& server_name,
-                      const std::string& client_alpn, int client_version = 0) {
+                      const Client& how) {
   int fds[2];
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
   const Fd server(fds[0]);
@@ -44,8 +54,13 @@ Handshake shake_hands(const ServerContext& context, const std::string& server_na
   Handshake result;
   std::thread peer([&] {
     const SslContextPtr settings(SSL_CTX_new(TLS_client_method()));
-    if (client_version != 0) SSL_CTX_set_max_proto_version(settings.get(), client_version);
+    if (how.newest != 0) SSL_CTX_set_max_proto_version(settings.get(), how.newest);
     SSL_CTX_set_security_level(settings.get(), 0);
+    if (!how.ciphers.empty()) SSL_CTX_set_cipher_list(settings.get(), how.ciphers.c_str());
+    if (!how.signatures.empty()) {
+      SSL_CTX_ctrl(settings.get(), SSL_CTRL_SET_SIGALGS_LIST, 0,
+                   const_cast<char*>(how.signatures.c_str()));
+    }
     const SslPtr ssl(SSL_new(settings.get()));
     SSL_set_fd(ssl.get(), client.get());
     if (!server_name.empty()) {
@@ -55,8 +70,8 @@ Handshake shake_hands(const ServerContext& context, const std::string& server_na
       SSL_set_tlsext_host_name(ssl.get(), server_name.c_str());
 #pragma GCC diagnostic pop
     }
-    const AlpnProtocols offered(split_names(client_alpn));
-    if (!client_alpn.empty()) {
+    const AlpnProtocols offered(split_names(how.alpn));
+    if (!how.alpn.empty()) {
       SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>(offered.wire().data()),
                           static_cast<unsigned>(offered.wire().size()));
     }
@@ -70,7 +85,9 @@ Handshake shake_hands(const ServerContext& context, const std::string& server_na
     unsigned length = 0;
     SSL_get0_alpn_selected(ssl.get(), &name, &length);
     result.alpn.assign(reinterpret_cast<const char*>(name), length);
+    result.suite = SSL_get_cipher_name(ssl.get());
     const X509Ptr leaf(SSL_get1_peer_certificate(ssl.get()));
+    result.key_type = EVP_PKEY_get0_type_name(X509_get0_pubkey(leaf.get()));
     auto* names = static_cast<GENERAL_NAMES*>(
         X509_get_ext_d2i(leaf.get(), NID_subject_alt_name, nullptr, nullptr));
     const auto* dns = sk_GENERAL_NAME_value(names, 0)->d.dNSName;
@@ -90,6 +107,8 @@ Handshake shake_hands(const ServerContext& context, const std::string& server_na
   if (status == net::IoStatus::done) {
     if (auto successor = transport->take_successor()) transport = std::move(successor);
     result.server_saw = transport->protocol();
+    const auto peer_facts = transport->take_peer_facts();
+    result.unknown_name = peer_facts && peer_facts->unknown_name;
     EXPECT_EQ(transport->write(server.get(), std::span<const char>("x", 1)).bytes, 1u);
     char into[net::Transport::smallest_read];
     net::IoResult read{net::IoStatus::again};
@@ -104,16 +123,25 @@ Handshake shake_hands(const ServerContext& context, const std::string& server_na
   return result;
 }
 
+Handshake shake_hands(const ServerContext& context, const std::string& server_name,
+                      const std::string& client_alpn, int client_version = 0) {
+  Client how;
+  how.alpn = client_alpn;
+  how.newest = client_version;
+  return shake_hands(context, server_name, how);
+}
+
 class TlsServer : public ::testing::Test {
  protected:
-  conf::CertificateSettings certificate(const std::string& name) {
-    const PemPair pair = Authority::self_signed("DNS:" + name);
+  conf::CertificateSettings certificate(const std::string& name,
+                                        Authority::KeyType type = Authority::KeyType::ecdsa) {
+    const PemPair pair = Authority::self_signed("DNS:" + name, type);
     static int count = 0;
     const std::string stem = "c" + std::to_string(++count);
     return {folder_.write(stem + ".crt", pair.chain), folder_.write(stem + ".key", pair.key)};
   }
   std::unique_ptr<ServerContext> context() {
-    auto made = ServerContext::make(settings_, nullptr);
+    auto made = ServerContext::make(settings_, *load_credentials(settings_));
     EXPECT_TRUE(made) << (made ? "" : made.error().detail);
     return std::move(*made);
   }
@@ -133,6 +161,67 @@ TEST_F(TlsServer, ChoosesACertificateByExactNameThenWildcardThenTheFirst) {
   EXPECT_EQ(shake_hands(*server, "a.b.example.org", "").dns_name, "first.example");
   EXPECT_EQ(shake_hands(*server, "unknown.test", "").dns_name, "first.example");
   EXPECT_EQ(shake_hands(*server, "", "").dns_name, "first.example");
+}
+
+TEST_F(TlsServer, ShowsTheCertificateThatTheClientCanVerify) {
+  using enum Authority::KeyType;
+  settings_.certificates = {certificate("a.test", rsa), certificate("b.test"),
+                            certificate("a.test")};
+  const auto server = context();
+  const Client usual{};
+  const Client old{.alpn = {}, .newest = TLS1_2_VERSION, .ciphers = {}, .signatures = {}};
+  Client rsa_only = usual, old_rsa_only = old, ecdsa_only = usual;
+  rsa_only.signatures = "RSA-PSS+SHA256:RSA+SHA256";
+  old_rsa_only.ciphers = "ECDHE-RSA-AES128-GCM-SHA256";
+  ecdsa_only.signatures = "ECDSA+SHA256";
+  const std::pair<const Client*, const char*> rows[] = {
+      {&usual, "EC"}, {&old, "EC"}, {&rsa_only, "RSA"}, {&old_rsa_only, "RSA"}};
+  for (const auto& [client, expected] : rows) {
+    EXPECT_EQ(shake_hands(*server, "a.test", *client).key_type, expected);
+    // The default is the pair as well.
+    EXPECT_EQ(shake_hands(*server, "", *client).key_type, expected);
+  }
+  EXPECT_EQ(shake_hands(*server, "b.test", ecdsa_only).dns_name, "b.test");
+  EXPECT_FALSE(shake_hands(*server, "b.test", rsa_only).done);
+}
+
+TEST_F(TlsServer, NotesOrRefusesANameThatIsNotServed) {
+  settings_.certificates = {certificate("a.test")};
+  const auto server = context();
+  EXPECT_TRUE(shake_hands(*server, "b.test", "").unknown_name);
+  EXPECT_TRUE(shake_hands(*server, "b.test", "", TLS1_2_VERSION).unknown_name);
+  EXPECT_FALSE(shake_hands(*server, "a.test", "").unknown_name);
+  EXPECT_FALSE(shake_hands(*server, "", "").unknown_name);
+  settings_.unknown_name = "refuse";
+  const auto strict = context();
+  EXPECT_FALSE(shake_hands(*strict, "b.test", "").done);
+  EXPECT_TRUE(shake_hands(*strict, "a.test", "").done);
+  EXPECT_TRUE(shake_hands(*strict, "", "").done);  // who asks for nothing is not refused
+}
+
+TEST_F(TlsServer, SpeaksTheCiphersThatTheSettingsName) {
+  settings_.certificates = {certificate("a.test")};
+  settings_.ciphers = "ECDHE-ECDSA-CHACHA20-POLY1305";
+  settings_.ciphersuites = "TLS_AES_128_GCM_SHA256";
+  const auto server = context();
+  EXPECT_EQ(shake_hands(*server, "a.test", "").suite, "TLS_AES_128_GCM_SHA256");
+  EXPECT_EQ(shake_hands(*server, "a.test", "", TLS1_2_VERSION).suite,
+            "ECDHE-ECDSA-CHACHA20-POLY1305");
+  Client other{};
+  other.newest = TLS1_2_VERSION;
+  other.ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256";
+  EXPECT_FALSE(shake_hands(*server, "a.test", other).done);
+
+  const auto complaint = [this] {
+    const auto made = ServerContext::make(settings_, *load_credentials(settings_));
+    return made ? std::string("accepted") : made.error().detail;
+  };
+  settings_.ciphersuites = "TLS_MAGIC";
+  EXPECT_EQ(complaint(),
+            "tls.ciphersuites: OpenSSL does not know all of these for TLS 1.3: TLS_MAGIC");
+  settings_.ciphersuites.clear();
+  settings_.ciphers = "MAGIC";
+  EXPECT_EQ(complaint(), "tls.ciphers: OpenSSL knows none of these for TLS 1.2: MAGIC");
 }
 
 TEST_F(TlsServer, SpeaksTls12And13AndNothingOlder) {
@@ -158,7 +247,7 @@ TEST_F(TlsServer, AgreesOnAProtocolOrEndsTheHandshake) {
 TEST_F(TlsServer, NamesTheFileThatIsWrong) {
   const auto complaint = [this](conf::CertificateSettings wrong) {
     settings_.certificates = {std::move(wrong)};
-    const auto made = ServerContext::make(settings_, nullptr);
+    const auto made = load_credentials(settings_);
     return made ? std::string("accepted") : made.error().detail;
   };
   const auto good = certificate("a.test");
@@ -190,7 +279,9 @@ TEST_F(TlsServer, SelfSignedPairIsMadeOnceKeptAndRenewedInTime) {
   ASSERT_TRUE(later);
   EXPECT_TRUE(later->made);
 
-  const auto made = ServerContext::make(conf::TlsSettings{}, &second->pem);
+  const auto own = Credential::parse(second->pem, "", "");
+  ASSERT_TRUE(own);
+  const auto made = ServerContext::make(conf::TlsSettings{}, {*own});
   ASSERT_TRUE(made);
   EXPECT_EQ(shake_hands(**made, "localhost", "").dns_name, "localhost");
 }

@@ -1,0 +1,50 @@
+// A certificate with its chain and its key: what one side shows and signs with. Immutable; contexts
+// and threads share it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "tls/self_signed.h"
+
+namespace usher::tls {
+
+class Credential final {
+ public:
+  // From two PEM files: the certificate, then the intermediate ones; and its private key. An error
+  // names the file.
+  static Result<std::shared_ptr<const Credential>> load(const std::string& chain,
+                                                        const std::string& key);
+  // The same from texts; the names are what errors call them.
+  static Result<std::shared_ptr<const Credential>> parse(const PemPair& pem,
+                                                         const std::string& chain_name,
+                                                         const std::string& key_name);
+  ~Credential();
+
+  // Where it is from: the chain's name.
+  const std::string& origin() const { return origin_; }
+  // Whom it is for, in lower case: its DNS names, or without any its common name.
+  const std::vector<std::string>& names() const { return names_; }
+  WallTime not_before() const { return not_before_; }
+  WallTime not_after() const { return not_after_; }
+
+  // OpenSSL's objects. For tls/ alone.
+  struct Parts;
+  const Parts& parts() const { return *parts_; }
+
+ private:
+  Credential(std::string origin, std::unique_ptr<Parts> parts);
+
+  std::string origin_;
+  std::unique_ptr<Parts> parts_;
+  std::vector<std::string> names_;
+  WallTime not_before_;
+  WallTime not_after_;
+};
+
+using Credentials = std::vector<std::shared_ptr<const Credential>>;
+
+}  // namespace usher::tls

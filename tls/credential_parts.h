@@ -1,0 +1,23 @@
+// What a Credential is made of, and how a context takes it. Private to tls/.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <vector>
+
+#include "tls/credential.h"
+#include "tls/handles.h"
+
+namespace usher::tls {
+
+struct Credential::Parts {
+  X509Ptr leaf;
+  std::vector<X509Ptr> intermediates;
+  KeyPtr key;
+};
+
+// A context has one credential for each type of key; OpenSSL shows what the peer can verify. False:
+// OpenSSL refuses it, and its error queue says why.
+bool use_credential(SSL_CTX* context, const Credential& credential);
+
+}  // namespace usher::tls
