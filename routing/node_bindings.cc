@@ -12,6 +12,13 @@ std::optional<NodeBindings::Known> NodeBindings::find(std::string_view key, Mono
   return Known{entry->binding, entry->verified, entry->absences};
 }
 
+std::optional<Binding> NodeBindings::last_known(std::string_view key, uint64_t above) {
+  const std::lock_guard lock(mutex_);
+  const BindingCache::Entry* entry = cache_.find(key);
+  if (!entry || entry->binding.epoch <= above) return std::nullopt;
+  return entry->binding;
+}
+
 void NodeBindings::put(std::string_view key, const Known& known) {
   const std::lock_guard lock(mutex_);
   cache_.put(key, known.binding, known.verified).absences = known.absences;

@@ -22,6 +22,8 @@ class NodeBindings final {
   };
   // Not older than `since`.
   std::optional<Known> find(std::string_view key, MonotonicTime since);
+  // However old, and doubted or not: if its epoch is above that one.
+  std::optional<Binding> last_known(std::string_view key, uint64_t above);
   void put(std::string_view key, const Known& known);
 
   // Another node has moved this session.

@@ -47,7 +47,10 @@ void ReplicaStatus::set_draining(bool draining, MonotonicTime until) {
 }
 
 void ReplicaStatus::set_vanished(bool vanished) {
-  vanished_.store(vanished, std::memory_order_relaxed);
+  const bool before = vanished_.exchange(vanished, std::memory_order_relaxed);
+  if (vanished || !before) return;
+  Health last = Health::down;
+  health_.compare_exchange_strong(last, Health::unknown, std::memory_order_relaxed);
 }
 
 bool ReplicaStatus::connect_refused() {

@@ -36,7 +36,7 @@ class ReplicaStatus final {
   bool draining() const { return draining_.load(std::memory_order_relaxed); }
   MonotonicTime drain_until() const { return drain_until_.load(std::memory_order_relaxed); }
   // A replica that dropped out of the name's addresses: like draining, but for good until it is
-  // back.
+  // back. One that was dead then may be another process now: it begins anew, unknown.
   void set_vanished(bool vanished);
 
   // A connect was refused or found no host: nobody listens there. Down at once; health checks bring

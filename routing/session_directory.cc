@@ -333,14 +333,17 @@ void SessionDirectory::learn(const std::vector<Moved>& moved) {
 
 void SessionDirectory::doubt() { doubted_ = clock_.now(); }
 
-// What the cookie and the cache say together. The higher epoch is right; of two equal ones that
+// What the cookie and this node say together. The higher epoch is right; of two equal ones that
 // which the store has confirmed, else the cookie, which is the one thing that all nodes see.
 Binding SessionDirectory::believed(const View& view) {
   const CookieContent& cookie = *view.claim.cookie;
   const Replica* named = view.cookies.replica_of(cookie, view.upstream);
   const Binding said{named ? named->id : std::string(), cookie.epoch};
-  const BindingCache::Entry* known = cache_.find(client_key(cookie.client));
-  if (!known || known->binding.epoch < said.epoch) return said;
+  const std::string key = client_key(cookie.client);
+  const BindingCache::Entry* known = cache_.find(key);
+  // While this worker waited for a replica, another one may have moved the client.
+  if (!known) return node_bindings_.last_known(key, said.epoch).value_or(said);
+  if (known->binding.epoch < said.epoch) return said;
   if (known->binding.epoch > said.epoch || !named) return known->binding;
   return known->verified != BindingCache::never ? known->binding : said;
 }

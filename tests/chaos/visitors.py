@@ -80,7 +80,7 @@ class Visitors:
     async def on_one_connection(self, name: str, jar: dict[bytes, bytes], requests: int) -> None:
         visit = Visit(name, "", self.pick(), time.time())
         try:
-            async with asyncio.timeout(PATIENCE), Http(visit.node) as http:
+            async with Http(visit.node) as http:
                 await self.ask(http, visit, jar)
                 for _ in range(requests - 1):
                     await self.pause(self.every)
@@ -104,9 +104,10 @@ class Visitors:
         body = random.randbytes(random.randrange(1, 2000)) if random.random() < 0.3 else None
         visit.method = "GET" if body is None else "POST"
         client = "" if visit.client == STRANGER else f"?client={visit.client}"
-        await http.begin(visit.method, ("/whoami" if body is None else "/echo") + client, headers, body)
-        head = await http.head()
-        answer = await http.body()
+        async with asyncio.timeout(PATIENCE):
+            await http.begin(visit.method, ("/whoami" if body is None else "/echo") + client, headers, body)
+            head = await http.head()
+            answer = await http.body()
         if body is not None and head.status_code == 200 and answer != body:
             raise Failed("the echo is another")
         for name, value in head.headers:

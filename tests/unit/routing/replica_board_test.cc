@@ -47,6 +47,21 @@ TEST(ReplicaStatus, IsWhatItsTableSays) {
   }
 }
 
+TEST(ReplicaStatus, BeginsAnewWhenItsAddressComesBack) {
+  ReplicaStatus status;
+  status.set_health(false);
+  status.set_vanished(false);
+  EXPECT_EQ(status.state(), ReplicaState::down) << "it was there all the time";
+  status.set_vanished(true);
+  EXPECT_EQ(status.state(), ReplicaState::down);
+  status.set_vanished(false);
+  EXPECT_EQ(status.state(), ReplicaState::unknown);
+  status.set_health(true);
+  status.set_vanished(true);
+  status.set_vanished(false);
+  EXPECT_EQ(status.state(), ReplicaState::up);
+}
+
 TEST(ReplicaStatus, IsNamedAsTheStatusPageNamesIt) {
   EXPECT_EQ(name_of(ReplicaState::unknown), "up");
   EXPECT_EQ(name_of(ReplicaState::up), "up");

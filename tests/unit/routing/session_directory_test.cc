@@ -365,6 +365,27 @@ TEST_F(ADirectory, TakesAnotherWorkersWordForAMinuteFromWhenTheStoreGaveIt) {
   EXPECT_FALSE(other.find_now(claim("r2", 1), fleet_.upstream, node_.cookies));
 }
 
+TEST_F(ADirectory, ProposesNoHomeThatAnotherWorkerHasAlreadyReplaced) {
+  // The other worker waits for r2 with this client's poll; r2 dies, and a request that comes to
+  // this one moves the client. Then the store loses its data.
+  fleet_.set_up("r2", false);
+  const Home moved = node_.get(claim("r2", 1));
+  fleet_.set_up("r2", true);
+  node_.node_bindings.doubt();
+  MemoryTable empty(clock_);
+  SlowStore lost(empty);
+  Placement placement(1, clock_);
+  SessionDirectory other(lost, clock_, node_.settings, placement, node_.live, node_.node_sids,
+                         node_.node_bindings);
+  std::optional<Home> home;
+  const Pending pending = other.find(claim("r2", 1), fleet_.upstream, node_.cookies,
+                                     fleet_.replica("r2"), [&](Home found) { home = found; });
+  lost.answer();
+  ASSERT_TRUE(home);
+  EXPECT_EQ(home->binding, moved.binding);
+  EXPECT_EQ(home->replica, moved.replica);
+}
+
 // r1 and r2 are old, r3 is new.
 void mix_versions(Fleet& fleet) {
   for (Replica& replica : fleet.upstream.replicas)
