@@ -214,6 +214,10 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
     {"slow_start", &UpstreamSettings::slow_start, {0, hour},
      "A replica that is new or has come back takes a tenth of its share of new clients at first, "
      "and all of it after this time. \"0s\": at once."},
+    {"rebalance", &UpstreamSettings::rebalance, {0, 10'000},
+     "After a replica has joined or come back: so many clients a second are moved to it by each "
+     "node, of those that have neither a websocket nor a request open, until it has as many as the "
+     "others. 0: who has a replica stays there."},
     {"max_connections", &UpstreamSettings::max_connections, {0, 1'000'000},
      "Requests and websockets that this node has at one replica at a time; 0: no limit. New "
      "clients go to another replica, those who are bound to a full one wait."},

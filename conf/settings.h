@@ -139,7 +139,8 @@ struct UpstreamSettings {
   uint32_t queue = 1000;         // requests of this node that may wait for one replica
   Millis queue_timeout = 5s;
   std::string versions = "newest";  // where new clients go when versions differ; or "any"
-  std::string ca;        // who may sign certificates of https replicas; empty: the system
+  std::string ca;          // who may sign certificates of https replicas; empty: the system
+  uint32_t rebalance = 0;  // clients a second that move to a replica which has joined; 0: none
   Millis drain = 10min;  // how long clients may stay at a draining replica; 0: as long as they like
   std::vector<std::string> socketio{"/ws/socket.io/", "/socket.io/"};
   HealthSettings health;

@@ -187,6 +187,7 @@ std::vector<routing::Upstream> Discovery::upstreams(const conf::AffinitySettings
     upstream.queue = settings.queue;
     upstream.queue_timeout = settings.queue_timeout;
     upstream.drain = settings.drain;
+    upstream.rebalance = settings.rebalance;
     upstream.fall = settings.health.fall;
     // A client has a home in every upstream, so every upstream has a cookie.
     upstream.cookie = made.size() == 1 ? affinity.cookie : affinity.cookie + "_" + settings.name;

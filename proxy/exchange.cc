@@ -132,6 +132,9 @@ void Exchange::settle(routing::Home home) {
     return fail({Errc::no_replica, Side::usher, std::move(detail)});
   }
   bring_home();
+  if (upstream_->rebalance > 0) {
+    open_request_.emplace(worker_.shared().live_sessions, home_.client);
+  }
   enter();
 }
 
@@ -360,6 +363,7 @@ void Exchange::respond(OwnResponse response) {
 }
 
 void Exchange::drop_replica() {
+  open_request_.reset();
   place_.reset();
   if (!replica_) return;
   replica_->close();
@@ -371,6 +375,7 @@ void Exchange::finish(bool reuse) {
   lookup_.reset();
   if (replica_) worker_.pool().give_back(std::move(replica_));
   place_.reset();
+  open_request_.reset();
   log();
   client_.end_exchange(reuse);
 }

@@ -101,6 +101,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   routing::Home home_;
   Pending lookup_;  // of the home, for a place there, or of a sid being kept
   routing::Place place_;
+  std::optional<routing::OpenRequest> open_request_;
   std::unique_ptr<ReplicaConnection> replica_;
 
   // The body of a polling handshake is held until the store has its sid.

@@ -1,9 +1,10 @@
 // Which clients have a websocket open through this node, and to which replica: a draining replica
-// keeps those, and only those. Any thread; touched when a websocket opens or closes, and seldom
-// asked.
+// keeps those, and only those. With upstream.rebalance, also who has a request open. Any thread;
+// touched when a websocket (or such a request) opens or closes, and seldom asked.
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -42,10 +43,42 @@ class LiveSessions final {
     return std::any_of(first, last, [&](const auto& entry) { return entry.second != replica; });
   }
 
+  void request_began(std::string_view client) {
+    const std::lock_guard lock(mutex_);
+    ++requests_[std::string(client)];
+  }
+  void request_ended(std::string_view client) {
+    const std::lock_guard lock(mutex_);
+    const auto found = requests_.find(std::string(client));
+    if (found != requests_.end() && --found->second == 0) requests_.erase(found);
+  }
+  // Neither a websocket nor a request.
+  bool idle(std::string_view client) const {
+    const std::lock_guard lock(mutex_);
+    const std::string key(client);
+    return !open_.contains(key) && !requests_.contains(key);
+  }
+
  private:
   mutable std::mutex mutex_;
   std::unordered_multimap<std::string, std::string>
       open_;  // client -> replica, one for each websocket
+  std::unordered_map<std::string, uint32_t> requests_;
+};
+
+// A client's request that is open, while this lives.
+class OpenRequest final {
+ public:
+  OpenRequest(LiveSessions& live, std::string client) : live_(live), client_(std::move(client)) {
+    live_.request_began(client_);
+  }
+  ~OpenRequest() { live_.request_ended(client_); }
+  OpenRequest(const OpenRequest&) = delete;
+  OpenRequest& operator=(const OpenRequest&) = delete;
+
+ private:
+  LiveSessions& live_;
+  std::string client_;
 };
 
 }  // namespace usher::routing

@@ -179,4 +179,27 @@ const Replica* Placement::pick_by_key(const Upstream& upstream, std::string_view
   return best;
 }
 
+const Replica* Placement::emptier_newcomer(const Upstream& upstream, const Replica& home,
+                                           MonotonicTime now) {
+  const auto crowd = [&](const Replica& replica, uint64_t more) {
+    const double weight = replica.weight * replica.status->readiness(now, upstream.slow_start);
+    return static_cast<double>(replica.status->sessions.load(std::memory_order_relaxed) + more) /
+           weight;
+  };
+  const Replica* emptiest = nullptr;
+  double least = crowd(home, 0);
+  for (const Replica& replica : upstream.replicas) {
+    if (&replica == &home || !replica.status->has_joined()) continue;
+    if (rank_of(replica, nullptr, home.version_rank, upstream.max_connections) != Rank::good) {
+      continue;
+    }
+    // With the one that would come it must still be no more crowded than home is now.
+    const double crowded = crowd(replica, 1);
+    if (crowded >= least) continue;
+    emptiest = &replica;
+    least = crowded;
+  }
+  return emptiest;
+}
+
 }  // namespace usher::routing

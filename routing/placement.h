@@ -28,6 +28,11 @@ class Placement final {
   static const Replica* pick_by_key(const Upstream& upstream, std::string_view key,
                                     const Replica* avoid = nullptr, const Replica* home = nullptr);
 
+  // The replica that has joined and where a client of `home` had better be: one of its version with
+  // fewer clients than home has, by weight, so that a move makes them more even. nullptr: none.
+  static const Replica* emptier_newcomer(const Upstream& upstream, const Replica& home,
+                                         MonotonicTime now);
+
  private:
   struct Candidate {
     const Replica* replica;

@@ -32,9 +32,10 @@ struct Upstream {
   uint32_t max_connections = 0;  // of this node to one replica; 0: no limit
   uint32_t queue = 0;            // requests that may wait for one replica, and for how long
   conf::Millis queue_timeout{0};
-  conf::Millis drain{0};  // how long clients may stay at a draining replica; 0: no limit
-  uint32_t fall = 3;      // connect failures in a row that put a replica down
-  std::string cookie;     // its affinity cookie's name
+  uint32_t rebalance = 0;  // clients a second that move to a replica which has joined; 0: none
+  conf::Millis drain{0};   // how long clients may stay at a draining replica; 0: no limit
+  uint32_t fall = 3;       // connect failures in a row that put a replica down
+  std::string cookie;      // its affinity cookie's name
   std::vector<Replica> replicas;
 
   // Sets each replica's version_rank. By `newest`, 0 is the oldest version, and a replica without

@@ -78,6 +78,12 @@ void ReplicaStatus::answered() {
   failures_.store(0, std::memory_order_relaxed);
 }
 
+bool ReplicaStatus::receive(MonotonicTime now, MonotonicTime::duration pause) {
+  MonotonicTime next = next_move_.load(std::memory_order_relaxed);
+  return now >= next &&
+         next_move_.compare_exchange_strong(next, now + pause, std::memory_order_relaxed);
+}
+
 double ReplicaStatus::readiness(MonotonicTime now, Duration slow_start) const {
   const MonotonicTime risen = risen_.load(std::memory_order_relaxed);
   if (risen == MonotonicTime::min() || now >= risen + slow_start) return 1;

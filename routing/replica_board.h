@@ -59,6 +59,13 @@ class ReplicaStatus final {
 
   // It is new, or back: new clients come slowly from now on (upstream.slow_start).
   void begin_slow_start(MonotonicTime now) { risen_.store(now, std::memory_order_relaxed); }
+  // Has it come after the others?
+  bool has_joined() const { return risen_.load(std::memory_order_relaxed) != MonotonicTime::min(); }
+  // Clients move to it one after the other, one in each `pause`. True: it is one's turn, and taken.
+  bool may_receive(MonotonicTime now) const {
+    return now >= next_move_.load(std::memory_order_relaxed);
+  }
+  bool receive(MonotonicTime now, MonotonicTime::duration pause);
   // What part of its weight counts at `now`: rises from a tenth to 1 in `slow_start`.
   double readiness(MonotonicTime now, Duration slow_start) const;
 
@@ -81,6 +88,7 @@ class ReplicaStatus final {
   std::atomic<MonotonicTime> drain_until_{MonotonicTime::max()};
   std::atomic<bool> vanished_{false};
   std::atomic<MonotonicTime> risen_{MonotonicTime::min()};
+  std::atomic<MonotonicTime> next_move_{MonotonicTime::min()};
   std::atomic<bool> suspected_{false};
   std::atomic<uint32_t> failures_{0};
   std::atomic<uint32_t> absences_{0};

@@ -1,5 +1,6 @@
 #include "routing/session_directory.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -348,10 +349,26 @@ Binding SessionDirectory::believed(const View& view) {
   return known->verified != BindingCache::never ? known->binding : said;
 }
 
+// A replica that has joined, if this client may move to it now: it is idle, and everybody can be
+// told.
+const Replica* SessionDirectory::better_home(const View& view, const Replica& home) const {
+  if (view.upstream.rebalance == 0 || !store_.available()) return nullptr;
+  const MonotonicTime now = clock_.now();
+  const Replica* next = Placement::emptier_newcomer(view.upstream, home, now);
+  if (!next || !next->status->may_receive(now)) return nullptr;
+  return live_.idle(view.claim.cookie->client) ? next : nullptr;
+}
+
 // The home that `known` names; if it is none any more, a new one with a higher epoch: the same on
 // every node that sees the same replicas.
 SessionDirectory::Choice SessionDirectory::choose(const View& view, const Binding& known) const {
-  if (const Replica* home = usable(view, known.replica)) return {home, known};
+  if (const Replica* home = usable(view, known.replica)) {
+    const Replica* better = better_home(view, *home);
+    const auto pause = MonotonicTime::duration(std::chrono::seconds(1)) /
+                       std::max<uint32_t>(view.upstream.rebalance, 1);
+    if (!better || !better->status->receive(clock_.now(), pause)) return {home, known};
+    return {better, {better->id, known.epoch + 1}};
+  }
   const std::string_view client = view.claim.cookie->client;
   const Replica* home = view.upstream.find(known.replica);
   const Replica* next = Placement::pick_by_key(view.upstream, client, view.avoid, home);
@@ -374,6 +391,7 @@ std::optional<Home> SessionDirectory::known_client(const View& view) {
   const Replica* replica = usable(view, known->binding.replica);
   // A replica that was away has lost clients to others: the store knows which.
   if (!replica || known->absences != replica->status->absences()) return std::nullopt;
+  if (better_home(view, *replica)) return std::nullopt;  // moving is the store's to confirm
   ++counters_.cache_hits;
   return client_home(view, {replica, known->binding});
 }

@@ -3,6 +3,7 @@
 // - a sid goes to the replica that issued it, cookie or not, unless its client has moved since;
 // - a cookie's client goes to its home; home down, gone, or draining and without a websocket of
 //   this client: it is moved once, by compare-and-set, and everybody agrees;
+// - with upstream.rebalance, an idle client may be moved the same way to a replica that has joined;
 // - a client without either is placed and given a cookie, and leaves nothing in the store until it
 //   comes back with it;
 // - the store is asked at most once per session, node and minute; when it fails or is late, the
@@ -130,6 +131,7 @@ class SessionDirectory final {
   void share(const std::string& key);
   std::optional<Home> known_client(const View& view);
   Binding believed(const View& view);
+  const Replica* better_home(const View& view, const Replica& home) const;
   Choice choose(const View& view, const Binding& known) const;
   Home decide_alone(const View& view);
   Home newcomer(const View& view);

@@ -287,3 +287,27 @@ def test_every_way_to_balance_uses_every_replica(house, replicas, balance):
     settings["upstream"][0]["balance"] = balance
     node = house.usher(replicas, settings=settings)
     assert {home(node, None) for _ in range(60)} == {"alpha", "beta", "gamma"}
+
+
+def test_a_replica_that_has_joined_is_filled_at_the_pace_that_is_set(house, replicas):
+    settings = settings_for(replicas)
+    settings["upstream"][0].update({"rebalance": 50, "slow_start": "0s"})
+    replicas[2].kill()
+    node = house.usher(replicas, settings=settings, wait=False)
+    wait_for(lambda: node.replica_states().get(replicas[2].address) == "down", "gamma down")
+    cookies = [who(node).cookie() for _ in range(30)]
+    assert {home(node, cookie) for cookie in cookies} == {"alpha", "beta"}
+    replicas[2].start()
+    wait_for(lambda: state(node, replicas[2]) == "up", "gamma up")
+
+    def shares():
+        for number, cookie in enumerate(cookies):
+            answer = who(node, cookie)
+            assert answer.status == 200
+            cookies[number] = answer.cookie() or cookie
+        return Counter(home(node, cookie) for cookie in cookies)
+
+    wait_for(lambda: shares()["gamma"] >= 7, "a share for gamma")
+    before = shares()
+    assert before["gamma"] <= 13, before
+    wait_for(lambda: shares() == shares(), "an end of the moving")

@@ -62,6 +62,7 @@ resolve = "10s"
 balance = "rendezvous"
 slow_start = "1m"
 max_connections = 100
+rebalance = 5
 queue = 50
 queue_timeout = "7s"
 drain = "2h"
@@ -165,6 +166,7 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_EQ(chat.versions, "any");
   EXPECT_EQ(chat.slow_start, 1min);
   EXPECT_EQ(chat.max_connections, 100U);
+  EXPECT_EQ(chat.rebalance, 5U);
   EXPECT_EQ(chat.queue, 50U);
   EXPECT_EQ(chat.queue_timeout, 7s);
   EXPECT_EQ(chat.drain, 2h);

@@ -419,6 +419,75 @@ TEST_F(ADirectory, KeepsAWebsocketsClientAtADrainingReplicaUntilTheLimit) {
   EXPECT_NE(node_.get(mine).replica->id, "r1");
 }
 
+// 60 clients know r1 and r2; then r3 joins.
+class ADirectoryThatRebalances : public ADirectory {
+ protected:
+  ADirectoryThatRebalances() {
+    fleet_.upstream.rebalance = 10;
+    fleet_.set_up("r3", false);
+    for (int i = 0; i < 60; ++i) {
+      const Home home = node_.get({});
+      clients_.push_back(home.client);
+      cookies_.push_back(node_.seal(home));
+    }
+    ask_all();
+    fleet_.status("r3").begin_slow_start(clock_.now());
+    fleet_.set_up("r3", true);
+  }
+  // Every client asks once; how many are moved.
+  int ask_all() {
+    int moved = 0;
+    for (std::string& cookie : cookies_) {
+      const Home home = node_.get(node_.by_cookie(cookie));
+      if (home.outcome == AffinityOutcome::rebound) {
+        EXPECT_EQ(home.replica->id, "r3");
+        ++moved;
+      }
+      if (home.set_cookie) cookie = node_.seal(home);
+    }
+    return moved;
+  }
+  std::vector<std::string> clients_;
+  std::vector<std::string> cookies_;
+};
+
+TEST_F(ADirectoryThatRebalances, MovesClientsAtItsPaceUntilTheNewcomerHasAsManyAsTheOthers) {
+  EXPECT_EQ(ask_all(), 1) << "one in a tenth of a second";
+  EXPECT_EQ(ask_all(), 0);
+  int moved = 1;
+  for (int i = 0; i < 100; ++i) {
+    clock_.advance(100ms);
+    const int now = ask_all();
+    EXPECT_LE(now, 1);
+    moved += now;
+  }
+  EXPECT_NEAR(moved, 20, 2);
+  EXPECT_NEAR(static_cast<double>(fleet_.status("r3").sessions), 20, 2);
+  EXPECT_EQ(ask_all(), 0) << "and then nobody";
+}
+
+TEST_F(ADirectoryThatRebalances, LeavesWhoeverHasSomethingOpen) {
+  for (size_t i = 0; i < clients_.size(); ++i) {
+    i % 2 ? node_.live.opened(clients_[i], "r1") : node_.live.request_began(clients_[i]);
+  }
+  EXPECT_EQ(ask_all(), 0);
+  node_.live.request_ended(clients_[0]);
+  EXPECT_EQ(ask_all(), 1);
+}
+
+TEST_F(ADirectoryThatRebalances, MovesNobodyWithoutTheStoreOrTheSetting) {
+  node_.store.up = false;
+  EXPECT_EQ(ask_all(), 0);
+  node_.store.up = true;
+  fleet_.upstream.rebalance = 0;
+  EXPECT_EQ(ask_all(), 0);
+}
+
+TEST_F(ADirectoryThatRebalances, MovesNobodyToAnotherVersion) {
+  mix_versions(fleet_);
+  EXPECT_EQ(ask_all(), 0);
+}
+
 TEST_F(ADirectory, MayBeDestroyedWhileItWaits) {
   Pending find;
   Pending learn;
