@@ -26,7 +26,8 @@ void NodeBindings::put(std::string_view key, const Known& known) {
 
 void NodeBindings::learn(const Moved& moved) {
   const std::lock_guard lock(mutex_);
-  cache_.learn(moved);
+  if (cache_.find(moved.key)) return cache_.learn(moved);
+  cache_.put(moved.key, moved.binding, clock_.now());
 }
 
 void NodeBindings::doubt() {

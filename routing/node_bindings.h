@@ -26,7 +26,7 @@ class NodeBindings final {
   std::optional<Binding> last_known(std::string_view key, uint64_t above);
   void put(std::string_view key, const Known& known);
 
-  // Another node has moved this session.
+  // Another node has moved this session. Remembered also when nobody has asked about it here.
   void learn(const Moved& moved);
   // What is known may be wrong.
   void doubt();

@@ -123,7 +123,7 @@ def moves(requests: list[dict], access: list[dict], faults: list[Fault]) -> list
                 reason = next((fault for fault in reasons[home] if fault.concerns(left["sent"], line["begun"])), None)
                 # Without the store two nodes that know different things may move a client to different homes.
                 if reason is None and left["request_id"] in brought_a_cookie:
-                    reason = next((fault for fault in deaf if fault.concerns(left["sent"], line["begun"] - TOLD)), None)
+                    reason = next((fault for fault in deaf if fault.concerns(left["sent"] - TOLD, line["begun"])), None)
                 # Whoever moves on later has left this home only once.
                 key = (home, reason.began if reason else line["replica"])
                 if key not in told:
@@ -279,18 +279,21 @@ def cut_by(node: str, sent: float, answered: float, faults: list[Fault]) -> Faul
 
 def lost_sessions(requests: list[dict], access: list[dict], faults: list[Fault]) -> list[tuple[dict, Fault | None]]:
     """Every 400 to a poll that its client got: its session is unknown. Each with the fault of the replica that
-    had opened the session, if there is one. What a replica answers to a node that was killed, nobody gets."""
+    had opened the session, if there is one. What a replica answers to a node that was killed, nobody gets; and a
+    client that has opened another session meanwhile had left this one by itself."""
     told = {line["request_id"] for line in access if line["status"] == 400}
     reasons = by_target(fault for fault in faults if fault.moves)
     found = []
     for lines in by_client(requests).values():
         opened = None
+        lines = [line for line in lines if line["path"].startswith(SOCKETIO)]
+        handshakes = [line["sent"] for line in lines if line["sid"] is None]
         for line in lines:
-            if not line["path"].startswith(SOCKETIO):
-                continue
             if line["sid"] is None:
                 opened = line
             elif line["status"] == 400 and line["request_id"] in told:
+                if any(line["sent"] < handshake < line["time"] for handshake in handshakes):
+                    continue
                 candidates = reasons[opened["replica"]] if opened else []
                 found.append((line, next((fault for fault in candidates if fault.concerns(opened["sent"], line["time"])), None)))
     return found

@@ -73,6 +73,10 @@ def test_two_nodes_may_disagree_on_a_new_home_only_while_the_store_is_away():
     assert unexplained(requests[:3], faults) == [("b", "c")]
     assert unexplained(requests[:3], faults[:1], (rebound,)) == [("b", "c")]
     assert unexplained(requests, faults, (rebound,)) == [("c", "b")]
+    soon = Fault("pause store", "redis0", 21, 23, store=True)
+    assert not unexplained(requests[:3], [faults[0], soon], (rebound,))
+    over = Fault("pause store", "redis0", 10, 14, store=True)
+    assert unexplained(requests[:3], [faults[0], over], (rebound,)) == [("b", "c")]
 
 
 def test_a_5xx_is_forgiven_at_the_kill_of_its_replica_and_only_then():
@@ -145,3 +149,7 @@ def test_a_lost_session_needs_a_fault_of_the_replica_that_had_opened_it():
     assert [found for _, found in judge.lost_sessions(lines, access, [fault])] == [fault]
     assert [found for _, found in judge.lost_sessions(lines, access, [kill("b", 15, 30)])] == [None]
     assert not judge.lost_sessions(lines, [], [])
+    # Its client had given it up.
+    late = {**lines[-1], "time": 30}
+    assert len(judge.lost_sessions([*lines[:2], late], access, [])) == 1
+    assert not judge.lost_sessions([*lines[:2], late, seen("b", 25, **socketio)], access, [])

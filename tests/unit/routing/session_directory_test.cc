@@ -592,6 +592,16 @@ TEST_F(ADirectory, EndsASessionWhoseClientAnotherNodeHasMoved) {
   EXPECT_EQ(node_.get(claim("r3", 1, "s1")).replica, fleet_.replica("r2"));
 }
 
+TEST_F(ADirectory, EndsASessionWhoseClientHasMovedThoughItOnlyPollsHere) {
+  const Pending learning = node_.directory.learn_sid("s1", {"r3", 1}, [] {});
+  node_.store.answer();
+  EXPECT_EQ(node_.get(claim("r3", 1, "s1")).replica, fleet_.replica("r3"));
+  const Moved moved{client_key, {"r2", 2}};
+  node_.node_bindings.learn(moved);
+  node_.directory.learn({moved});
+  EXPECT_EQ(node_.get(claim("r3", 1, "s1")).replica, fleet_.replica("r2"));
+}
+
 TEST_F(ADirectory, FallsBackToTheCookieForAnUnknownSid) {
   const Home home = node_.get(claim("r2", 1, "unknown"));
   EXPECT_EQ(home.replica, fleet_.replica("r2"));
