@@ -142,6 +142,28 @@ bool asks_for_websocket(const RequestHead& head) {
   return head.method == "GET" && parameter(head.query(), "transport") == "websocket";
 }
 
+bool opens_by_websocket(const RequestHead& head) {
+  return asks_for_websocket(head) && parameter(head.query(), "EIO") == "4" &&
+         !parameter(head.query(), "sid");
+}
+
+std::optional<Heartbeat> read_heartbeat(std::string_view open_packet) {
+  const auto number = [&](std::string_view key) -> std::optional<Duration> {
+    const size_t found = open_packet.find(key);
+    if (found == std::string_view::npos) return std::nullopt;
+    std::string_view rest = open_packet.substr(found + key.size());
+    rest.remove_prefix(std::min(rest.find_first_not_of(" \t:"), rest.size()));
+    const size_t end = rest.find_first_of(",} ");
+    const auto milliseconds = parse_decimal<uint32_t>(rest.substr(0, end));
+    if (!milliseconds || *milliseconds == 0) return std::nullopt;
+    return Duration(*milliseconds);
+  };
+  const auto interval = number("\"pingInterval\"");
+  const auto timeout = number("\"pingTimeout\"");
+  if (!open_packet.starts_with("0{") || !interval || !timeout) return std::nullopt;
+  return Heartbeat{*interval, *timeout};
+}
+
 OpenPacketReader::State OpenPacketReader::feed(std::span<const char> piece) {
   if (state_ != State::reading) return state_;
   seen_.append(piece.data(), std::min(piece.size(), limit - seen_.size()));

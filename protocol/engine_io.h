@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "protocol/message.h"
 
 namespace usher::protocol {
@@ -25,6 +26,18 @@ bool is_polling_handshake(const RequestHead& head);
 
 // A GET with transport=websocket, whether or not it carries a websocket's opening handshake.
 bool asks_for_websocket(const RequestHead& head);
+
+// A GET that opens a session of protocol 4 by websocket at once: with transport=websocket and
+// EIO=4, and without the sid of a session that began otherwise.
+bool opens_by_websocket(const RequestHead& head);
+
+// How often a server pings, and how long an answer may take.
+struct Heartbeat {
+  Duration interval{0};
+  Duration timeout{0};
+};
+// From protocol 4's open packet `0{…,"pingInterval":25000,"pingTimeout":20000,…}`.
+std::optional<Heartbeat> read_heartbeat(std::string_view open_packet);
 
 // Reads the sid from the open packet `0{"sid":"…",…}` at the start of a response body that arrives
 // in pieces. Bounded: gives up after 4 KiB.
