@@ -60,6 +60,7 @@ constexpr CodedRow rows[] = {
     {Errc::tunnel_idle, {"tunnel_idle", 0, Retry::never, ""}},
     {Errc::replica_busy,
      {"replica_busy", 503, Retry::never, "The service is too busy. Please wait."}},
+    {Errc::not_moved, {"not_moved", 0, Retry::never, ""}},
     {Errc::draining, {"draining", 503, Retry::never, "The service is restarting."}},
     {Errc::out_of_descriptors,
      {"out_of_descriptors", 503, Retry::never, "The service is too busy."}},

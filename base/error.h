@@ -44,6 +44,7 @@ enum class Errc : uint8_t {
   between_bytes_timeout,
   tunnel_idle,
   replica_busy,
+  not_moved,
   // the process
   draining,
   out_of_descriptors,

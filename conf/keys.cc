@@ -230,8 +230,20 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
      "the command does not say so. \"0s\": until the websocket closes."},
     {"socketio", &UpstreamSettings::socketio, {.check = url_path},
      "Paths where Socket.IO lives: a request with sid= goes to the replica that issued that sid."},
-    {"migrate", Planned{.warn_only = true}, {},
-     "Move live sockets to another replica instead of closing them."},
+    {"migrate", &UpstreamSettings::migrate, {},
+     "Carry on Socket.IO websockets at another replica when theirs goes: the client stays "
+     "connected. false: they are passed on unread, and end with their replica."},
+    {"replay", &UpstreamSettings::replay, {},
+     "Socket.IO events that do no harm when two replicas get them: sent again to the new replica "
+     "when the old one had not acknowledged them. With any other the client is told to reconnect."},
+    {"quiet", &UpstreamSettings::quiet, {0, hour},
+     "A session leaves a draining replica when nobody owes an answer and the replica has sent "
+     "nothing for so long."},
+    {"park", &UpstreamSettings::park, {0, day},
+     "While no replica is up, Socket.IO websockets stay open for so long and wait; then their "
+     "clients are told to reconnect."},
+    {"migrate_rate", &UpstreamSettings::migrate_rate, {1, 1'000'000},
+     "So many websockets a second are carried on at one replica; more wait their turn."},
     {"health", &UpstreamSettings::health, {},
      "How usher finds out that a replica is well."},
     {"timeouts", &UpstreamSettings::timeouts, {},

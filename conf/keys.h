@@ -32,9 +32,7 @@ struct Rule {
 
 // A key that a later version will serve: an error in this one, unless the value asks for
 // nothing (false, or empty).
-struct Planned {
-  bool warn_only = false;  // served without it, with less comfort
-};
+struct Planned {};
 
 // One key, two fields: the empty text switches off.
 template <typename Owner>

@@ -143,6 +143,13 @@ struct UpstreamSettings {
   uint32_t rebalance = 0;  // clients a second that move to a replica which has joined; 0: none
   Millis drain = 10min;  // how long clients may stay at a draining replica; 0: as long as they like
   std::vector<std::string> socketio{"/ws/socket.io/", "/socket.io/"};
+  bool migrate = true;
+  // Socket.IO events that may be said to two replicas.
+  std::vector<std::string> replay{"user-join", "join-channels",      "heartbeat",
+                                  "usage",     "ydoc:document:join", "ydoc:document:state"};
+  Millis quiet = 3s;            // a silence in which a session may leave a draining replica
+  Millis park = 15min;          // how long a websocket waits for a replica
+  uint32_t migrate_rate = 200;  // websockets a second that this node moves to one replica
   HealthSettings health;
   UpstreamTimeouts timeouts;
   friend bool operator==(const UpstreamSettings&, const UpstreamSettings&) = default;

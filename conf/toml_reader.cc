@@ -165,10 +165,6 @@ void Reader::table(const toml::table& from, T& into, const Section& section) {
       if constexpr (std::same_as<F, Planned>) {
         if (asks_for_nothing(*node)) return true;
         const Position at = position_of(from.find(key.name)->first.source());
-        if (field.warn_only) {
-          problems_.warning(at, name + ": this version does not serve it yet and goes on without");
-          return true;
-        }
         problems_.error(at, name + ": this version does not serve it yet; leave it out");
         return false;
       } else if constexpr (std::same_as<F, Switched<T>>) {

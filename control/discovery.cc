@@ -140,6 +140,7 @@ void Discovery::start(const std::vector<conf::UpstreamSettings>& upstreams) {
   for (const conf::UpstreamSettings& upstream : upstreams) {
     Watched& watched = watched_.emplace_back();
     watched.settings = upstream;
+    watched.replay = std::make_shared<const std::vector<std::string>>(upstream.replay);
     for (const conf::ReplicaSettings& replica : upstream.replicas) {
       std::unique_ptr<Name> name = take_known(before, replica.address);
       if (!name) name = std::make_unique<Name>(*this, replica.address, upstream.resolve);
@@ -188,6 +189,11 @@ std::vector<routing::Upstream> Discovery::upstreams(const conf::AffinitySettings
     upstream.queue_timeout = settings.queue_timeout;
     upstream.drain = settings.drain;
     upstream.rebalance = settings.rebalance;
+    upstream.migrate = settings.migrate;
+    upstream.replay = watched.replay;
+    upstream.quiet = settings.quiet;
+    upstream.park = settings.park;
+    upstream.migrate_rate = settings.migrate_rate;
     upstream.fall = settings.health.fall;
     // A client has a home in every upstream, so every upstream has a cookie.
     upstream.cookie = made.size() == 1 ? affinity.cookie : affinity.cookie + "_" + settings.name;

@@ -41,7 +41,8 @@ class Discovery final {
   class Name;
   struct Watched {
     conf::UpstreamSettings settings;
-    std::vector<std::unique_ptr<Name>> names;  // one for each of settings.replicas
+    std::shared_ptr<const std::vector<std::string>> replay;  // of the settings
+    std::vector<std::unique_ptr<Name>> names;                // one for each of settings.replicas
   };
 
   static std::unique_ptr<Name> take_known(std::vector<Watched>& before,

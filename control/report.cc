@@ -121,6 +121,25 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
               "Requests that waited for a place at a full replica.",
               sum(
                   facts, [](const WorkerCounters& w) -> auto& { return w.queued; }));
+  text.family("usher_websocket_moves_total", "counter",
+              "Websockets that left a replica, by why and by what came of it.");
+  for (size_t reason = 0; reason < proxy::move_reasons; ++reason) {
+    for (size_t outcome = 0; outcome < proxy::move_outcomes; ++outcome) {
+      text.sample(label("reason", name_of(static_cast<proxy::MoveReason>(reason))) + "," +
+                      label("outcome", name_of(static_cast<proxy::MoveOutcome>(outcome))),
+                  sum(
+                      facts, [ reason, outcome ](const WorkerCounters& w) -> auto& {
+                        return w.moves[reason][outcome];
+                      }));
+    }
+  }
+  text.single("usher_websockets_moving", "gauge", "Websockets on their way to another replica.",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.moving; }));
+  text.single("usher_websockets_parked", "gauge",
+              "Of these, those that wait because no replica is up.",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.parked; }));
   text.family("usher_body_bytes_total", "counter",
               "Bytes of request (in) and response (out) bodies.");
   text.sample(label("direction", "in"),
@@ -260,6 +279,12 @@ std::string make_status(const ReportFacts& facts) {
                     {"version", USHER_VERSION},
                     {"uptime_seconds", uptime},
                     {"draining", facts.draining},
+                    {"websockets_moving",
+                     sum(
+                         facts, [](const proxy::WorkerCounters& w) -> auto& { return w.moving; })},
+                    {"websockets_parked",
+                     sum(
+                         facts, [](const proxy::WorkerCounters& w) -> auto& { return w.parked; })},
                     {"store",
                      {{"url", facts.store_url},
                       {"state", name_of(facts.store_state)},

@@ -227,15 +227,16 @@ void ClientConnection::break_off() {
   if (codec_->ends_at_close()) stream_->abort();
 }
 
-Tunnel& ClientConnection::open_tunnel(std::unique_ptr<net::Stream> replica, TunnelRecord record) {
+Websocket& ClientConnection::open_tunnel(std::unique_ptr<net::Stream> replica,
+                                         TunnelRecord record) {
   phase_ = Phase::tunnel;
   deadline_.stop();
   codec_.reset();
   snapshot_.reset();  // a socket that lives for days keeps no old settings alive
   worker_.loop().bury(std::move(exchange_));
-  Tunnel::Owner& owner = *this;
-  tunnel_ = std::make_unique<Tunnel>(worker_, owner, std::move(stream_), std::move(replica),
-                                     std::move(record));
+  Websocket::Owner& owner = *this;
+  tunnel_ =
+      make_websocket(worker_, owner, std::move(stream_), std::move(replica), std::move(record));
   tunnel_->start();
   return *tunnel_;
 }

@@ -16,7 +16,7 @@
 #include "protocol/server_codec.h"
 #include "proxy/exchange.h"
 #include "proxy/snapshot.h"
-#include "proxy/tunnel.h"
+#include "proxy/websocket.h"
 #include "tls/alpn.h"
 
 namespace usher::proxy {
@@ -34,7 +34,7 @@ struct ListenerRole {
 
 class ClientConnection final : public net::Mortal,
                                private net::StreamHandler,
-                               private Tunnel::Owner {
+                               private Websocket::Owner {
  public:
   ClientConnection(Worker& worker, const ListenerRole& role, Fd fd, const SocketAddress& peer,
                    std::unique_ptr<net::Transport> transport);
@@ -66,7 +66,7 @@ class ClientConnection final : public net::Mortal,
   // The response cannot be completed: the connection will end so that the client notices.
   void break_off();
   // A 101 was sent: both streams become a tunnel.
-  Tunnel& open_tunnel(std::unique_ptr<net::Stream> replica, TunnelRecord record);
+  Websocket& open_tunnel(std::unique_ptr<net::Stream> replica, TunnelRecord record);
 
   // The worker's table.
   size_t index = 0;
@@ -118,7 +118,7 @@ class ClientConnection final : public net::Mortal,
   std::unique_ptr<net::Stream> stream_;
   std::unique_ptr<protocol::ServerCodec> codec_;
   std::unique_ptr<Exchange> exchange_;
-  std::unique_ptr<Tunnel> tunnel_;
+  std::unique_ptr<Websocket> tunnel_;
   net::Timer<&ClientConnection::on_deadline> deadline_;
   uint64_t seen_in_ = 0;  // at the last look at progress
   uint64_t seen_out_ = 0;

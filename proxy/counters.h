@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "proxy/diagnosis.h"
+#include "proxy/websocket.h"
 #include "routing/session_directory.h"
 
 namespace usher::proxy {
@@ -40,6 +41,10 @@ struct WorkerCounters {
   std::array<Counter, traffic_causes> retries;  // by the Errc of the attempt before
   Counter retries_refused;                      // by the budget
   Counter queued;  // requests that waited for a place at a full replica
+  // Websockets that left a replica: by MoveReason, then by MoveOutcome.
+  std::array<std::array<Counter, move_outcomes>, move_reasons> moves;
+  Counter moving;  // now
+  Counter parked;  // of these, with no replica to go to
   Counter bytes_in;
   Counter bytes_out;
 };

@@ -107,11 +107,21 @@ void Exchange::read_session() {
   socketio_ = upstream_->is_socketio(request_.path());
   if (!socketio_) return;
   if (const auto sid = protocol::sid_of_query(request_.query())) claim_.sid = *sid;
+  if (migrates()) {
+    // What usher is to read must not be compressed by those two between themselves.
+    request_.headers.remove("Sec-WebSocket-Extensions");
+  }
   if (protocol::is_polling_handshake(request_)) {
     // The sid stands in the response's body, which must not be compressed for that.
     request_.headers.set("Accept-Encoding", "identity");
     open_packet_.emplace();
   }
+}
+
+// Will this become a websocket that outlives its replica?
+bool Exchange::migrates() const {
+  return socketio_ && upstream_->migrate && request_.wants_websocket &&
+         protocol::opens_by_websocket(request_);
 }
 
 void Exchange::find_home() {
@@ -322,8 +332,8 @@ void Exchange::upgrade(protocol::ResponseHead head) {
   worker_.loop().bury(std::move(replica_));
   // Its client may have moved while the replica was slow to answer, and nobody has told it.
   const bool moved = has_moved();
-  Tunnel& tunnel = client_.open_tunnel(std::move(stream), std::move(record));
-  if (moved) worker_.part_with_moved(tunnel);
+  Websocket& websocket = client_.open_tunnel(std::move(stream), std::move(record));
+  if (moved) worker_.part_with_moved(websocket);
 }
 
 bool Exchange::has_moved() {

@@ -20,7 +20,7 @@
 #include "proxy/own_response.h"
 #include "proxy/replica_connection.h"
 #include "proxy/snapshot.h"
-#include "proxy/tunnel.h"
+#include "proxy/websocket.h"
 #include "routing/session_directory.h"
 
 namespace usher::proxy {
@@ -72,6 +72,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
 
   void upgrade(protocol::ResponseHead head);
   bool has_moved();
+  bool migrates() const;
   void add_cookie(protocol::Headers& headers) const;
   void pass_on(std::span<const char> data);
   void slow_down();
@@ -82,7 +83,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   bool within_budget(Errc failure);
   void try_again(Errc failure);
   void look_again();
-  void note_replica_failure(Errc failure);
+  void note_replica_failure();
   void drop_replica();
   void finish(bool reuse);
   void log();

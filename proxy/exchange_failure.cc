@@ -5,6 +5,7 @@
 
 #include "proxy/client_connection.h"
 #include "proxy/exchange.h"
+#include "proxy/replica_failure.h"
 #include "proxy/retry.h"
 #include "proxy/worker.h"
 
@@ -31,7 +32,7 @@ void Exchange::fail(Error error) {
       .sent_before = sent_before_};
   const Errc code = error.code;
   error_ = std::move(error);
-  note_replica_failure(code);
+  note_replica_failure();
   NextStep next = decide(code, attempt);
   if (next == NextStep::try_again && !within_budget(code)) next = NextStep::error_response;
   switch (next) {
@@ -44,28 +45,11 @@ void Exchange::fail(Error error) {
   }
 }
 
-// What a failed connect, or a connection closed instead of an answer, says of the replica, for
-// everybody.
-void Exchange::note_replica_failure(Errc failure) {
+void Exchange::note_replica_failure() {
   if (!home_.replica) return;
-  routing::ReplicaStatus& status = *home_.replica->status;
-  bool went_down = false;
-  switch (failure) {
-    case Errc::connect_refused: went_down = status.connect_refused(); break;
-    case Errc::connect_failed:
-    case Errc::connect_timeout: went_down = status.attempt_failed(upstream_->fall); break;
-    case Errc::replica_closed:
-      if (first_byte_ || (replica_ && replica_->reused())) return;
-      status.broke_off(upstream_->fall);
-      break;
-    default: return;
-  }
-  if (status.suspect()) worker_.shared().look_at(home_.replica->id);
-  if (went_down) {
-    worker_.shared().log.warning("replica_down", {{"upstream", upstream_->name},
-                                                  {"replica", home_.replica->id},
-                                                  {"reason", to_string(error_)}});
-  }
+  const bool answered = first_byte_ || (replica_ && replica_->reused());
+  note_failed_attempt(worker_, *upstream_, *home_.replica, error_,
+                      error_.code == Errc::replica_closed && !answered);
 }
 
 // What no replica has seen costs none of them anything.

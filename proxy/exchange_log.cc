@@ -1,6 +1,7 @@
 // What stays of an Exchange when it is over: its line in the access log and its counts, or what a
 // tunnel will say when it ends in its turn.
 
+#include "protocol/kept_request.h"
 #include "proxy/client_connection.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
@@ -30,6 +31,10 @@ TunnelRecord Exchange::make_tunnel_record() {
   record.idle_limit = merge(upstream_->timeouts, route_->timeouts).tunnel_idle;
   record.status = home_.replica->status;
   record.place = std::move(place_);
+  if (migrates()) {
+    record.migration = std::make_unique<Migration>(
+        Migration{protocol::keep_request(request_), upstream_->replay, upstream_->park});
+  }
   return record;
 }
 

@@ -23,8 +23,7 @@ Tunnel::Tunnel(Worker& worker, Owner& owner, std::unique_ptr<net::Channel> clien
   client_.channel->set_handler(client_);
   replica_.channel->set_handler(replica_);
   worker_.add(*this);
-  ++record_.status->websockets;
-  worker_.shared().live_sessions.opened(record_.session, record_.replica);
+  enter_replica(worker_, record_);
   worker_.count().websockets.add();
   worker_.count().websockets_opened.add();
 }
@@ -166,10 +165,13 @@ void Tunnel::close() {
     closed_by_ = Side::usher;
     why_ = {Errc::draining, Side::usher, "cut"};
   }
-  --record_.status->websockets;
-  record_.place.reset();
-  worker_.shared().live_sessions.closed(record_.session, record_.replica);
-  log();
+  leave_replica(worker_, record_);
+  log_websocket(worker_, record_,
+                {.closed_by = *closed_by_,
+                 .why = why_,
+                 .bytes_in = client_.channel->bytes_in() - client_in_at_start_,
+                 .bytes_out = client_.channel->bytes_out() -
+                              std::min(client_out_at_start_, client_.channel->bytes_out())});
   deadline_.stop();
   for (End* end : {&client_, &replica_}) {
     end->channel->close();
@@ -177,37 +179,6 @@ void Tunnel::close() {
   }
   worker_.remove(*this);
   owner_.on_tunnel_over();
-}
-
-void Tunnel::log() {
-  WorkerCounters& count = worker_.count();
-  count.websockets.subtract();
-  count.websockets_closed[static_cast<size_t>(*closed_by_)].add();
-  if (why_.code != Errc::none) count.errors[static_cast<size_t>(why_.code)].add();
-  const auto now = worker_.loop().now();
-
-  AccessRecord line;
-  line.time = worker_.shared().clock.wall() -
-              std::chrono::duration_cast<WallTime::duration>(now - record_.started);
-  line.client = record_.client;
-  line.method = "GET";
-  line.host = record_.host;
-  line.target = record_.target;
-  line.protocol = "websocket";
-  line.status = 101;
-  line.bytes_in = client_.channel->bytes_in() - client_in_at_start_;
-  line.bytes_out =
-      client_.channel->bytes_out() - std::min(client_out_at_start_, client_.channel->bytes_out());
-  line.duration = std::chrono::duration_cast<Duration>(now - record_.started);
-  line.first_byte = record_.first_byte;
-  line.replica = record_.replica;
-  line.affinity = record_.affinity;
-  line.attempts = record_.attempts;
-  line.closed_by = name_of(*closed_by_);
-  if (why_.code != Errc::none) line.error = to_string(why_);
-  line.request_id = record_.request_id;
-  line.user_agent = record_.user_agent;
-  worker_.shared().access_log.write(line);
 }
 
 }  // namespace usher::proxy

@@ -12,60 +12,26 @@
 #include "net/loop.h"
 #include "net/timer.h"
 #include "protocol/websocket.h"
-#include "proxy/access_log.h"
-#include "routing/replica_board.h"
-#include "routing/replica_gate.h"
+#include "proxy/websocket.h"
 
 namespace usher::proxy {
 
 class Worker;
 
-// What stays of the exchange that opened it.
-struct TunnelRecord {
-  MonotonicTime started;
-  std::string client;   // its address
-  std::string session;  // the client's id in its affinity cookie
-  std::string host;
-  std::string target;
-  std::string replica;
-  uint64_t epoch = 0;  // of the client's home at that replica
-  std::string request_id;
-  std::string user_agent;
-  std::string_view affinity;
-  Duration first_byte{0};
-  unsigned attempts = 0;
-  std::chrono::milliseconds idle_limit{0};
-  routing::ReplicaStatus* status = nullptr;
-  routing::Place place;  // at the replica
-};
-
-class Tunnel final : public net::Mortal {
+class Tunnel final : public Websocket {
  public:
-  // Whose client it is.
-  class Owner {
-   public:
-    // Nothing is left of it but the object.
-    virtual void on_tunnel_over() = 0;
-
-   protected:
-    ~Owner() = default;
-  };
-
   Tunnel(Worker& worker, Owner& owner, std::unique_ptr<net::Channel> client,
          std::unique_ptr<net::Channel> replica, TunnelRecord record);
   ~Tunnel() override;
 
-  void start();
+  void start() override;
   // Ends it by the closing handshake (RFC 6455 section 7): each end gets a Close (1001) after the
   // frame that is on its way to it, nothing after that, and may answer. After `limit` it is over.
   // `why` is for the log.
-  void go_away(std::chrono::milliseconds limit, std::string why);
-  const TunnelRecord& record() const { return record_; }
+  void go_away(std::chrono::milliseconds limit, std::string why) override;
+  const TunnelRecord& record() const override { return record_; }
   // Idempotent. Writes the line of the access log; the owner ends with it.
-  void close();
-
-  // The worker's table.
-  size_t index = 0;
+  void close() override;
 
  private:
   // One end's callbacks. Data of this end go to the other.
@@ -112,7 +78,6 @@ class Tunnel final : public net::Mortal {
   void tell(End& end);
   void settle();
   void close_if_over();
-  void log();
 
   Worker& worker_;
   Owner& owner_;

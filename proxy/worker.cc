@@ -1,5 +1,6 @@
 #include "proxy/worker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/random.h"
@@ -9,6 +10,8 @@ namespace {
 
 // For the closing handshake of a websocket whose client has moved.
 constexpr std::chrono::milliseconds parting_with_the_moved{1000};
+// How soon websockets notice that their replica is down or drains.
+constexpr std::chrono::milliseconds replica_look{250};
 
 }  // namespace
 
@@ -48,7 +51,10 @@ void Worker::listen(Fd fd, const ListenerRole& role) {
       }));
 }
 
-void Worker::run() { loop_.run(); }
+void Worker::run() {
+  replica_tick_.start(replica_look);
+  loop_.run();
+}
 
 void Worker::accept(Fd fd, const SocketAddress& peer, const ListenerRole& role) {
   counters_.accepted.add();
@@ -70,15 +76,15 @@ void Worker::remove(ClientConnection& connection) {
   connections_.pop_back();
 }
 
-void Worker::add(Tunnel& tunnel) {
-  tunnel.index = tunnels_.size();
-  tunnels_.push_back(&tunnel);
+void Worker::add(Websocket& websocket) {
+  websocket.index = websockets_.size();
+  websockets_.push_back(&websocket);
 }
 
-void Worker::remove(Tunnel& tunnel) {
-  tunnels_[tunnel.index] = tunnels_.back();
-  tunnels_[tunnel.index]->index = tunnel.index;
-  tunnels_.pop_back();
+void Worker::remove(Websocket& websocket) {
+  websockets_[websocket.index] = websockets_.back();
+  websockets_[websocket.index]->index = websocket.index;
+  websockets_.pop_back();
 }
 
 void Worker::use(std::shared_ptr<const Snapshot> snapshot) {
@@ -107,16 +113,16 @@ void Worker::take_along(Homes homes) {
     return !shared_.live_sessions.has_elsewhere(moved.first, moved.second);
   });
   if (homes.empty()) return;
-  for (size_t i = tunnels_.size(); i-- > 0;) {
-    const TunnelRecord& websocket = tunnels_[i]->record();
+  for (size_t i = websockets_.size(); i-- > 0;) {
+    const TunnelRecord& websocket = websockets_[i]->record();
     const auto moved = homes.find(websocket.session);
     if (moved == homes.end() || moved->second == websocket.replica) continue;
-    part_with_moved(*tunnels_[i]);
+    part_with_moved(*websockets_[i]);
   }
 }
 
-void Worker::part_with_moved(Tunnel& tunnel) {
-  tunnel.go_away(parting_with_the_moved, "its client has moved");
+void Worker::part_with_moved(Websocket& websocket) {
+  websocket.leave(MoveReason::home, parting_with_the_moved, "its client has moved");
 }
 
 void Worker::doubt_bindings() {
@@ -129,8 +135,8 @@ void Worker::doubt_bindings() {
 // Who only has a websocket asks for nothing that would show that it lives elsewhere by now.
 void Worker::check_homes() {
   std::vector<HomeCheck::Resident> residents;
-  for (const Tunnel* tunnel : tunnels_) {
-    const TunnelRecord& websocket = tunnel->record();
+  for (const Websocket* each : websockets_) {
+    const TunnelRecord& websocket = each->record();
     residents.push_back({websocket.session, {websocket.replica, websocket.epoch}});
   }
   home_check_->start(std::move(residents));
@@ -174,9 +180,10 @@ void Worker::on_parting_tick() {
   for (Parting& parting : partings_) {
     std::bernoulli_distribution chosen(
         parting.schedule.share(std::exchange(parting.looked, now), now));
-    for (size_t i = tunnels_.size(); i-- > 0;) {
-      if (tunnels_[i]->record().status != parting.replica || !chosen(jitter_)) continue;
-      tunnels_[i]->go_away(parting.schedule.parting(now), "its replica drains");
+    for (size_t i = websockets_.size(); i-- > 0;) {
+      if (websockets_[i]->record().status != parting.replica || !chosen(jitter_)) continue;
+      websockets_[i]->leave(MoveReason::drained, parting.schedule.parting(now),
+                            "its replica drains");
     }
   }
   std::erase_if(partings_, [now](const Parting& parting) {
@@ -185,12 +192,57 @@ void Worker::on_parting_tick() {
   if (!partings_.empty()) parting_tick_.start(DrainSchedule::tick);
 }
 
+// What can be carried on elsewhere leaves replicas that are down or drain, before it has to.
+void Worker::on_replica_tick() {
+  replica_tick_.start(replica_look);
+  if (drain_) return;
+  const std::shared_ptr<const Snapshot> snapshot = snapshot_;
+  for (const routing::Upstream& upstream : snapshot->upstreams) {
+    for (const routing::Replica& replica : upstream.replicas) {
+      if (!upstream.migrate || replica.status->websockets == 0) continue;
+      const routing::ReplicaState state = replica.status->state();
+      if (state == routing::ReplicaState::down) leave_dead(upstream, replica);
+      if (state == routing::ReplicaState::draining) leave_quietly(upstream, replica);
+    }
+  }
+}
+
+// With no other replica to go to, a connection that still stands is worth more than none.
+void Worker::leave_dead(const routing::Upstream& upstream, const routing::Replica& replica) {
+  const bool any_other = std::ranges::any_of(
+      upstream.replicas, [](const auto& each) { return each.status->takes_new(); });
+  if (!any_other) return;
+  for (size_t i = websockets_.size(); i-- > 0;) {
+    const TunnelRecord& record = websockets_[i]->record();
+    if (record.status != replica.status || !record.migration) continue;
+    websockets_[i]->leave(MoveReason::down, {}, "its replica is down");
+  }
+}
+
+// Nobody meets another version before the drain's limit; nor does a client whose terminal would
+// have to end for it.
+void Worker::leave_quietly(const routing::Upstream& upstream, const routing::Replica& replica) {
+  const bool has_peer = std::ranges::any_of(upstream.replicas, [&](const auto& each) {
+    return each.status->takes_new() && each.version_rank == replica.version_rank;
+  });
+  if (!has_peer) return;
+  // No faster than the others take them, all workers together; about.
+  uint64_t left = std::max<uint64_t>(1, upstream.migrate_rate * replica_look.count() / 2000);
+  for (size_t i = websockets_.size(); i-- > 0 && left > 0;) {
+    const TunnelRecord& record = websockets_[i]->record();
+    if (record.status != replica.status || !record.migration) continue;
+    if (shared_.live_sessions.has_fixed(record.session, record.replica)) continue;
+    if (websockets_[i]->leave_if_quiet(upstream.quiet)) --left;
+  }
+}
+
 void Worker::on_drain_tick() {
   const MonotonicTime now = loop_.now();
   drain_tick_.start(DrainSchedule::tick);
   std::bernoulli_distribution chosen(drain_->share(std::exchange(drain_looked_, now), now));
-  for (size_t i = tunnels_.size(); i-- > 0;) {
-    if (chosen(jitter_)) tunnels_[i]->go_away(drain_->parting(now), "the front door is stopping");
+  for (size_t i = websockets_.size(); i-- > 0;) {
+    if (chosen(jitter_))
+      websockets_[i]->go_away(drain_->parting(now), "the front door is stopping");
   }
   if (!drain_->cuts(now)) return;
   for (size_t i = connections_.size(); i-- > 0;)

@@ -95,15 +95,16 @@ class Worker final {
   routing::SessionDirectory& sessions() { return *sessions_; }
   const routing::AffinityCookies& cookies() const { return *cookies_.back(); }
   WorkerCounters& count() { return counters_; }
+  Jitter& jitter() { return jitter_; }
   RefusalBudget& refusals() { return refusals_; }
   bool draining() const { return drain_.has_value(); }
   // It leads to a replica that its client has left.
-  void part_with_moved(Tunnel& tunnel);
+  void part_with_moved(Websocket& websocket);
   // The connection is closed: takes it off the table and buries it.
   void remove(ClientConnection& connection);
   // Every open websocket of this worker, whatever connection it came on.
-  void add(Tunnel& tunnel);
-  void remove(Tunnel& tunnel);
+  void add(Websocket& websocket);
+  void remove(Websocket& websocket);
 
  private:
   void accept(Fd fd, const SocketAddress& peer, const ListenerRole& role);
@@ -113,6 +114,9 @@ class Worker final {
   using Homes = std::unordered_map<std::string_view, std::string_view>;  // replicas by client
   void take_along(Homes homes);
   void check_homes();
+  void on_replica_tick();
+  void leave_dead(const routing::Upstream& upstream, const routing::Replica& replica);
+  void leave_quietly(const routing::Upstream& upstream, const routing::Replica& replica);
 
   const Shared& shared_;
   net::Loop loop_;
@@ -130,7 +134,7 @@ class Worker final {
   ReplicaQueue queue_{loop_};
   std::unordered_map<std::string, RetryBudget> retry_budgets_;  // by the upstream's name
   std::vector<std::unique_ptr<ClientConnection>> connections_;
-  std::vector<Tunnel*> tunnels_;
+  std::vector<Websocket*> websockets_;
   WorkerCounters counters_;
   RefusalBudget refusals_;
   net::Timer<&Worker::on_drain_tick> drain_tick_{loop_, *this};
@@ -143,6 +147,7 @@ class Worker final {
   };
   std::vector<Parting> partings_;
   net::Timer<&Worker::on_parting_tick> parting_tick_{loop_, *this};
+  net::Timer<&Worker::on_replica_tick> replica_tick_{loop_, *this};
   Jitter jitter_ = make_jitter();
 };
 

@@ -16,16 +16,25 @@ namespace usher::routing {
 
 class LiveSessions final {
  public:
-  void opened(std::string_view client, std::string_view replica) {
+  // `fixed`: it ends when it leaves that replica.
+  void opened(std::string_view client, std::string_view replica, bool fixed = true) {
     const std::lock_guard lock(mutex_);
-    open_.emplace(client, replica);
+    open_.emplace(client, Place{std::string(replica), fixed});
   }
-  void closed(std::string_view client, std::string_view replica) {
+  void closed(std::string_view client, std::string_view replica, bool fixed = true) {
     const std::lock_guard lock(mutex_);
     const auto [first, last] = open_.equal_range(std::string(client));
-    const auto found =
-        std::find_if(first, last, [&](const auto& entry) { return entry.second == replica; });
+    const auto found = std::find_if(first, last, [&](const auto& entry) {
+      return entry.second.replica == replica && entry.second.fixed == fixed;
+    });
     if (found != last) open_.erase(found);
+  }
+  bool has_fixed(std::string_view client, std::string_view replica) const {
+    const std::lock_guard lock(mutex_);
+    const auto [first, last] = open_.equal_range(std::string(client));
+    return std::any_of(first, last, [&](const auto& entry) {
+      return entry.second.replica == replica && entry.second.fixed;
+    });
   }
   bool has(std::string_view client) const {
     const std::lock_guard lock(mutex_);
@@ -34,13 +43,15 @@ class LiveSessions final {
   bool has(std::string_view client, std::string_view replica) const {
     const std::lock_guard lock(mutex_);
     const auto [first, last] = open_.equal_range(std::string(client));
-    return std::any_of(first, last, [&](const auto& entry) { return entry.second == replica; });
+    return std::any_of(first, last,
+                       [&](const auto& entry) { return entry.second.replica == replica; });
   }
   // To any other replica.
   bool has_elsewhere(std::string_view client, std::string_view replica) const {
     const std::lock_guard lock(mutex_);
     const auto [first, last] = open_.equal_range(std::string(client));
-    return std::any_of(first, last, [&](const auto& entry) { return entry.second != replica; });
+    return std::any_of(first, last,
+                       [&](const auto& entry) { return entry.second.replica != replica; });
   }
 
   void request_began(std::string_view client) {
@@ -60,9 +71,13 @@ class LiveSessions final {
   }
 
  private:
+  struct Place {
+    std::string replica;
+    bool fixed;
+  };
+
   mutable std::mutex mutex_;
-  std::unordered_multimap<std::string, std::string>
-      open_;  // client -> replica, one for each websocket
+  std::unordered_multimap<std::string, Place> open_;  // by client, one for each websocket
   std::unordered_map<std::string, uint32_t> requests_;
 };
 

@@ -2,6 +2,7 @@
 // its ReplicaStatus.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,12 @@ struct Upstream {
   std::string name;
   conf::Balance balance = conf::Balance::least_connections;
   std::vector<std::string> socketio;  // path prefixes
+  bool migrate = false;               // websockets there outlive their replica
+  // Events that two replicas may get. Shared by all snapshots until it changes.
+  std::shared_ptr<const std::vector<std::string>> replay{};
+  conf::Millis quiet{0};
+  conf::Millis park{0};
+  uint32_t migrate_rate = 1;  // a second, to each replica
   conf::UpstreamTimeouts timeouts;
   conf::Millis slow_start{0};    // 0: a newcomer takes its whole share at once
   uint32_t max_connections = 0;  // of this node to one replica; 0: no limit

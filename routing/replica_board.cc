@@ -84,6 +84,15 @@ bool ReplicaStatus::receive(MonotonicTime now, MonotonicTime::duration pause) {
          next_move_.compare_exchange_strong(next, now + pause, std::memory_order_relaxed);
 }
 
+Duration ReplicaStatus::book_move(MonotonicTime now, MonotonicTime::duration spacing) {
+  MonotonicTime next = next_websocket_.load(std::memory_order_relaxed);
+  MonotonicTime mine = std::max(next, now);
+  while (!next_websocket_.compare_exchange_weak(next, mine + spacing, std::memory_order_relaxed)) {
+    mine = std::max(next, now);
+  }
+  return std::chrono::ceil<Duration>(mine - now);
+}
+
 double ReplicaStatus::readiness(MonotonicTime now, Duration slow_start) const {
   const MonotonicTime risen = risen_.load(std::memory_order_relaxed);
   if (risen == MonotonicTime::min() || now >= risen + slow_start) return 1;

@@ -69,6 +69,10 @@ class ReplicaStatus final {
   // What part of its weight counts at `now`: rises from a tenth to 1 in `slow_start`.
   double readiness(MonotonicTime now, Duration slow_start) const;
 
+  // Books the next of a row of moments that lie `spacing` apart, and says how long that is from
+  // now: so that all workers together do not bring more websockets here than it can take.
+  Duration book_move(MonotonicTime now, MonotonicTime::duration spacing);
+
   // Whoever comes when there is a limit passes here.
   ReplicaGate gate;
 
@@ -92,6 +96,7 @@ class ReplicaStatus final {
   std::atomic<bool> suspected_{false};
   std::atomic<uint32_t> failures_{0};
   std::atomic<uint32_t> absences_{0};
+  std::atomic<MonotonicTime> next_websocket_{MonotonicTime::min()};
 };
 
 class ReplicaBoard final {

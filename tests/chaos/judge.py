@@ -168,7 +168,7 @@ def left_behind(requests: list[dict], access: list[dict], faults: list[Fault]) -
     found = []
     for client, lines in by_client(requests).items():
         for websocket in (line for line in lines if line["method"] == "WEBSOCKET" and line["status"] == 101):
-            end = ends.get(websocket["request_id"], 0)
+            end = min([ends.get(websocket["request_id"], 0), *carried_on(websocket, lines)])
             elsewhere = next(
                 (line for line in lines if line["sent"] > websocket["time"] + IN_FLIGHT and line["replica"] != websocket["replica"]), None
             )
@@ -177,6 +177,11 @@ def left_behind(requests: list[dict], access: list[dict], faults: list[Fault]) -
                 if rest > PARTING:
                     found.append(LeftBehind(client, websocket, elsewhere, rest))
     return found
+
+
+def carried_on(websocket: dict, lines: list[dict]) -> list[float]:
+    """When its handshake was said to other replicas after this one, if it was."""
+    return [line["begun"] for line in lines if line["request_id"] == websocket["request_id"] and line["begun"] > websocket["begun"]]
 
 
 # --- Nobody at a dead replica -------------------------------------------------------------------------

@@ -7,11 +7,13 @@ import socket
 import ssl
 from dataclasses import dataclass, field
 
+import engine
 import fakes
 import harness
 import pytest
 import wire
 from harness import settings_for, wait_for
+from websockets.exceptions import ConnectionClosed
 
 JSON = [("Accept", "application/json")]
 
@@ -232,6 +234,17 @@ def asks_another_name(node, _):
                 assert connection.ask("GET", "/", JSON).status == 421
 
 
+def leaves_a_question_open(node, replica):
+    """Nobody answers such an event, and it may not be asked of another replica."""
+    session = engine.Session(node)
+    session.say('421["nobody-listens"]')
+    assert session.ask(2, '["echo",7]') == "[7]"
+    replica.kill()
+    with pytest.raises(ConnectionClosed) as closed:
+        session.await_packet("never")
+    assert closed.value.rcvd.code == 1012
+
+
 LATE = {"health": {"interval": "10m", "fall": 100}}  # no health check has its say
 ONE_ROUTE = {"route": [{"host": "here.example", "path": "/", "upstream": "open-webui"}]}
 SMALL = {"route": [{"path": "/", "upstream": "open-webui", "max_body": "1KiB"}]}
@@ -311,6 +324,7 @@ CASES = {
     "tunnel_idle": [Case(keeps_a_silent_websocket, 101, timeouts={"tunnel_idle": "300ms"})],
     "draining": [Case(is_told_to_go, 503, settings={"timeouts": {"drain": "500ms"}})],
     "replica_busy": [Case(finds_its_replica_full, 503, upstream={"max_connections": 1, "queue": 0})],
+    "not_moved": [Case(leaves_a_question_open, 101)],
     "out_of_descriptors": [Case(finds_no_descriptor_left, 503, settings={"workers": 1}, upstream=LATE)],
 }
 

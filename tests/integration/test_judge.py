@@ -137,6 +137,9 @@ def test_a_websocket_goes_with_its_client():
     late = [logged("a", 10, 30, 101, **end)]
     (left,) = judge.left_behind([websocket, *others], late, [])
     assert round(left.seconds) == 20
+    # It was carried on where its client went.
+    again = {**websocket, "replica": "b", "begun": 20.5, "time": 20.6}
+    assert not judge.left_behind([websocket, again, *others], late, [])
     # Nobody can be told while the store is away.
     assert not judge.left_behind([websocket, *others], late, [Fault("kill master", "redis0", 19, 34, store=True)])
 

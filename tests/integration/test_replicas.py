@@ -221,7 +221,9 @@ def test_clients_of_a_lost_replica_spread_over_the_rest(house, replicas):
 
 
 def test_sockets_of_a_stopped_replica_are_back_within_three_seconds(house, replicas):
-    node = house.usher(replicas)
+    settings = settings_for(replicas)
+    settings["upstream"][0]["migrate"] = False
+    node = house.usher(replicas, settings=settings)
     clients = house.clients([node.url("https")], 12)
     clients.await_connected()
     replicas[1].stop()

@@ -68,6 +68,10 @@ queue_timeout = "7s"
 drain = "2h"
 socketio = ["/socket.io/"]
 migrate = false
+replay = ["usage"]
+quiet = "5s"
+park = "1m"
+migrate_rate = 50
 [upstream.health]
 path = "/health"
 interval = "1s"
@@ -173,6 +177,11 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_EQ(chat.resolve, 10s);
   EXPECT_EQ(chat.balance, Balance::rendezvous);
   EXPECT_THAT(chat.socketio, ElementsAre("/socket.io/"));
+  EXPECT_FALSE(chat.migrate);
+  EXPECT_THAT(chat.replay, ElementsAre("usage"));
+  EXPECT_EQ(chat.quiet, 5s);
+  EXPECT_EQ(chat.park, 1min);
+  EXPECT_EQ(chat.migrate_rate, 50U);
   EXPECT_EQ(chat.health, (HealthSettings{"/health", 1s, 2s, 5, 4}));
   EXPECT_EQ(chat.timeouts, (UpstreamTimeouts{1s, 2min, 3min, 500ms, 2h}));
   EXPECT_EQ(settings.upstreams[1].health, HealthSettings{});
@@ -191,15 +200,6 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_FALSE(settings.admin.enabled);
   EXPECT_EQ(settings.log,
             (LogSettings{"/var/log/usher.log", AccessFormat::combined, LogLevelName::debug}));
-}
-
-TEST(TomlReader, GoesOnWithoutMigrationAndSaysSo) {
-  const auto [settings, warnings] =
-      read("[[upstream]]\nname = \"a\"\nreplicas = [\"a:1\"]\nmigrate = true\n");
-  EXPECT_THAT(
-      warnings,
-      ElementsAre(HasSubstr(
-          ":4:1: upstream.migrate: this version does not serve it yet and goes on without")));
 }
 
 TEST(TomlReader, GivesTheDefaultListenersUpstreamAndRouteToAFileWithoutThem) {

@@ -1,0 +1,177 @@
+"""Socket.IO websockets that outlive their replica: real servers, real clients."""
+
+import re
+import signal
+import time
+
+import engine
+import harness
+import pytest
+from harness import settings_for, wait_for
+from websockets.exceptions import ConnectionClosed
+
+# What the clients of load.mjs say may be said to two replicas.
+REPLAY = ["echo", "whoami", "user-join"]
+
+
+def settings(replicas, **upstream) -> dict:
+    made = settings_for(replicas)
+    made["upstream"][0] |= {"replay": REPLAY, "quiet": "100ms", **upstream}
+    return made
+
+
+def start(house, count=6, names=("alpha", "beta", "gamma"), replica_args=None, **upstream):
+    redis = house.redis().url
+    replicas = [house.replica(name, redis=redis, args=replica_args, port=harness.free_port()) for name in names]
+    node = house.usher(replicas, settings=settings(replicas, **upstream))
+    clients = house.clients([node.url()], count, args=["--interval-ms", "100", "--tell-acks"])
+    clients.await_connected()
+    return replicas, node, clients
+
+
+def moves(node, outcome: str) -> int:
+    return len([line for line in node.log if line["event"] == "websocket_moved" and line["outcome"] == outcome])
+
+
+def at(node, replica) -> int:
+    return next(each["websockets"] for each in node.status()["upstreams"][0]["replicas"] if each["id"] == replica.address)
+
+
+def await_gone_from(node, replica, clients):
+    """Nobody is at that replica, and everybody is served."""
+    wait_for(lambda: at(node, replica) == 0, f"nobody at {replica.name}")
+    wait_for(lambda: sum(each["websockets"] for each in node.status()["upstreams"][0]["replicas"]) == clients.count, "everybody somewhere")
+
+
+def assert_nobody_noticed(clients):
+    """Each client gets an answer to something that it says from now on, and was never disconnected."""
+    before = {name: state["acked"] for name, state in clients.report().items()}
+    wait_for(lambda: all(state["acked"] > before[name] for name, state in clients.report().items()), "an answer for everybody")
+    clients.stop()
+    assert not [event for event in clients.events("disconnect") if event["reason"] != "io client disconnect"]
+    assert not clients.events("ack_timeout")
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_a_replica_that_is_restarted_costs_no_client_its_connection(house, how):
+    replicas, node, clients = start(house)
+    for replica in replicas:
+        getattr(replica, how)()
+        await_gone_from(node, replica, clients)
+        replica.start()
+        node.await_replicas(3)
+    assert_nobody_noticed(clients)
+    assert moves(node, "moved") >= clients.count and not moves(node, "refused")
+    reason = "closed" if how == "stop" else "broken"
+    assert node.metric("usher_websocket_moves_total", reason=reason, outcome="moved") >= 1
+    assert node.metric("usher_websockets_moving") == node.metric("usher_websockets_parked") == 0
+
+
+def test_a_drained_replica_is_left_at_a_quiet_moment(house):
+    replicas, node, clients = start(house)
+    count = at(node, replicas[0])
+    node.admin_get(f"/api/replicas/{replicas[0].address}/drain?within=10m", "POST")
+    await_gone_from(node, replicas[0], clients)
+    assert_nobody_noticed(clients)
+    assert node.metric("usher_websocket_moves_total", reason="drained", outcome="moved") == count
+    line = next(line for line in node.log if line["event"] == "websocket_moved")
+    assert line["from"] == replicas[0].address and line["to"] in (replicas[1].address, replicas[2].address)
+
+
+def test_whoever_is_never_quiet_leaves_when_the_drain_ends(house):
+    replicas, node, clients = start(house, quiet="10m")
+    node.admin_get(f"/api/replicas/{replicas[0].address}/drain?within=3s", "POST")
+    await_gone_from(node, replicas[0], clients)
+    assert_nobody_noticed(clients)
+
+
+def test_a_frozen_replica_is_left_when_it_is_down(house):
+    replicas, node, clients = start(house, health={"interval": "200ms", "timeout": "300ms", "fall": 2, "rise": 1})
+    replicas[0].signal(signal.SIGSTOP)
+    await_gone_from(node, replicas[0], clients)
+    replicas[0].signal(signal.SIGCONT)
+    assert_nobody_noticed(clients)
+
+
+def test_members_of_a_room_are_back_in_it(house):
+    replicas, node, clients = start(house)
+    replicas[0].stop()
+    await_gone_from(node, replicas[0], clients)
+    for name in clients.report():
+        clients.say(f"emit-room {name} hello")
+    wait_for(lambda: {event["client"] for event in clients.events("room")} == set(clients.report()), "a message to each room")
+    clients.stop()
+
+
+def test_sockets_wait_while_no_replica_is_up(house):
+    """For longer than Engine.IO would without pings."""
+    replicas, node, clients = start(house, count=6, replica_args=["--ping-interval", "1", "--ping-timeout", "3"])
+    for replica in replicas:
+        replica.kill()
+    wait_for(lambda: node.status()["websockets_parked"] == clients.count, "everybody waits")
+    until = time.monotonic() + 5
+    wait_for(lambda: time.monotonic() > until, "more than a ping's interval and time-out")
+    assert node.status()["websockets_parked"] == clients.count
+    for replica in replicas:
+        replica.start()
+    wait_for(lambda: sum(at(node, replica) for replica in replicas) == clients.count, "everybody served")
+    assert_nobody_noticed(clients)
+
+
+def test_who_waits_for_too_long_is_told_to_reconnect(house):
+    replica = house.replica()
+    node = house.usher([replica], settings=settings([replica], park="1s"))
+    session = engine.Session(node)
+    replica.kill()
+    with pytest.raises(ConnectionClosed) as closed:
+        session.await_packet("never", timeout=30)
+    assert closed.value.rcvd.code == 1012
+    assert moves(node, "expired") == 1
+
+
+def test_a_client_that_answers_no_pings_does_not_wait_for_ever(house):
+    replica = house.replica(args=["--ping-interval", "1", "--ping-timeout", "1"])
+    node = house.usher([replica], settings=settings([replica]))
+    session = engine.Session(node, answers_pings=False)
+    replica.kill()
+    with pytest.raises(ConnectionClosed):
+        session.await_packet("never", timeout=30)
+    wait_for(lambda: moves(node, "client_gone") == 1, "the end of its wait")
+
+
+def test_one_who_left_a_namespace_is_not_brought_back(house):
+    replica = house.replica(port=harness.free_port())
+    node = house.usher([replica], settings=settings([replica]))
+    session = engine.Session(node)
+    session.say("41")
+    assert not re.search("disconnect", str(session.heard))
+    replica.stop()
+    replica.start()
+    wait_for(lambda: moves(node, "moved") == 1, "the move")
+    session.say("40")
+    session.await_packet("40{")
+    assert len([packet for packet in session.heard if str(packet).startswith("40{")]) == 2
+    session.close()
+
+
+def test_long_and_binary_messages_go_through(house, replica):
+    node = house.usher([replica])
+    session = engine.Session(node, compression="deflate")
+    assert not session.socket.protocol.extensions
+    long = "x" * 900_000
+    assert session.ask(1, f'["echo","{long}"]') == f'["{long}"]'
+    session.say('451-2["echo",{"_placeholder":true,"num":0}]')
+    session.say(b"\0\1\2" * 30_000)
+    assert session.packet().startswith("461-2[") and session.packet() == b"\0\1\2" * 30_000
+    session.close()
+
+
+def test_without_migrate_a_websocket_ends_with_its_replica(house, replica):
+    node = house.usher([replica], settings=settings([replica], migrate=False))
+    session = engine.Session(node, compression="deflate")
+    assert session.socket.protocol.extensions
+    replica.stop()
+    with pytest.raises(ConnectionClosed) as closed:
+        session.await_packet("never")
+    assert closed.value.rcvd.code == 1012
+    assert not moves(node, "moved") and not moves(node, "refused")
