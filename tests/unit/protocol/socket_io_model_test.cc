@@ -58,7 +58,7 @@ class Ear {
   std::string message_;
 };
 
-class Life : private SocketIoRelay::Ends {
+class Life final : private SocketIoRelay::Ends {
  public:
   explicit Life(unsigned seed) : random_(seed) { attach(); }
 
