@@ -87,7 +87,8 @@ void SocketIoTunnel::on_not_replaced(Error why, bool final) {
 void SocketIoTunnel::seek_again(const Error& why) {
   const auto now = worker_.loop().now();
   if (now - move_->started >= record_.migration->park) {
-    return give_up(MoveOutcome::expired, to_string(why), spread_of_parked);
+    return give_up(MoveOutcome::expired, to_string(why),
+                   std::min(spread_of_parked, record_.migration->park));
   }
   set_parked(why.code == Errc::no_replica);
   const auto usual = std::min(first_retry * (1 << std::min(move_->attempts++, 10U)), longest_retry);

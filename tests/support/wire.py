@@ -216,8 +216,9 @@ def handshake(path: str, extra: bytes = b"") -> bytes:
 
 
 def masked(text: bytes) -> bytes:
-    """A text frame as a client sends it; of less than 126 bytes."""
-    return bytes([0x81, 0x80 | len(text)]) + b"\0\0\0\0" + text
+    """A text frame as a client sends it; of less than 64 KiB."""
+    length = bytes([0x80 | len(text)]) if len(text) < 126 else bytes([0xFE]) + len(text).to_bytes(2, "big")
+    return b"\x81" + length + b"\0\0\0\0" + text
 
 
 def masked_close(code: int = 1001) -> bytes:
