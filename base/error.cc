@@ -30,6 +30,8 @@ constexpr CodedRow rows[] = {
     {Errc::client_stalled, {"client_stalled", 0, Retry::never, ""}},
     {Errc::tls_handshake_failed, {"tls_handshake_failed", 0, Retry::never, ""}},
     {Errc::handshake_timeout, {"handshake_timeout", 0, Retry::never, ""}},
+    {Errc::bad_proxy_header, {"bad_proxy_header", 0, Retry::never, ""}},
+    {Errc::too_many_handshakes, {"too_many_handshakes", 0, Retry::never, ""}},
     {Errc::too_many_connections,
      {"too_many_connections", 429, Retry::never, "Too many connections from this address."}},
     {Errc::idle, {"idle", 0, Retry::never, ""}},

@@ -26,6 +26,8 @@ enum class Errc : uint8_t {
   client_stalled,
   tls_handshake_failed,
   handshake_timeout,
+  bad_proxy_header,
+  too_many_handshakes,
   too_many_connections,
   idle,
   // routing

@@ -55,6 +55,11 @@ void Checker::listeners() {
       problems_.error(places_.of(listen.redirect_to_https, listen),
                       "this listener speaks https itself: it cannot redirect to https");
     }
+    if (listen.proxy_protocol && settings_.forwarded.trusted.empty() &&
+        listen.address.unix_path.empty()) {
+      problems_.error(places_.of(listen.proxy_protocol, listen),
+                      "forwarded.trusted names no balancer that may speak the PROXY protocol");
+    }
     const std::string address = to_string(listen.address);
     const bool chosen_by_kernel = listen.address.unix_path.empty() && listen.address.port == 0;
     const auto [first, fresh] = seen.emplace(address, at);
@@ -70,6 +75,16 @@ void Checker::listeners() {
     const Position at = places_.of(admin.address);
     problems_.error(at.line > 0 ? at : taken->second,
                     "a listener and the admin API are both on " + in_quotes(taken->first));
+  }
+  const auto& client_ca = settings_.tls.client_ca;
+  const bool asks = settings_.tls.client_certificate != "none";
+  if (asks && client_ca.empty()) {
+    problems_.error(places_.of(settings_.tls.client_certificate),
+                    "clients are asked for certificates, and tls.client_ca does not say whose");
+  }
+  if (!asks && !client_ca.empty()) {
+    problems_.warning(places_.of(client_ca),
+                      "tls.client_certificate is \"none\": this file is not used");
   }
   for (const auto& certificate : settings_.tls.certificates) {
     if (tls) break;

@@ -70,6 +70,7 @@ const char* redirect_target(std::string_view text) {
 constexpr std::string_view protocol_names[] = {"h2", "http/1.1"};
 constexpr std::string_view planned_protocols[] = {"h2"};
 constexpr std::string_view tls_versions[] = {"1.2", "1.3"};
+constexpr std::string_view certificate_policies[] = {"none", "request", "require"};
 constexpr std::string_view unknown_name_policies[] = {"default", "misdirected", "refuse"};
 
 constexpr std::string_view version_policies[] = {"newest", "any"};
@@ -103,8 +104,10 @@ constexpr Key<ListenSettings> listen_keys[] = {
      "What is offered to clients, best first."},
     {"redirect_to_https", &ListenSettings::redirect_to_https, {},
      "Answer every request here with a redirect to https."},
-    {"proxy_protocol", Planned{}, {},
-     "Accept PROXY protocol v1 and v2 from a load balancer in front."},
+    {"proxy_protocol", &ListenSettings::proxy_protocol, {},
+     "Every connection here comes through a balancer and begins with the PROXY protocol's header, "
+     "version 1 or 2. Only the balancers in forwarded.trusted, and those that come over a unix "
+     "socket, are listened to."},
 };
 
 constexpr Key<CertificateSettings> certificate_keys[] = {
@@ -128,6 +131,15 @@ constexpr Key<TlsSettings> tls_keys[] = {
      "certificate and service; the default certificate and status 421; or no connection."},
     {"session_tickets", &TlsSettings::session_tickets, {},
      "Let clients resume a TLS session on any node: the keys live in the store and rotate."},
+    {"ticket_rotate", &TlsSettings::ticket_rotate, {1000, 84 * hour},
+     "How often the keys of session tickets are replaced. A session can be resumed for twice as "
+     "long."},
+    {"client_certificate", &TlsSettings::client_certificate, {.choices = certificate_policies},
+     "Whether clients are asked for a certificate, and whether they must show one. Its subject and "
+     "its SHA-256 fingerprint go to the replica in X-Client-Cert-Subject and "
+     "X-Client-Cert-Fingerprint, which nobody else can set."},
+    {"client_ca", &TlsSettings::client_ca, {},
+     "PEM file of the authorities that may sign the certificates of clients."},
     {"certificate", &TlsSettings::certificates, {},
      "A certificate and its key, chosen by the name that the client asks for (SNI); the first is "
      "the default. A name may have one with an ECDSA key and one with an RSA key: the client gets "
@@ -303,11 +315,14 @@ constexpr Key<LimitSettings> limit_keys[] = {
     {"connections", &LimitSettings::connections, {0, 1'000'000},
      "Connections from one client address; more are answered with 429. Trusted proxies and unix "
      "sockets are not limited. 0: no limit."},
+    {"handshakes", &LimitSettings::handshakes, {0, 1'000'000},
+     "Handshakes of TLS and of the PROXY protocol under way in one worker; beyond it the oldest is "
+     "given up. 0: no limit."},
 };
 
 constexpr Key<ClientTimeouts> client_timeout_keys[] = {
     {"handshake", &ClientTimeouts::handshake, {1, hour},
-     "For the TLS handshake."},
+     "For the TLS handshake, with the PROXY protocol's header before it."},
     {"head", &ClientTimeouts::head, {1, hour},
      "For a request's head."},
     {"keep_alive", &ClientTimeouts::keep_alive, {1, day},

@@ -41,6 +41,7 @@ struct ListenSettings {
   bool tls = false;
   std::vector<std::string> protocols{"http/1.1"};  // ALPN, best first
   bool redirect_to_https = false;
+  bool proxy_protocol = false;
   friend bool operator==(const ListenSettings&, const ListenSettings&) = default;
 };
 
@@ -56,6 +57,9 @@ struct TlsSettings {
   std::string ciphersuites;
   std::string unknown_name = "default";  // "default", "misdirected" or "refuse"
   bool session_tickets = true;
+  Millis ticket_rotate = 4h;
+  std::string client_certificate = "none";  // "none", "request" or "require"
+  std::string client_ca;                    // PEM file
   std::vector<CertificateSettings> certificates;
   friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
 };
@@ -210,7 +214,8 @@ struct ForwardedSettings {
 struct LimitSettings {
   Size head{64 * 1024};
   Size response_head{128 * 1024};
-  uint32_t connections = 0;  // per client address; 0: no limit
+  uint32_t connections = 0;    // per client address; 0: no limit
+  uint32_t handshakes = 4096;  // in progress at a time; 0: no limit
   friend bool operator==(const LimitSettings&, const LimitSettings&) = default;
 };
 

@@ -248,6 +248,16 @@ std::string make_metrics(const ReportFacts& facts) {
                [](const ReplicaStatus& status) -> uint64_t { return status.gate.waiting(); });
   add_replicas(text, facts, "usher_replica_requests_total", "counter", "Requests sent to it.",
                [](const ReplicaStatus& status) -> uint64_t { return status.requests; });
+  if (facts.snapshot.tls) {
+    text.family("usher_certificate_not_after_seconds", "gauge",
+                "When a certificate that is shown ends, in seconds since 1970.");
+    for (const auto& credential : facts.snapshot.tls->credentials()) {
+      const auto end = credential->not_after().time_since_epoch();
+      text.sample(
+          label("certificate", credential->origin()),
+          static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(end).count()));
+    }
+  }
   text.single("usher_store_up", "gauge", "1 if the affinity store answers.",
               facts.store_state != routing::StoreState::down);
   text.single("usher_store_announcements_heard", "gauge",

@@ -10,12 +10,11 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/pending.h"
 #include "conf/settings.h"
+#include "control/ring_keeper.h"
 #include "control/state_directory.h"
 #include "control/stores.h"
 #include "net/loop.h"
-#include "net/timer.h"
 #include "routing/affinity_cookie.h"
 #include "routing/secret_ring.h"
 
@@ -32,29 +31,22 @@ class SecretKeeper final {
   // A new secret, now. An error: why there can be none.
   Outcome rotate();
   // The nodes agree, or there is nobody to agree with.
-  bool settled() const { return settled_; }
+  bool settled() const { return alone_ || ring_.settled(); }
   const routing::AffinitySecrets& secrets() const { return secrets_; }
 
  private:
-  void agree();
-  void on_agreed(Result<routing::redis::AgreedRing> agreed);
+  void on_agreed(const routing::SecretRing& before, bool first);
   // True when the secrets are others than before.
   bool use(const std::vector<std::string>& secrets);
 
-  const Clock& clock_;
   const StateDirectory& state_;
   const Log& log_;
   std::function<void()> changed_;
-  RedisDoor* store_ = nullptr;
   bool given_ = false;  // by the settings
-  Pending asked_;
-  net::Timer<&SecretKeeper::agree> again_;
-  routing::RingRules rules_;
-  routing::SecretRing ring_;
+  bool alone_ = true;   // there is nobody to agree with, or nothing
+  RingKeeper ring_;
   std::vector<std::string> own_;  // believed here too: signed with before the nodes agreed
   routing::AffinitySecrets secrets_;
-  bool settled_ = false;
-  bool rotate_ = false;  // at the next agreement
 };
 
 }  // namespace usher::control

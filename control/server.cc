@@ -67,6 +67,8 @@ Server::Server(conf::Settings settings, Reload reload)
           [this] { on_versions(); }),
       secrets_(loop_, clock_, state_, log_, [this] { on_change(); }),
       drains_(loop_, clock_, state_, log_, *this),
+      certificates_(loop_, clock_, state_, log_, [this] { on_tls_change(); }),
+      tickets_(loop_, clock_, [this] { on_tls_change(); }),
       start_deadline_(loop_, *this),
       drain_look_(loop_, *this) {}
 
@@ -82,6 +84,10 @@ Result<int> Server::run() {
       [this] { doubt_bindings(); });
   secrets_.start(settings_.affinity, shared_store_.get());
   drains_.start(shared_store_.get());
+  if (tls_) {
+    tickets_.start(settings_.tls, shared_store_.get());
+    renew_tls();
+  }
   start_deadline_.start(start_limit);
   loop_.later([this] { on_start_progress(); });
   loop_.run();
@@ -127,29 +133,36 @@ Outcome Server::prepare() {
 
 Outcome Server::load_certificates(const conf::Settings& settings) {
   if (std::ranges::none_of(settings.listen, &conf::ListenSettings::tls)) {
+    certificates_.use({});
     tls_.reset();
     return {};
   }
-  auto credentials = tls::load_credentials(settings.tls);
-  if (!credentials) return std::move(credentials).error();
-  if (credentials->empty()) {
-    auto own = self_signed();
-    if (!own) return std::move(own).error();
-    credentials->push_back(std::move(*own));
-  }
-  auto context = tls::ServerContext::make(settings.tls, std::move(*credentials));
+  auto loaded = certificates_.load(settings.tls);
+  if (!loaded) return std::move(loaded).error();
+  auto context = make_tls(settings.tls, CertificateKeeper::credentials_of(*loaded));
   if (!context) return std::move(context).error();
   tls_ = std::move(*context);
+  certificates_.use(std::move(*loaded));
   return {};
 }
 
-Result<std::shared_ptr<const tls::Credential>> Server::self_signed() {
-  auto own = tls::load_or_make_self_signed(state_.path(), clock_.wall());
-  if (!own) return std::move(own).error();
-  if (own->made) {
-    log_.info("self_signed_certificate", {{"kept", own->kept}, {"directory", state_.path()}});
-  }
-  return tls::Credential::parse(own->pem, "self-signed certificate", "self-signed key");
+Result<std::shared_ptr<const tls::ServerContext>> Server::make_tls(
+    const conf::TlsSettings& settings, tls::Credentials credentials) const {
+  auto made = tls::ServerContext::make(settings, std::move(credentials), tickets_.secrets());
+  if (!made) return std::move(made).error();
+  return std::shared_ptr<const tls::ServerContext>(std::move(*made));
+}
+
+void Server::renew_tls() {
+  if (!tls_) return;
+  auto made = make_tls(settings_.tls, certificates_.credentials());
+  if (!made) return log_.error("certificate_refused", {{"reason", made.error().detail}});
+  tls_ = std::move(*made);
+}
+
+void Server::on_tls_change() {
+  renew_tls();
+  on_change();
 }
 
 Result<proxy::ReplicaTls> Server::load_replica_tls(const conf::Settings& settings) {
@@ -188,7 +201,8 @@ Outcome Server::bind_listener(const conf::ListenSettings& settings) {
   listener.role = {.tls = settings.tls,
                    .alpn = tls::AlpnProtocols({"http/1.1"}),
                    .redirect_to_https = settings.redirect_to_https,
-                   .port = bound.port()};
+                   .port = bound.port(),
+                   .proxy_protocol = settings.proxy_protocol};
   listener.url = url_of(settings.tls ? "https" : "http", bound);
   listener.fds.push_back(std::move(*first));
   for (unsigned i = 1; i < worker_count(settings_.workers); ++i) {
@@ -217,7 +231,7 @@ void Server::on_start_deadline() {
 void Server::on_start_progress() {
   if (open_ || !discovery_.complete()) return;
   drains_.watch(discovery_.upstreams(settings_.affinity));
-  if (secrets_.settled() && drains_.settled()) open_doors();
+  if (secrets_.settled() && drains_.settled() && tickets_.settled()) open_doors();
 }
 
 void Server::on_drains_settled() { on_start_progress(); }
@@ -318,6 +332,8 @@ Outcome Server::reload() {
   keep(settings_.affinity, next.affinity, "affinity");
   keep(settings_.admin, next.admin, "admin");
   keep(settings_.state, next.state, "state");
+  keep(settings_.tls.session_tickets, next.tls.session_tickets, "tls.session_tickets");
+  keep(settings_.tls.ticket_rotate, next.tls.ticket_rotate, "tls.ticket_rotate");
   keep(settings_.log, next.log, "log");
   // For the listeners that there are, not for those that the file would have at the next start.
   auto replica_tls = load_replica_tls(next);

@@ -15,12 +15,14 @@
 #include "base/result.h"
 #include "conf/load.h"
 #include "control/admin.h"
+#include "control/certificate_keeper.h"
 #include "control/discovery.h"
 #include "control/drain_keeper.h"
 #include "control/health_checker.h"
 #include "control/secret_keeper.h"
 #include "control/state_directory.h"
 #include "control/stores.h"
+#include "control/ticket_keeper.h"
 #include "net/loop.h"
 #include "net/resolver.h"
 #include "net/signals.h"
@@ -54,7 +56,8 @@ class Server final : private DrainKeeper::Listener {
 
   Outcome prepare();
   Outcome load_certificates(const conf::Settings& settings);
-  Result<std::shared_ptr<const tls::Credential>> self_signed();
+  Result<std::shared_ptr<const tls::ServerContext>> make_tls(const conf::TlsSettings& settings,
+                                                             tls::Credentials credentials) const;
   Outcome bind_listeners();
   Outcome bind_listener(const conf::ListenSettings& settings);
   Outcome bind_admin();
@@ -67,6 +70,9 @@ class Server final : private DrainKeeper::Listener {
   std::shared_ptr<const proxy::Snapshot> make_snapshot() const;
   void publish();
   void on_change();
+  void renew_tls();
+  // Another certificate, or other keys for tickets.
+  void on_tls_change();
   void on_versions();
   // A worker has reason to doubt a replica.
   void look_at(const std::string& replica_id);
@@ -110,6 +116,8 @@ class Server final : private DrainKeeper::Listener {
   HealthChecker health_;
   SecretKeeper secrets_;
   DrainKeeper drains_;
+  CertificateKeeper certificates_;
+  TicketKeeper tickets_;
   std::shared_ptr<const tls::ServerContext> tls_;
   proxy::ReplicaTls replica_tls_;
   std::unique_ptr<proxy::AccessLog> access_log_;

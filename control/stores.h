@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -42,12 +43,13 @@ class RedisDoor final : public routing::AffinityStore, private routing::redis::R
   bool available() const override { return store_.available(); }
   routing::redis::RedisStore& store() { return store_; }
   // Called whenever the store can be asked (again).
-  void when_up(std::function<void()> up) { up_ = std::move(up); }
+  void when_up(std::function<void()> up) { up_.push_back(std::move(up)); }
 
  private:
   void on_store_up() override {
     watcher_.on_store_up();
-    if (up_) up_();
+    for (const auto& up : up_)
+      up();
   }
   void on_store_down(const Error& why) override { watcher_.on_store_down(why); }
   void on_store_call(const Error* error,
@@ -55,7 +57,7 @@ class RedisDoor final : public routing::AffinityStore, private routing::redis::R
     watcher_.on_store_call(error, round_trip);
   }
 
-  std::function<void()> up_;
+  std::vector<std::function<void()>> up_;
   const conf::StoreSettings settings_;
   net::Resolver resolver_;
   routing::redis::StoreWatcher watcher_;
@@ -81,7 +83,7 @@ class Stores final {
     if (shared()) return std::make_unique<RedisDoor>(loop, settings_, make_transport_, status_);
     return std::make_unique<routing::MemoryStore>(table_, loop);
   }
-  // For the secret; nullptr when the store is this process's own.
+  // For the secrets; nullptr when the store is this process's own.
   std::unique_ptr<RedisDoor> make_shared_door(net::Loop& loop) {
     if (!shared()) return nullptr;
     return std::make_unique<RedisDoor>(loop, settings_, make_transport_, status_);

@@ -141,9 +141,10 @@ void Stream::advance_opening() {
     case IoStatus::end:
       return fail(side_ == Side::client ? Errc::client_gone : Errc::replica_closed,
                   "the peer closed the connection during the handshake");
-    case IoStatus::error: return fail(Errc::tls_handshake_failed, transport_->error_text());
+    case IoStatus::error: return fail(transport_->handshake_errc(), transport_->error_text());
     case IoStatus::done: break;
   }
+  peer_ = transport_->take_peer_facts();
   if (auto successor = transport_->take_successor()) transport_ = std::move(successor);
   state_ = State::open;
   if (transport_->has_buffered()) readable_ = true;

@@ -71,6 +71,8 @@ class Stream final : public Channel {
   uint64_t bytes_in() const override { return bytes_in_; }
   uint64_t bytes_out() const override { return bytes_out_; }
   Transport& transport() { return *transport_; }
+  // Once, when it is open: what the handshake found out. nullptr: nothing.
+  std::unique_ptr<PeerFacts> take_peer_facts() { return std::move(peer_); }
   Loop& loop() { return loop_; }
 
  private:
@@ -99,6 +101,7 @@ class Stream final : public Channel {
   Loop& loop_;
   StreamHandler* handler_;
   std::unique_ptr<Transport> transport_;
+  std::unique_ptr<PeerFacts> peer_;
   Fd fd_;
   std::unique_ptr<SocketAddress> connect_to_;  // until connected
   std::unique_ptr<Error> failure_;       // found inside a call; reported at the end of the turn

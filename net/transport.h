@@ -3,9 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "base/address.h"
+#include "base/error.h"
 
 namespace usher::net {
 
@@ -25,6 +29,12 @@ struct IoResult {
 // What the handshake found out about the peer.
 struct PeerFacts {
   bool unknown_name = false;  // it asked for a name that is not served (RFC 6066 section 3)
+  // Of the certificate that it has shown, and that was verified; or empty.
+  std::string subject;      // RFC 2253: "CN=alice,O=Example"
+  std::string fingerprint;  // SHA-256, in lower-case hexadecimal
+  // Where the connection comes from and what it was made to, if a proxy in between has said so.
+  std::optional<SocketAddress> source;
+  std::optional<SocketAddress> destination;
 };
 
 class Transport {
@@ -49,8 +59,10 @@ class Transport {
   // What ALPN chose ("http/1.1"); empty without TLS or without ALPN.
   virtual std::string_view protocol() const { return {}; }
   virtual bool secure() const { return false; }
-  // Once, when the stream is open. nullptr: there is nothing to say.
+  // Once, when the handshake is done and before take_successor(). nullptr: there is nothing to say.
   virtual std::unique_ptr<PeerFacts> take_peer_facts() { return nullptr; }
+  // What a handshake that ended with an error is called.
+  virtual Errc handshake_errc() const { return Errc::tls_handshake_failed; }
 };
 
 std::unique_ptr<Transport> make_plain_transport();

@@ -11,6 +11,8 @@ namespace usher::protocol {
 namespace {
 
 constexpr std::string_view forwarded_family = "x-forwarded-";
+constexpr std::string_view certificate_subject = "X-Client-Cert-Subject";
+constexpr std::string_view certificate_fingerprint = "X-Client-Cert-Fingerprint";
 constexpr size_t longest_identity = 63;
 
 bool contains(const conf::Cidr& network, std::span<const uint8_t> ip) {
@@ -28,6 +30,11 @@ bool contains(const conf::Cidr& network, std::span<const uint8_t> ip) {
 bool is_forwarded_family(std::string_view name) {
   return starts_with_canonical(name, forwarded_family) || equals_canonical(name, "x-real-ip") ||
          equals_canonical(name, "forwarded");
+}
+
+bool is_certificate_field(std::string_view name) {
+  return equals_canonical(name, "x-client-cert-subject") ||
+         equals_canonical(name, "x-client-cert-fingerprint");
 }
 
 // Those that a replica gets exactly once, from us.
@@ -125,6 +132,10 @@ void Forwarding::add_forwarded(RequestHead& head, const ClientFacts& client) con
   const std::string_view own_port(digits.data(), static_cast<size_t>(end - digits.data()));
 
   Headers& headers = head.headers;
+  if (!client.certificate_subject.empty()) {
+    headers.append(certificate_subject, client.certificate_subject);
+    headers.append(certificate_fingerprint, client.certificate_fingerprint);
+  }
   const bool trusted = trusts(client.ip);
   const auto replace = [&](std::string_view chain, std::string_view proto, std::string_view host,
                            std::string_view port, std::string_view real_ip) {
@@ -162,8 +173,10 @@ bool Forwarding::is_identity(std::string_view name) const {
 }
 
 void Forwarding::strip_identity(Headers& headers, const ClientFacts& client) const {
-  if (trusts(client.ip)) return;
-  headers.remove_if([&](const Field& field) { return is_identity(field.name); });
+  const bool trusted = trusts(client.ip);
+  headers.remove_if([&](const Field& field) {
+    return is_certificate_field(field.name) || (!trusted && is_identity(field.name));
+  });
 }
 
 std::string Forwarding::client_address(const Headers& headers, const ClientFacts& client) const {

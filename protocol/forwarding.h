@@ -31,6 +31,9 @@ struct ClientFacts {
   bool secure = false;  // TLS on our side
   uint16_t local_port = 0;
   bool unknown_name = false;  // in the TLS handshake it asked for a name that is not served
+  // Of its verified certificate; or empty.
+  std::string_view certificate_subject = {};
+  std::string_view certificate_fingerprint = {};
 };
 
 class Forwarding final {
@@ -39,14 +42,16 @@ class Forwarding final {
 
   bool trusts(std::span<const uint8_t> ip) const;
 
-  // Sets X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Port and X-Real-IP;
+  // Sets X-Client-Cert-Subject and X-Client-Cert-Fingerprint if the client has shown a certificate,
+  // and X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Port and X-Real-IP;
   // removes Forwarded and every other X-Forwarded-*, also when spelled with "_" for "-". From a
   // trusted peer, X-Forwarded-For is appended to and the others are believed. X-Forwarded-Proto is
   // exactly "http" or "https".
   void add_forwarded(RequestHead& head, const ClientFacts& client) const;
 
   // Removes the identity headers, also when spelled with "_" for "-" (a CGI-like server would read
-  // them alike). A trusted peer may set them. Trailers of a request want this too.
+  // them alike). A trusted peer may set them, but for X-Client-Cert-Subject and -Fingerprint, which
+  // only add_forwarded() sets. Trailers of a request want this too.
   void strip_identity(Headers& headers, const ClientFacts& client) const;
 
   // The address that logs and limits speak of: the peer's, or from a trusted peer the rightmost

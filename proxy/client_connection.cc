@@ -43,15 +43,59 @@ ClientConnection::ClientConnection(Worker& worker, const ListenerRole& role, Fd 
 ClientConnection::~ClientConnection() { close(); }
 
 void ClientConnection::start() {
-  if (over_the_limit()) {
-    note_failure(LogLevel::warning, {Errc::too_many_connections, Side::client,
-                                     "limits.connections is " +
-                                         std::to_string(snapshot_->settings.limits.connections)});
-    refused_ = worker_.refusals().take(worker_.loop().now());
-    if (!refused_) return close();
-  }
+  if (!admit()) return;
+  begin_handshake();
+  if (phase_ == Phase::closed) return;
   deadline_.start(limit_of(snapshot_->settings.timeouts.handshake));
   stream_->start();
+}
+
+// False: it is closed.
+bool ClientConnection::admit() {
+  if (!over_the_limit()) return true;
+  note_failure(LogLevel::warning,
+               {Errc::too_many_connections, Side::client,
+                "limits.connections is " + std::to_string(snapshot_->settings.limits.connections)});
+  refused_ = worker_.refusals().take(worker_.loop().now());
+  if (!refused_) close();
+  return refused_;
+}
+
+void ClientConnection::begin_handshake() {
+  if (!role_.tls && !role_.proxy_protocol) return;
+  std::list<ClientConnection*>& all = worker_.handshakes();
+  handshake_ = all.insert(all.end(), this);
+  const uint32_t most = snapshot_->settings.limits.handshakes;
+  if (most > 0 && all.size() > most) all.front()->give_up_handshake();
+}
+
+void ClientConnection::end_handshake() {
+  if (!handshake_) return;
+  worker_.handshakes().erase(*handshake_);
+  handshake_.reset();
+}
+
+void ClientConnection::give_up_handshake() {
+  note_failure(LogLevel::warning,
+               {Errc::too_many_handshakes, Side::client,
+                "limits.handshakes is " + std::to_string(snapshot_->settings.limits.handshakes)});
+  close();
+}
+
+// What the handshake found out, also where the client really is.
+void ClientConnection::take_peer_facts() {
+  facts_of_handshake_ = stream_->take_peer_facts();
+  if (!facts_of_handshake_) return;
+  const net::PeerFacts& found = *facts_of_handshake_;
+  facts_.unknown_name = found.unknown_name;
+  facts_.certificate_subject = found.subject;
+  facts_.certificate_fingerprint = found.fingerprint;
+  if (!found.source) return;
+  peer_ = *found.source;
+  peer_ip_ = peer_.ip();
+  facts_.ip = peer_.ip_bytes();
+  facts_.ip_text = peer_ip_;
+  if (found.destination) facts_.local_port = found.destination->port();
 }
 
 std::chrono::milliseconds ClientConnection::limit_of(conf::Millis usual) const {
@@ -89,9 +133,10 @@ void ClientConnection::note_failure(LogLevel level, const Error& error) {
 }
 
 void ClientConnection::on_stream_open() {
-  if (const auto peer = stream_->transport().take_peer_facts()) {
-    facts_.unknown_name = peer->unknown_name;
-  }
+  end_handshake();
+  take_peer_facts();
+  // A balancer is no client: the one behind it is counted.
+  if (role_.proxy_protocol && !admit()) return;
   codec_ = protocol::make_http1_server_codec(head_limits(*snapshot_));
   await_request(limit_of(snapshot_->settings.timeouts.head));
 }
@@ -284,8 +329,8 @@ void ClientConnection::on_stream_writable() {
 void ClientConnection::on_deadline() {
   switch (phase_) {
     case Phase::handshake:
-      note_failure(LogLevel::info, {Errc::handshake_timeout, Side::client,
-                                    "the TLS handshake did not end in time"});
+      note_failure(LogLevel::info,
+                   {Errc::handshake_timeout, Side::client, "the handshake did not end in time"});
       return close();
     case Phase::receiving_head:
       return refuse(
@@ -366,6 +411,7 @@ void ClientConnection::close() {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
   deadline_.stop();
+  end_handshake();
   worker_.count().connections.subtract();
   if (limited_) worker_.shared().connection_limit.leave(peer_ip_);
   if (refused_) worker_.refusals().give_back();

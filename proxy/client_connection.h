@@ -2,7 +2,9 @@
 // way and, after an upgrade, the tunnel.
 #pragma once
 
+#include <list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -30,6 +32,7 @@ struct ListenerRole {
   bool redirect_to_https = false;
   uint16_t https_port = 443;  // where that redirect leads
   uint16_t port = 0;
+  bool proxy_protocol = false;
 };
 
 class ClientConnection final : public net::Mortal,
@@ -45,6 +48,8 @@ class ClientConnection final : public net::Mortal,
   void drain();
   // An exchange under way is broken off, so that its client notices.
   void break_exchange();
+  // There are too many handshakes, and this one has taken the longest.
+  void give_up_handshake();
   // Closes whatever it is, now.
   void cut();
 
@@ -97,6 +102,10 @@ class ClientConnection final : public net::Mortal,
   void begin_exchange();
   void refuse(Error error);
   std::chrono::milliseconds limit_of(conf::Millis usual) const;
+  void take_peer_facts();
+  bool admit();
+  void begin_handshake();
+  void end_handshake();
   bool over_the_limit();
   void turn_away(bool page);
   void note_failure(LogLevel level, const Error& error);
@@ -115,6 +124,8 @@ class ClientConnection final : public net::Mortal,
   std::string peer_ip_;
   SocketAddress peer_;
   protocol::ClientFacts facts_;
+  std::unique_ptr<net::PeerFacts> facts_of_handshake_;               // what facts_ points to
+  std::optional<std::list<ClientConnection*>::iterator> handshake_;  // in the worker's list
   std::unique_ptr<net::Stream> stream_;
   std::unique_ptr<protocol::ServerCodec> codec_;
   std::unique_ptr<Exchange> exchange_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/random.h"
+#include "proxy/proxy_protocol_transport.h"
 
 namespace usher::proxy {
 namespace {
@@ -60,6 +61,11 @@ void Worker::accept(Fd fd, const SocketAddress& peer, const ListenerRole& role) 
   counters_.accepted.add();
   auto transport =
       role.tls ? snapshot_->tls->make_transport(role.alpn) : net::make_plain_transport();
+  if (role.proxy_protocol) {
+    // Whoever reaches a unix socket may speak for others.
+    const bool trusted = peer.is_unix() || snapshot_->forwarding.trusts(peer.ip_bytes());
+    transport = make_proxy_protocol_transport(std::move(transport), trusted);
+  }
   auto connection =
       std::make_unique<ClientConnection>(*this, role, std::move(fd), peer, std::move(transport));
   connection->index = connections_.size();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -97,6 +98,8 @@ class Worker final {
   WorkerCounters& count() { return counters_; }
   Jitter& jitter() { return jitter_; }
   RefusalBudget& refusals() { return refusals_; }
+  // Connections whose handshake is under way, the oldest first.
+  std::list<ClientConnection*>& handshakes() { return handshakes_; }
   bool draining() const { return drain_.has_value(); }
   // It leads to a replica that its client has left.
   void part_with_moved(Websocket& websocket);
@@ -137,6 +140,7 @@ class Worker final {
   std::vector<Websocket*> websockets_;
   WorkerCounters counters_;
   RefusalBudget refusals_;
+  std::list<ClientConnection*> handshakes_;
   net::Timer<&Worker::on_drain_tick> drain_tick_{loop_, *this};
   std::optional<DrainSchedule> drain_;
   MonotonicTime drain_looked_;

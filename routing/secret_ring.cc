@@ -48,11 +48,11 @@ std::string SecretRing::to_text() const {
   return text;
 }
 
-std::vector<std::string> SecretRing::in_use(WallTime now) const {
+std::vector<std::string> SecretRing::in_use(WallTime now, Duration after) const {
   std::vector<std::string> secrets;
   if (entries_.empty()) return secrets;
   auto used = std::find_if(entries_.begin(), entries_.end(),
-                           [now](const Entry& entry) { return now - entry.made >= lead; });
+                           [=](const Entry& entry) { return now - entry.made >= after; });
   if (used == entries_.end()) used = std::prev(used);
   secrets.push_back(used->secret);
   for (const Entry& entry : entries_) {
@@ -60,6 +60,25 @@ std::vector<std::string> SecretRing::in_use(WallTime now) const {
     if (!there) secrets.push_back(entry.secret);
   }
   return secrets;
+}
+
+SecretRing SecretRing::renewed(std::string_view fresh, const RingRules& rules, bool rotate,
+                               WallTime now) const {
+  SecretRing next = *this;
+  std::vector<Entry>& entries = next.entries_;
+  for (Entry& entry : entries) {
+    if (entry.made == WallTime() || entry.made > now) entry.made = now;
+  }
+  const bool due = rules.rotate_after > Duration(0) && !entries.empty() &&
+                   now - entries.front().made >= rules.rotate_after;
+  if (entries.empty() || due || rotate) {
+    entries.insert(entries.begin(), {now, std::string(fresh)});
+  }
+  for (size_t i = entries.size(); i-- > 1;) {
+    if (i < most && now - entries[i - 1].made <= rules.keep) continue;
+    entries.erase(entries.begin() + static_cast<ptrdiff_t>(i));
+  }
+  return next;
 }
 
 }  // namespace usher::routing

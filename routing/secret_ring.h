@@ -17,9 +17,10 @@ namespace usher::routing {
 
 // When a ring changes. Each counts from when a secret was made.
 struct RingRules {
-  Duration rotate_after{0};  // 0: only when told to
-  Duration keep{0};          // the former one, once it has a successor
-  Duration life{0};          // of the ring in a store that nobody asks
+  Duration rotate_after{0};                  // 0: only when told to
+  Duration keep{0};                          // the former one, once it has a successor
+  Duration life{0};                          // of the ring in a store that nobody asks
+  Duration lead = std::chrono::minutes(10);  // from when one is believed until it is used
 };
 
 // Milliseconds of the wall clock. Nothing for what it cannot hold.
@@ -27,7 +28,7 @@ std::optional<WallTime> parse_ring_time(std::string_view text);
 
 class SecretRing final {
  public:
-  static constexpr Duration lead = std::chrono::minutes(10);
+  static constexpr Duration lead = RingRules{}.lead;
   static constexpr size_t most = 8;
 
   struct Entry {
@@ -44,7 +45,11 @@ class SecretRing final {
   std::string to_text() const;
 
   // What is to be used now, and after it all that is believed, each once.
-  std::vector<std::string> in_use(WallTime now) const;
+  std::vector<std::string> in_use(WallTime now, Duration lead = SecretRing::lead) const;
+  // What it becomes where there is nobody to agree with: with `fresh`, a new secret, in front when
+  // the rules or `rotate` say so, and without those that are too old.
+  SecretRing renewed(std::string_view fresh, const RingRules& rules, bool rotate,
+                     WallTime now) const;
   bool empty() const { return entries_.empty(); }
   const std::vector<Entry>& entries() const { return entries_; }  // the newest first
 

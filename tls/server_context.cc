@@ -6,8 +6,11 @@
 #include "base/strings.h"
 #include "tls/ciphers.h"
 #include "tls/credential_parts.h"
+#include "tls/digest.h"
 #include "tls/handles.h"
 #include "tls/handshake_notes.h"
+#include "tls/pem.h"
+#include "tls/ticket_keys.h"
 #include "tls/tls_transport.h"
 
 namespace usher::tls {
@@ -56,22 +59,43 @@ Outcome set_ciphers(SSL_CTX* context, const conf::TlsSettings& settings) {
   return {};
 }
 
+// Whose certificates clients may show. Sessions under one policy are not resumed under another.
+Outcome ask_for_certificates(SSL_CTX* context, const conf::TlsSettings& settings) {
+  Sha256 policy{};
+  if (settings.client_certificate != "none") {
+    const auto text = read_pem_file(settings.client_ca);
+    if (!text) return text.error();
+    if (SSL_CTX_load_verify_file(context, settings.client_ca.c_str()) != 1) {
+      ERR_clear_error();
+      return Error{Errc::bad_config, Side::usher,
+                   settings.client_ca + ": holds no PEM certificate"};
+    }
+    SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(settings.client_ca.c_str()));
+    const bool require = settings.client_certificate == "require";
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (require ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+                       nullptr);
+    policy = make_hmac_sha256(bytes_of(settings.client_certificate))(*text);
+  }
+  SSL_CTX_set_session_id_context(context, policy.data(), policy.size());
+  return {};
+}
+
 // The credentials for a name: of each type of key the first.
 using Shown = std::vector<const Credential*>;
 
-Result<SslContextPtr> make_context(const conf::TlsSettings& settings, const Shown& shown) {
+Result<SslContextPtr> make_context(const conf::TlsSettings& settings, const Shown& shown,
+                                   const TicketKeys& tickets) {
   SslContextPtr context(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* raw = context.get();
   SSL_CTX_set_min_proto_version(raw,
                                 settings.min_version == "1.3" ? TLS1_3_VERSION : TLS1_2_VERSION);
   if (Outcome set = set_ciphers(raw, settings); !set) return std::move(set).error();
+  if (Outcome asked = ask_for_certificates(raw, settings); !asked) return std::move(asked).error();
   char groups[] = "X25519:P-256:P-384";  // SSL_CTX_set1_groups_list() casts the const away
   SSL_CTX_ctrl(raw, SSL_CTRL_SET_GROUPS_LIST, 0, groups);
   SSL_CTX_set_dh_auto(raw, 1);  // for who names such ciphers
-  uint64_t options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
-  if (!settings.session_tickets) options |= SSL_OP_NO_TICKET;
-  SSL_CTX_set_options(raw, options);
-  SSL_CTX_set_num_tickets(raw, settings.session_tickets ? 1 : 0);
+  SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  tickets.use_in(raw);
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -98,6 +122,9 @@ void show_too(Shown& shown, const Credential* credential) {
 }  // namespace
 
 struct ServerContext::Impl {
+  explicit Impl(const TicketSecrets& secrets) : tickets(secrets) {}
+
+  const TicketKeys tickets;
   Credentials credentials;
   std::map<Shown, SslContextPtr> contexts;
   std::unordered_map<std::string, SSL_CTX*, StringHash, std::equal_to<>> by_name;
@@ -146,9 +173,10 @@ Result<Credentials> load_credentials(const conf::TlsSettings& settings) {
 }
 
 Result<std::unique_ptr<ServerContext>> ServerContext::make(const conf::TlsSettings& settings,
-                                                           Credentials credentials) {
+                                                           Credentials credentials,
+                                                           const TicketSecrets& tickets) {
   if (credentials.empty()) return bad("certificate: there is none");
-  auto impl = std::make_unique<Impl>();
+  auto impl = std::make_unique<Impl>(tickets);
   impl->refuses_unknown_names = settings.unknown_name == "refuse";
   std::unordered_map<std::string, Shown> by_name;
   for (const auto& credential : credentials) {
@@ -158,7 +186,7 @@ Result<std::unique_ptr<ServerContext>> ServerContext::make(const conf::TlsSettin
   const auto context_of = [&](const Shown& shown) -> Result<SSL_CTX*> {
     SslContextPtr& context = impl->contexts[shown];
     if (!context) {
-      auto made = make_context(settings, shown);
+      auto made = make_context(settings, shown, impl->tickets);
       if (!made) return std::move(made).error();
       context = std::move(*made);
     }

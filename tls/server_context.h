@@ -5,7 +5,8 @@
 // Of several certificates for one name that have keys of different types (ECDSA, RSA) the one is
 // shown that the client can verify; of one type the first. Versions and ciphers follow Mozilla's
 // intermediate profile unless the settings say otherwise; renegotiation, compression and 0-RTT are
-// off.
+// off. A session is resumed by every context that has the secret of its ticket, until the ticket's
+// lifetime is over.
 #pragma once
 
 #include <memory>
@@ -15,6 +16,7 @@
 #include "net/transport.h"
 #include "tls/alpn.h"
 #include "tls/credential.h"
+#include "tls/ticket_secrets.h"
 
 namespace usher::tls {
 
@@ -23,9 +25,11 @@ Result<Credentials> load_credentials(const conf::TlsSettings& settings);
 
 class ServerContext final {
  public:
-  // The first credential is the default. An error names the setting or the file.
+  // The first credential is the default; without ticket secrets there are no tickets. An error
+  // names the setting or the file.
   static Result<std::unique_ptr<ServerContext>> make(const conf::TlsSettings& settings,
-                                                     Credentials credentials);
+                                                     Credentials credentials,
+                                                     const TicketSecrets& tickets = {});
   ~ServerContext();
 
   // The server's side of one connection.

@@ -52,7 +52,6 @@ class Tls13Transport final : public net::Transport {
   std::string error_text() const override { return error_.empty() ? send_error_ : error_; }
   std::string_view protocol() const override { return protocol_; }
   bool secure() const override { return true; }
-  std::unique_ptr<net::PeerFacts> take_peer_facts() override { return std::move(peer_); }
 
  private:
   IoResult read_once(int fd, std::span<char> ciphertext, char* into);
@@ -68,7 +67,6 @@ class Tls13Transport final : public net::Transport {
   RecordProtection sealing_;
   RecordProtection opening_;
   std::string_view protocol_;
-  std::unique_ptr<net::PeerFacts> peer_;
   std::string received_;   // a part of a record
   std::string handshake_;  // a part of a handshake message
   std::string error_;
@@ -85,7 +83,6 @@ Tls13Transport::Tls13Transport(Tls13Takeover takeover)
     : sealing_(std::move(takeover.sealing)),
       opening_(std::move(takeover.opening)),
       protocol_(takeover.protocol),
-      peer_(std::move(takeover.peer)),
       received_(std::move(takeover.received)),
       unseen_(!received_.empty()) {}
 

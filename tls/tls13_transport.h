@@ -20,7 +20,6 @@ struct Tls13Takeover {
   RecordProtection opening;
   std::string received;       // behind the handshake: records that nobody has looked at yet
   std::string_view protocol;  // what ALPN chose; lives as long as the listener
-  std::unique_ptr<net::PeerFacts> peer{};
 };
 
 std::unique_ptr<net::Transport> make_tls13_transport(Tls13Takeover takeover);

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/strings.h"
 #include "tls/handshake_notes.h"
 #include "tls/tls13_transport.h"
 
@@ -15,6 +16,22 @@ namespace {
 
 using net::IoResult;
 using net::IoStatus;
+
+// RFC 2253, with everything escaped that is not printable ASCII.
+std::string subject_of(const X509* certificate) {
+  const BioPtr memory(BIO_new(BIO_s_mem()));
+  X509_NAME_print_ex(memory.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
+  char* text = nullptr;
+  const long length = BIO_get_mem_data(memory.get(), &text);
+  return {text, static_cast<size_t>(length)};
+}
+
+std::string fingerprint_of(const X509* certificate) {
+  std::array<uint8_t, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  X509_digest(certificate, EVP_sha256(), digest.data(), &size);
+  return to_hex(std::span(digest).first(size));
+}
 
 class TlsTransport final : public net::Transport {
  public:
@@ -214,13 +231,19 @@ std::unique_ptr<net::Transport> TlsTransport::take_successor() {
   return make_tls13_transport({.sealing = std::move(*sealing),
                                .opening = std::move(*opening),
                                .received = std::move(received_),
-                               .protocol = notes_.alpn.known(protocol()),
-                               .peer = take_peer_facts()});
+                               .protocol = notes_.alpn.known(protocol())});
 }
 
 std::unique_ptr<net::PeerFacts> TlsTransport::take_peer_facts() {
-  if (!notes_.unknown_name) return nullptr;
-  return std::make_unique<net::PeerFacts>(net::PeerFacts{.unknown_name = true});
+  const X509* const certificate = SSL_get0_peer_certificate(ssl_.get());
+  if (!SSL_is_server(ssl_.get()) || (!certificate && !notes_.unknown_name)) return nullptr;
+  auto facts = std::make_unique<net::PeerFacts>();
+  facts->unknown_name = notes_.unknown_name;
+  if (certificate) {
+    facts->subject = subject_of(certificate);
+    facts->fingerprint = fingerprint_of(certificate);
+  }
+  return facts;
 }
 
 IoResult TlsTransport::read(int fd, std::span<char> into) {

@@ -1,1 +1,2 @@
 usher_fuzz(tls_records DEPS usher_tls)
+usher_fuzz(tls_credential DEPS usher_tls)

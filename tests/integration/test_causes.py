@@ -245,6 +245,22 @@ def leaves_a_question_open(node, replica):
     assert closed.value.rcvd.code == 1012
 
 
+BALANCED = {"listen": [{"address": "127.0.0.1:0", "proxy_protocol": True}], "forwarded": {"trusted": ["127.0.0.1/32"]}}
+
+
+def comes_past_the_balancer(node, _):
+    with wire.Wire(node.url()) as connection:
+        connection.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert connection.closed_by_peer()
+
+
+def is_the_oldest_of_too_many(node, _):
+    with wire.Wire(node.url("https").replace("https", "http")) as silent:
+        with wire.Wire(node.url("https")) as connection:
+            assert connection.ask("GET", "/whoami").status == 200
+            assert silent.closed_by_peer()
+
+
 LATE = {"health": {"interval": "10m", "fall": 100}}  # no health check has its say
 ONE_ROUTE = {"route": [{"host": "here.example", "path": "/", "upstream": "open-webui"}]}
 SMALL = {"route": [{"path": "/", "upstream": "open-webui", "max_body": "1KiB"}]}
@@ -294,6 +310,8 @@ CASES = {
     "client_stalled": [Case(stops_reading, 200, settings={"timeouts": {"stall": "400ms"}})],
     "tls_handshake_failed": [Case(speaks_no_tls, None), Case(trusts_nobody, None)],
     "handshake_timeout": [Case(shakes_no_hands, None, settings={"timeouts": {"handshake": "300ms"}})],
+    "bad_proxy_header": [Case(comes_past_the_balancer, None, settings=BALANCED)],
+    "too_many_handshakes": [Case(is_the_oldest_of_too_many, None, settings={"workers": 1, "limits": {"handshakes": 1}})],
     "too_many_connections": [Case(comes_too_often, None, settings={"limits": {"connections": 1}})],
     "idle": [
         Case(says_nothing, None, settings={"timeouts": {"head": "300ms"}}),

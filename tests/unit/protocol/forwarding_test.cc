@@ -92,6 +92,31 @@ struct TrustRow {
   bool trusted;
 };
 
+TEST(Forwarding, TellsTheClientsCertificateAndNobodyElseCan) {
+  const Forwarding forwarding(settings_with_trust());
+  const std::vector<uint8_t> proxy{10, 0, 0, 1}, stranger{1, 2, 3, 4};
+  for (const auto& ip : {proxy, stranger}) {
+    for (const bool shown : {false, true}) {
+      RequestHead head;
+      head.headers.append("X-Client-Cert-Subject", "CN=forged");
+      head.headers.append("x_client-cert_subject", "CN=forged");
+      head.headers.append("X-CLIENT-CERT-FINGERPRINT", "00");
+      ClientFacts client{.ip = ip, .ip_text = "a"};
+      if (shown) {
+        client.certificate_subject = "CN=alice";
+        client.certificate_fingerprint = "abcd";
+      }
+      forwarding.strip_identity(head.headers, client);
+      forwarding.add_forwarded(head, client);
+      const std::string subject = shown ? "CN=alice" : "none";
+      EXPECT_EQ(head.headers.get("X-Client-Cert-Subject").value_or("none"), subject);
+      EXPECT_EQ(head.headers.get("X-Client-Cert-Fingerprint").value_or("none"),
+                shown ? "abcd" : "none");
+      EXPECT_FALSE(head.headers.has("x_client-cert_subject"));
+    }
+  }
+}
+
 TEST(Forwarding, TrustsExactlyTheNetworksNamed) {
   const Forwarding forwarding(settings_with_trust());
   for (const TrustRow& row : std::vector<TrustRow>{

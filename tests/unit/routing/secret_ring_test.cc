@@ -24,6 +24,34 @@ TEST(ASecretRing, UsesItsOnlySecretAtOnce) {
   EXPECT_THAT(SecretRing().in_use(WallTime()), IsEmpty());
 }
 
+TEST(ASecretRing, IsRenewedByTheRulesWhereThereIsNobodyToAgreeWith) {
+  const RingRules rules{.rotate_after = 10s, .keep = 25s, .life = {}, .lead = 2s};
+  const auto at = [](Duration time) { return WallTime(1h + time); };
+  const auto secrets = [](const SecretRing& ring) {
+    std::vector<std::string> all;
+    for (const auto& entry : ring.entries())
+      all.push_back(entry.secret);
+    return all;
+  };
+  SecretRing ring = SecretRing("a").renewed("b", rules, false, at(0s));
+  EXPECT_THAT(secrets(ring), ElementsAre("a"));  // its age begins now
+  ring = ring.renewed("b", rules, false, at(9s));
+  EXPECT_THAT(secrets(ring), ElementsAre("a"));
+  ring = ring.renewed("b", rules, false, at(10s));
+  EXPECT_THAT(ring.in_use(at(11s), rules.lead), ElementsAre("a", "b"));
+  EXPECT_THAT(ring.in_use(at(12s), rules.lead), ElementsAre("b", "a"));
+  ring = ring.renewed("c", rules, true, at(13s));
+  EXPECT_THAT(secrets(ring), ElementsAre("c", "b", "a"));
+  ring = ring.renewed("d", rules, false, at(36s));
+  EXPECT_THAT(secrets(ring), ElementsAre("d", "c", "b"));  // a's successor is 26 s old
+  for (int i = 0; i < 20; ++i)
+    ring = ring.renewed("x" + std::to_string(i), rules, true, at(36s));
+  EXPECT_EQ(ring.entries().size(), SecretRing::most);
+  // A clock that was set back does not make a secret last.
+  EXPECT_THAT(SecretRing::parse("9000000 a\n").renewed("b", rules, false, at(0s)).entries()[0].made,
+              at(0s));
+}
+
 TEST(ASecretRing, ReadsWhatItWritesAndLeavesOutTheRest) {
   const SecretRing ring = SecretRing::parse("2 b\n1 a\n");
   EXPECT_EQ(ring.to_text(), "2 b\n1 a\n");

@@ -105,10 +105,10 @@ Handshake shake_hands(const ServerContext& context, const std::string& server_na
   while (status == net::IoStatus::again)
     status = transport->handshake(server.get()).status;
   if (status == net::IoStatus::done) {
-    if (auto successor = transport->take_successor()) transport = std::move(successor);
-    result.server_saw = transport->protocol();
     const auto peer_facts = transport->take_peer_facts();
     result.unknown_name = peer_facts && peer_facts->unknown_name;
+    if (auto successor = transport->take_successor()) transport = std::move(successor);
+    result.server_saw = transport->protocol();
     EXPECT_EQ(transport->write(server.get(), std::span<const char>("x", 1)).bytes, 1u);
     char into[net::Transport::smallest_read];
     net::IoResult read{net::IoStatus::again};

@@ -1,0 +1,86 @@
+"""Certificates of clients: who must show one, and what the replica is told of it."""
+
+import hashlib
+import ssl
+
+import harness
+import pytest
+import wire
+from certificates import Authority
+from websockets.sync.client import connect
+
+FORGED = [("X-Client-Cert-Subject", "CN=forged"), ("x_client_cert_subject", "CN=forged"), ("X-Client-Cert-Fingerprint", "00")]
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return Authority(tmp_path, "clients")
+
+
+def serve(house, replica, authority, policy: str, **extra):
+    tls = {"client_certificate": policy, "client_ca": str(authority.certificate)}
+    return house.usher([replica], name=policy, tls=tls, **extra)
+
+
+def with_certificate(authority, version=None) -> tuple[ssl.SSLContext, str]:
+    chain, key = authority.issue()
+    context = wire.unverified()
+    if version:
+        context.maximum_version = version
+    context.load_cert_chain(chain, key)
+    return context, hashlib.sha256(ssl.PEM_cert_to_DER_cert(chain.read_text())).hexdigest()
+
+
+def told(node, context=None, scheme="https") -> dict:
+    with wire.Wire(node.url(scheme), context=context) as connection:
+        answer = connection.ask("GET", "/whoami", FORGED)
+        assert answer.status == 200
+        return {name: value for name, value in answer.json()["headers"] if "cert" in name}
+
+
+@pytest.mark.parametrize("policy", ["request", "require"])
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_the_replica_is_told_whose_certificate_it_was(house, replica, authority, policy, version):
+    node = serve(house, replica, authority, policy)
+    context, fingerprint = with_certificate(authority, version)
+    assert told(node, context) == {"x-client-cert-subject": "CN=leaf", "x-client-cert-fingerprint": fingerprint}
+
+
+def test_nobody_can_forge_it(house, replica, authority):
+    node = serve(house, replica, authority, "request", forwarded={"trusted": ["127.0.0.0/8"]})
+    assert told(node) == {}
+    assert told(node, scheme="http") == {}
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_resumed_session_is_still_the_clients(house, replica, authority, version):
+    node = serve(house, replica, authority, "require")
+    context, fingerprint = with_certificate(authority, version)
+    with wire.Wire(node.url("https"), context=context) as first:
+        assert first.ask("GET", "/whoami").status == 200
+        session = first.socket.session
+    raw = wire.socket.create_connection(("127.0.0.1", node.port("https")))
+    with context.wrap_socket(raw, server_hostname="localhost", session=session) as again:
+        connection = wire.Wire.over(again)
+        connection.authority = "localhost"
+        headers = dict(connection.ask("GET", "/whoami").json()["headers"])
+        assert again.session_reused and headers["x-client-cert-fingerprint"] == fingerprint
+
+
+def test_who_must_show_one_and_does_not_is_refused(house, replica, authority, tmp_path):
+    node = serve(house, replica, authority, "require")
+    stranger, _ = with_certificate(Authority(tmp_path, "stranger"))
+    for context in (None, stranger):
+        with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+            told(node, context)
+    assert not [line for line in node.access_log if line["path"] == "/whoami"]
+    assert node.metric("usher_errors_total", cause="tls_handshake_failed") == 2
+
+
+def test_a_websocket_opens_with_one(house, replica, authority):
+    node = serve(house, replica, authority, "require")
+    context, _ = with_certificate(authority)
+    url = node.url("https").replace("https", "wss") + "/api/v1/terminals/x/api/terminals/y"
+    with connect(url, ssl=context) as socket:
+        socket.send("hello")
+        assert socket.recv(timeout=10 * harness.patience()) == "hello"
