@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "base/regex.h"
+#include "base/strings.h"
 #include "conf/words.h"
 
 namespace usher::conf {
@@ -31,6 +35,11 @@ class Checker final {
   void upstreams();
   void routes();
   bool one_action(const RouteSettings& route);
+  void path(const RouteSettings& route);
+  std::optional<Regex> expression(const RouteSettings& route, const std::string& text,
+                                  std::string_view pattern, bool ignoring_case);
+  void variables(const RouteSettings& route, const std::vector<Regex>& expressions);
+  void what_needs_an_upstream(const RouteSettings& route);
   void known_upstream(const RouteSettings& route, const std::vector<std::string_view>& names);
   void store();
   void secret();
@@ -39,9 +48,16 @@ class Checker final {
     return at.line > 0 ? "; the first is on line " + std::to_string(at.line) : std::string();
   }
 
+  // What may not be there twice: of prefixes the words differ, not the place.
+  static int kind_of(PathMatch match) {
+    if (match == PathMatch::segments || match == PathMatch::prefix_first) match = PathMatch::prefix;
+    return static_cast<int>(match);
+  }
+
   const Settings& settings_;
   const Places& places_;
   Problems& problems_;
+  std::set<std::string> host_names_;
 };
 
 void Checker::listeners() {
@@ -127,21 +143,100 @@ void Checker::routes() {
     all_upstreams_known = all_upstreams_known && !places_.doubts(upstream);
   }
 
-  using HostAndPath = std::pair<std::string_view, std::string_view>;
-  std::map<HostAndPath, Position> seen;
+  using Place = std::tuple<std::string_view, std::string_view, int, uint16_t>;
+  std::map<Place, Position> seen;
   for (const auto& route : settings_.routes) {
     if (places_.doubts(route)) continue;
     const Position at = places_.of(route);
-    const auto [first, fresh] = seen.emplace(HostAndPath(route.host, route.path), at);
-    if (!fresh) {
-      problems_.error(at, "two routes for host " + in_quotes(route.host) + " and path " +
-                              in_quotes(route.path) + first_one(first->second));
+    for (const std::string& host : route.hosts.empty() ? std::vector{route.host} : route.hosts) {
+      for (const uint16_t port : route.ports.empty() ? std::vector<uint16_t>{0} : route.ports) {
+        const auto [first, fresh] = seen.emplace(
+            Place(*host_names_.insert(host).first, route.path, kind_of(route.match), port), at);
+        if (fresh) continue;
+        problems_.error(at, "two routes for host " + in_quotes(host) + " and path " +
+                                in_quotes(route.path) + first_one(first->second));
+      }
     }
     if (one_action(route) && all_upstreams_known) known_upstream(route, names);
-    if (route.upstream.empty() && route.timeouts != RouteTimeouts{}) {
-      problems_.warning(places_.of(route.timeouts, route),
-                        "these timeouts are those of an upstream, and this route has none");
+    path(route);
+    what_needs_an_upstream(route);
+  }
+}
+
+void Checker::what_needs_an_upstream(const RouteSettings& route) {
+  if (!route.upstream.empty()) return;
+  if (route.timeouts != RouteTimeouts{}) {
+    problems_.warning(places_.of(route.timeouts, route),
+                      "these timeouts are those of an upstream, and this route has none");
+  }
+  if (!route.set_headers.empty()) {
+    problems_.warning(places_.of(route.set_headers, route),
+                      "set_headers is for a replica, and this route has no upstream");
+  }
+}
+
+void Checker::path(const RouteSettings& route) {
+  std::vector<Regex> expressions;
+  const auto take = [&](std::optional<Regex> made) {
+    if (made) expressions.push_back(*std::move(made));
+  };
+  const bool is_expression =
+      route.match == PathMatch::regex || route.match == PathMatch::regex_ignoring_case;
+  if (is_expression) {
+    take(expression(route, route.path, route.path, route.match == PathMatch::regex_ignoring_case));
+  } else if (!route.path.starts_with('/') || route.path.find_first_of("?#") != std::string::npos) {
+    problems_.error(places_.of(route.path, route),
+                    "route.path: expected a path that begins with \"/\", without \"?\" and \"#\", "
+                    "got " +
+                        in_quotes(route.path));
+  }
+  if (is_expression && !route.replace_path.empty()) {
+    problems_.error(places_.of(route.replace_path, route),
+                    "an expression has no length that replace_path could replace");
+  }
+  if (route.host.starts_with('~') && route.hosts.empty())
+    take(expression(route, route.host, std::string_view(route.host).substr(1), true));
+  for (const std::string& host : route.hosts) {
+    if (host.starts_with('~'))
+      take(expression(route, host, std::string_view(host).substr(1), true));
+  }
+  variables(route, expressions);
+}
+
+std::optional<Regex> Checker::expression(const RouteSettings& route, const std::string& text,
+                                         std::string_view pattern, bool ignoring_case) {
+  auto made = Regex::compile(pattern, ignoring_case);
+  if (made) return *std::move(made);
+  problems_.error(places_.of(text, route),
+                  "the expression " + in_quotes(pattern) + ": " + made.error().detail);
+  return std::nullopt;
+}
+
+// A variable that is none of usher's must be a group of an expression of this route.
+void Checker::variables(const RouteSettings& route, const std::vector<Regex>& expressions) {
+  const auto check_one = [&](const Template& value) {
+    for (const TemplatePart& part : value.parts) {
+      if (part.variable != Variable::group) continue;
+      const bool number = is_digit(part.text.front());
+      if (number ? !expressions.empty()
+                 : std::any_of(expressions.begin(), expressions.end(), [&](const Regex& regex) {
+                     return regex.group(part.text).has_value();
+                   })) {
+        continue;
+      }
+      const auto names = variable_names();
+      problems_.error(places_.of(value, route),
+                      "unknown variable " + in_quotes("$" + part.text) +
+                          (number ? std::string("; only a route with an expression has groups")
+                                  : did_you_mean(part.text, names)));
     }
+  };
+  check_one(route.redirect);
+  check_one(route.body);
+  for (const auto* headers :
+       {&route.set_headers, &route.add_headers, &route.add_headers_on_success}) {
+    for (const HeaderSetting& header : *headers)
+      check_one(header.value);
   }
 }
 

@@ -48,10 +48,26 @@ void upstream(const UpstreamSettings& upstream, Page& page) {
     page.line("upstream", "  " + to_string(replica));
 }
 
+std::string hosts_of(const RouteSettings& route) {
+  if (route.hosts.empty()) return route.host;
+  std::string text;
+  for (const auto& host : route.hosts)
+    text += (text.empty() ? "" : ",") + host;
+  return text;
+}
+
 std::string describe_route(const RouteSettings& route) {
-  std::string text = route.host + " " + route.path + " -> ";
-  if (!route.upstream.empty()) text += route.upstream;
-  if (!route.redirect.empty()) text += "redirect to " + route.redirect;
+  std::string text = hosts_of(route);
+  const char* before = ":";
+  for (const uint16_t port : route.ports) {
+    text.append(before).append(std::to_string(port));
+    before = ",";
+  }
+  text += " ";
+  if (route.match != PathMatch::segments) text += std::string(name_of(route.match)) + " ";
+  text += route.path + " -> ";
+  if (!route.upstream.empty()) text += route.upstream + route.replace_path;
+  if (!route.redirect.empty()) text += "redirect to " + route.redirect.source;
   if (route.status != 0) text += "status " + std::to_string(route.status);
   if (route.max_body.bytes > 0) text += ", bodies up to " + format_size(route.max_body);
   for (const auto& key : keys_of<RouteTimeouts>()) {

@@ -32,6 +32,10 @@ const char* url_path(std::string_view text) {
   return good ? nullptr : R"(a path that begins with "/", without "?" and "#")";
 }
 
+const char* path_or_nothing(std::string_view text) {
+  return text.empty() ? nullptr : url_path(text);
+}
+
 const char* cookie_name(std::string_view text) {
   return is_token(text) ? nullptr : "a cookie's name (letters, digits, - and _)";
 }
@@ -52,19 +56,24 @@ const char* store_prefix(std::string_view text) {
 }
 
 const char* host_pattern(std::string_view text) {
-  if (text == "*") return nullptr;
-  if (text.starts_with("*.")) text.remove_prefix(2);
+  if (text == "*" || text.starts_with('~')) return nullptr;  // check() reads the expression
+  if (text.starts_with("*.")) {
+    text.remove_prefix(2);
+  } else if (text.ends_with(".*")) {
+    text.remove_suffix(2);
+  }
   const bool good = is_identifier(text, "-_.:[]") && text.find("..") == std::string_view::npos &&
                     !text.starts_with('.');
   const bool port = !text.starts_with('[') && text.find(':') != std::string_view::npos;
   return good && !port
              ? nullptr
-             : R"("*", a host such as "chat.example.org" without a port, or "*.example.org")";
+             : R"("*", a host such as "chat.example.org" without a port, "*.example.org", or "~" and a regular expression)";
 }
 
 const char* redirect_target(std::string_view text) {
-  const bool absolute = text.starts_with("https://") || text.starts_with("http://");
-  return absolute && is_visible(text) ? nullptr : R"(a URL such as "https://chat.example.org/")";
+  const bool good = text.starts_with("https://") || text.starts_with("http://") ||
+                    text.starts_with('/') || text.starts_with('$');
+  return good && is_visible(text) ? nullptr : R"(a URL such as "https://chat.example.org/")";
 }
 
 constexpr std::string_view protocol_names[] = {"h2", "http/1.1"};
@@ -80,6 +89,14 @@ constexpr Named<Balance> balance_names[] = {
     {"round_robin", Balance::round_robin},
     {"random_two", Balance::random_two},
     {"rendezvous", Balance::rendezvous},
+};
+constexpr Named<PathMatch> path_match_names[] = {
+    {"segments", PathMatch::segments},
+    {"prefix", PathMatch::prefix},
+    {"prefix_first", PathMatch::prefix_first},
+    {"exact", PathMatch::exact},
+    {"regex", PathMatch::regex},
+    {"regex_ignoring_case", PathMatch::regex_ignoring_case},
 };
 constexpr Named<AccessFormat> access_format_names[] = {
     {"json", AccessFormat::json},
@@ -190,6 +207,8 @@ constexpr Key<HealthSettings> health_keys[] = {
      "So many failed probes in a row and the replica is down."},
     {"rise", &HealthSettings::rise, {1, 100},
      "So many good probes in a row and it is up again."},
+    {"any_answer", &HealthSettings::any_answer, {},
+     "Any answer below 500 is good: for replicas that know neither path."},
 };
 
 constexpr Key<UpstreamTimeouts> upstream_timeout_keys[] = {
@@ -277,24 +296,54 @@ constexpr Key<RouteTimeouts> route_timeout_keys[] = {
 
 constexpr Key<RouteSettings> route_keys[] = {
     {"host", &RouteSettings::host, {.max = 253, .check = host_pattern},
-     "\"chat.example.org\", \"*.example.org\", or \"*\" for any. The most specific host wins."},
-    {"path", &RouteSettings::path, {.max = 4096, .check = url_path},
-     "The path's beginning. Among the routes of a host the longest wins."},
+     "\"chat.example.org\", \"*.example.org\", \"chat.*\", \"~\" and a regular expression, or \"*\" "
+     "for any. The most specific host wins, in this order."},
+    {"hosts", &RouteSettings::hosts, {.max = 253, .check = host_pattern},
+     "Several of them, in the place of host."},
+    {"ports", &RouteSettings::ports, {.min = 1},
+     "Only for requests that come in on these ports. Empty: on any."},
+    {"path", &RouteSettings::path, {.max = 4096},
+     "The path's beginning. Among the routes of a host the longest wins. It is compared with the "
+     "request's path decoded, without \"//\", \".\" and \"..\"."},
+    {"match", &RouteSettings::match, {},
+     "How path is compared: segments (\"/api\" serves \"/api/x\", not \"/apix\"), prefix (as it is "
+     "written), exact, or as a regular expression (PCRE). As in nginx's locations: exact first; then "
+     "the longest prefix if it is prefix_first; then the regular expressions in their order; then "
+     "the longest prefix."},
     {"upstream", &RouteSettings::upstream, {.check = upstream_name},
      "The upstream's name. A route has one of upstream, redirect and status."},
     {"redirect", &RouteSettings::redirect,
      {.check = redirect_target, .example = "\"https://chat.example.org/\""},
-     "Answer with a redirect to this URL."},
+     "Answer with a redirect to this URL. Variables have nginx's names: "
+     "\"https://$host$request_uri\"."},
+    {"redirect_status", &RouteSettings::redirect_status, {.min = 301, .max = 308},
+     "The status of the redirect."},
     {"status", &RouteSettings::status, {.min = 200, .max = 599, .example = "404"},
-     "Answer with this status."},
+     "Answer with this status. 444 closes the connection without an answer."},
+    {"body", &RouteSettings::body, {},
+     "What is answered with that status; with nginx's variables. Empty: a page, or JSON."},
+    {"content_type", &RouteSettings::content_type, {},
+     "What the body is."},
+    {"replace_path", &RouteSettings::replace_path, {.check = path_or_nothing},
+     "The replica gets this in the place of the route's path. Empty: the path as it came."},
     {"max_body", &RouteSettings::max_body, {},
      "The largest request body; \"0\": no limit."},
     {"root", Planned{}, {}, "Answer with files from this directory."},
-    {"set_headers", Planned{}, {}, "Headers set on the request to the replica."},
-    {"add_headers", Planned{}, {}, "Headers added to the response."},
-    {"remove_headers", Planned{}, {}, "Headers removed from the response."},
-    {"allow", Planned{}, {}, "Networks that may use this route."},
-    {"deny", Planned{}, {}, "Networks that may not."},
+    {"set_headers", &RouteSettings::set_headers, {},
+     "Headers set on the request to the replica, such as { \"X-Client\" = \"$remote_addr\" }. Empty: "
+     "the replica gets none of that name."},
+    {"add_headers", &RouteSettings::add_headers, {},
+     "Headers added to every response, those of usher included."},
+    {"add_headers_on_success", &RouteSettings::add_headers_on_success, {},
+     "The same, but only if its status is 200, 201, 204, 206, 301, 302, 303, 304, 307 or 308."},
+    {"remove_headers", &RouteSettings::remove_headers, {.check = header_name},
+     "Headers removed from the replica's response."},
+    {"allow", &RouteSettings::allow, {},
+     "Networks that may use this route; the others are answered with 403. Empty: all."},
+    {"deny", &RouteSettings::deny, {},
+     "Networks that may not, also when they are in allow."},
+    {"access_log", &RouteSettings::access_log, {},
+     "Write a line in the access log for each request."},
     {"timeouts", &RouteSettings::timeouts, {},
      "Timeouts of this route alone; what is not set is as in [upstream.timeouts]."},
 };
@@ -451,6 +500,10 @@ std::span<const Key<LogSettings>> keys_of() {
 template <>
 std::span<const Named<Balance>> names_of() {
   return balance_names;
+}
+template <>
+std::span<const Named<PathMatch>> names_of() {
+  return path_match_names;
 }
 template <>
 std::span<const Named<AccessFormat>> names_of() {

@@ -51,15 +51,16 @@ concept Table = OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSetti
                       ClientTimeouts, AdminSettings, LogSettings>;
 
 template <typename T>
-concept Enum = OneOf<T, Balance, AccessFormat, LogLevelName>;
+concept Enum = OneOf<T, Balance, PathMatch, AccessFormat, LogLevelName>;
 
 template <Table Owner>
 using Field =
     std::variant<Planned, Switched<Owner>, bool Owner::*, uint16_t Owner::*, uint32_t Owner::*,
                  Millis Owner::*, Size Owner::*, std::string Owner::*, Endpoint Owner::*,
-                 StoreUrl Owner::*, Balance Owner::*, AccessFormat Owner::*, LogLevelName Owner::*,
-                 std::vector<std::string> Owner::*, std::vector<ReplicaSettings> Owner::*,
-                 std::vector<Cidr> Owner::*,
+                 StoreUrl Owner::*, Template Owner::*, Balance Owner::*, PathMatch Owner::*,
+                 AccessFormat Owner::*, LogLevelName Owner::*, std::vector<std::string> Owner::*,
+                 std::vector<uint16_t> Owner::*, std::vector<ReplicaSettings> Owner::*,
+                 std::vector<Cidr> Owner::*, std::vector<HeaderSetting> Owner::*,
                  // tables
                  TlsSettings Owner::*, StoreSettings Owner::*, AffinitySettings Owner::*,
                  HealthSettings Owner::*, UpstreamTimeouts Owner::*, RouteTimeouts Owner::*,
@@ -135,6 +136,8 @@ template <Enum Value>
 std::span<const Named<Value>> names_of();
 template <>
 std::span<const Named<Balance>> names_of();
+template <>
+std::span<const Named<PathMatch>> names_of();
 template <>
 std::span<const Named<AccessFormat>> names_of();
 template <>

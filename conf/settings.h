@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "conf/template.h"
+
 namespace usher::conf {
 
 using Millis = std::chrono::milliseconds;
@@ -111,6 +113,7 @@ struct HealthSettings {
   Millis timeout = 5s;
   uint32_t fall = 3;
   uint32_t rise = 2;
+  bool any_answer = false;
   friend bool operator==(const HealthSettings&, const HealthSettings&) = default;
 };
 
@@ -170,13 +173,36 @@ struct RouteTimeouts {
 // The upstream's, but for what the route sets.
 UpstreamTimeouts merge(UpstreamTimeouts of_upstream, const RouteTimeouts& of_route);
 
+enum class PathMatch : uint8_t {
+  segments,  // whole segments at the path's beginning
+  prefix,
+  prefix_first,  // and no regular expression is asked when it is the longest
+  exact,
+  regex,
+  regex_ignoring_case,
+};
+
 // What a route does with a request. Exactly one of upstream, redirect and status is set.
 struct RouteSettings {
-  std::string host = "*";  // "*", "chat.example.org" or "*.example.org"
+  std::string host = "*";          // "*", "chat.example.org", "*.example.org", "chat.*" or "~regex"
+  std::vector<std::string> hosts;  // not empty: these, instead of host
+  std::vector<uint16_t> ports;     // of the listeners; empty: all
   std::string path = "/";
+  PathMatch match = PathMatch::segments;
   std::string upstream;
-  std::string redirect;
+  Template redirect;
+  uint16_t redirect_status = 302;
   uint16_t status = 0;
+  Template body;
+  std::string content_type = "text/plain";
+  std::string replace_path;
+  std::vector<HeaderSetting> set_headers;
+  std::vector<HeaderSetting> add_headers;
+  std::vector<HeaderSetting> add_headers_on_success;
+  std::vector<std::string> remove_headers;
+  std::vector<Cidr> allow;
+  std::vector<Cidr> deny;
+  bool access_log = true;
   Size max_body;  // 0: no limit
   RouteTimeouts timeouts;
   friend bool operator==(const RouteSettings&, const RouteSettings&) = default;

@@ -100,6 +100,11 @@ void homes_of(std::string_view name, const Section& section, std::vector<std::st
   });
 }
 
+// "\\S" of a regular expression is not "\\s".
+void lower_host(std::string& host) {
+  if (!host.starts_with('~')) host = to_lower(host);
+}
+
 class Reader final {
  public:
   explicit Reader(Problems& problems) : problems_(problems) {}
@@ -107,8 +112,10 @@ class Reader final {
   // Settings must not move before check() is done: places_ knows them by address.
   void read(const toml::table& file) {
     table(file, settings_, {});
-    for (auto& route : settings_.routes)
-      route.host = to_lower(route.host);
+    for (auto& route : settings_.routes) {
+      lower_host(route.host);
+      std::for_each(route.hosts.begin(), route.hosts.end(), lower_host);
+    }
     fill_in(settings_);
     check(settings_, places_, problems_);
   }
@@ -132,6 +139,7 @@ class Reader final {
   template <Table T>
   bool tables(const toml::node& from, std::vector<T>& into, const Rule& rule,
               const std::string& name);
+  bool headers(const toml::node& from, std::vector<HeaderSetting>& into, const std::string& name);
   template <typename Owner>
   bool switched(const toml::node& from, Owner& owner, const Switched<Owner>& field,
                 const std::string& name);
@@ -183,6 +191,8 @@ void Reader::table(const toml::table& from, T& into, const Section& section) {
           return value(*node, target, key.rule, name);
         } else if constexpr (Table<typename ElementOf<Value>::type>) {
           return tables(*node, target, key.rule, name);
+        } else if constexpr (std::same_as<Value, std::vector<HeaderSetting>>) {
+          return headers(*node, target, name);
         } else {
           return list(*node, target, key.rule, name);
         }
@@ -310,6 +320,36 @@ bool Reader::tables(const toml::node& from, std::vector<T>& into, const Rule&,
   for (const auto& element : *array)
     table(*element.as_table(), into.emplace_back(), {name, true});
   return true;
+}
+
+// { "Name" = "value" }, or a list of values for a name that comes several times.
+bool Reader::headers(const toml::node& from, std::vector<HeaderSetting>& into,
+                     const std::string& name) {
+  const auto* table = from.as_table();
+  if (!table)
+    return refuse(from, name, unexpected(R"(a table such as { "X-Name" = "value" })", seen(from)));
+  into.clear();
+  into.reserve(table->size());
+  bool good = true;
+  for (const auto& entry : *table) {
+    const std::string header(entry.first.str());
+    if (const char* wanted = header_to_set(header)) {
+      good = refuse(entry.second, name, unexpected(wanted, in_quotes(header)));
+      continue;
+    }
+    const auto take = [&](const toml::node& node) {
+      HeaderSetting& made = into.emplace_back();
+      made.name = header;
+      good = value(node, made.value, {.check = header_value}, name + "." + header) && good;
+    };
+    if (const auto* several = entry.second.as_array()) {
+      for (const auto& node : *several)
+        take(node);
+    } else {
+      take(entry.second);
+    }
+  }
+  return good;
 }
 
 template <typename Owner>

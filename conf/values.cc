@@ -168,6 +168,17 @@ Outcome assign(std::string_view text, Cidr& value, const Rule&) {
   return take(parse_cidr(text), value);
 }
 
+Outcome assign(std::string_view text, Template& value, const Rule& rule) {
+  if (rule.check) {
+    if (const char* wanted = rule.check(text)) return unexpected(wanted, in_quotes(text));
+  }
+  return take(parse_template(text), value);
+}
+
+Outcome assign(std::string_view text, PathMatch& value, const Rule&) {
+  return assign_name(text, value);
+}
+
 Outcome assign(std::string_view text, Balance& value, const Rule&) {
   return assign_name(text, value);
 }
@@ -208,6 +219,10 @@ std::string expected(const StoreUrl&, const Rule&) {
 }
 
 std::string expected(const Cidr&, const Rule&) { return R"(a network such as "10.0.0.0/8")"; }
+
+std::string expected(const Template&, const Rule&) { return "a text in quotes"; }
+
+std::string expected(const PathMatch&, const Rule&) { return any_of(words_of<PathMatch>()); }
 
 std::string expected(const Balance&, const Rule&) { return any_of(words_of<Balance>()); }
 

@@ -88,7 +88,8 @@ class HealthChecker::Watch final : private Probe::Asker {
     bury_probe();
     if (asks_version_) return on_version(answer);
     // Older Open WebUI has no /ready.
-    if (answer.status == 404 && !use_fallback_ && settings_.path != fallback_path) {
+    if (answer.status == 404 && !settings_.any_answer && !use_fallback_ &&
+        settings_.path != fallback_path) {
       use_fallback_ = true;
       return ask();
     }
@@ -134,7 +135,8 @@ class HealthChecker::Watch final : private Probe::Asker {
     const bool down = status.state() == ReplicaState::down;
     // A worker may have found it down since the last look: then it has to prove itself anew.
     if (down && !was_down_) successes_ = 0;
-    if (healthy(answer)) {
+    const bool any_answer = settings_.any_answer && answer.status >= 200 && answer.status < 500;
+    if (healthy(answer) || any_answer) {
       failures_ = 0;
       ++successes_;
       if (down && successes_ >= settings_.rise) {

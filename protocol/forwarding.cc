@@ -15,18 +15,6 @@ constexpr std::string_view certificate_subject = "X-Client-Cert-Subject";
 constexpr std::string_view certificate_fingerprint = "X-Client-Cert-Fingerprint";
 constexpr size_t longest_identity = 63;
 
-bool contains(const conf::Cidr& network, std::span<const uint8_t> ip) {
-  if (network.address.size() != ip.size()) return false;
-  const size_t whole = network.bits / 8;
-  if (!std::equal(ip.begin(), ip.begin() + static_cast<ptrdiff_t>(whole),
-                  network.address.begin())) {
-    return false;
-  }
-  const int rest = network.bits % 8;
-  if (rest == 0) return true;
-  return ((ip[whole] ^ network.address[whole]) >> (8 - rest)) == 0;
-}
-
 bool is_forwarded_family(std::string_view name) {
   return starts_with_canonical(name, forwarded_family) || equals_canonical(name, "x-real-ip") ||
          equals_canonical(name, "forwarded");
@@ -84,6 +72,18 @@ struct Believed {
 };
 
 }  // namespace
+
+bool contains(const conf::Cidr& network, std::span<const uint8_t> ip) {
+  if (network.address.size() != ip.size()) return false;
+  const size_t whole = network.bits / 8;
+  if (!std::equal(ip.begin(), ip.begin() + static_cast<ptrdiff_t>(whole),
+                  network.address.begin())) {
+    return false;
+  }
+  const int rest = network.bits % 8;
+  if (rest == 0) return true;
+  return ((ip[whole] ^ network.address[whole]) >> (8 - rest)) == 0;
+}
 
 void strip_hop_by_hop(Headers& headers) {
   // Tokens of Connection beyond the usual ones name further fields; there rarely are any.
@@ -155,12 +155,17 @@ void Forwarding::add_forwarded(RequestHead& head, const ClientFacts& client) con
     return replace(client.ip_text, own_scheme, head.authority, own_port, client.ip_text);
 
   const Believed believed(headers);
+  const std::string chain = forwarded_for(headers, client);
+  replace(chain, believed.proto.value_or(own_scheme), believed.host.value_or(head.authority),
+          believed.port.value_or(own_port), believed.real_ip.value_or(cut(chain, ',').first));
+}
+
+std::string Forwarding::forwarded_for(const Headers& headers, const ClientFacts& client) const {
   const std::vector<std::string> hops = believable_hops(headers, client);
   std::string chain = hops.front();
   for (size_t i = 1; i < hops.size(); ++i)
     chain.append(", ").append(hops[i]);
-  replace(chain, believed.proto.value_or(own_scheme), believed.host.value_or(head.authority),
-          believed.port.value_or(own_port), believed.real_ip.value_or(hops.front()));
+  return chain;
 }
 
 bool Forwarding::is_identity(std::string_view name) const {

@@ -36,6 +36,9 @@ struct ClientFacts {
   std::string_view certificate_fingerprint = {};
 };
 
+// Is that address, of 4 or 16 bytes, in the network?
+bool contains(const conf::Cidr& network, std::span<const uint8_t> ip);
+
 class Forwarding final {
  public:
   explicit Forwarding(const conf::ForwardedSettings& settings);
@@ -48,6 +51,9 @@ class Forwarding final {
   // trusted peer, X-Forwarded-For is appended to and the others are believed. X-Forwarded-Proto is
   // exactly "http" or "https".
   void add_forwarded(RequestHead& head, const ClientFacts& client) const;
+
+  // What X-Forwarded-For will tell: the hops that are believed, and the peer.
+  std::string forwarded_for(const Headers& headers, const ClientFacts& client) const;
 
   // Removes the identity headers, also when spelled with "_" for "-" (a CGI-like server would read
   // them alike). A trusted peer may set them, but for X-Client-Cert-Subject and -Fingerprint, which

@@ -45,6 +45,8 @@ Exchange::~Exchange() { drop_replica(); }
 
 void Exchange::on_request_head(protocol::RequestHead head) {
   request_ = std::move(head);
+  asked_authority_ = request_.authority;
+  asked_target_ = request_.target;
   if (Outcome served = serve(); !served) fail(std::move(served).error());
 }
 
@@ -64,19 +66,12 @@ Outcome Exchange::serve() {
   if (client_.facts().unknown_name && snapshot_->settings.tls.unknown_name == "misdirected") {
     return Error{Errc::misdirected, Side::client, "no certificate is for the name it asked for"};
   }
-  route_ = snapshot_->routes.find(request_.authority, request_.path());
+  route_ = snapshot_->routes.find(request_.authority, request_.path(), client_.facts().local_port);
   if (!route_) {
     return Error{Errc::no_route, Side::client,
                  std::string(request_.authority) + std::string(request_.path())};
   }
-  if (!route_->redirect.empty()) {
-    respond(make_redirect(route_->redirect, 302));
-    return {};
-  }
-  if (route_->status != 0) {
-    respond(make_status_response(route_->status, wants_page(request_)));
-    return {};
-  }
+  if (answer_by_route()) return {};
   upstream_ = snapshot_->upstream(route_->upstream);
   if (!upstream_) return Error{Errc::no_replica, Side::usher, "no upstream " + route_->upstream};
   if (route_->max_body > 0 && request_.body.kind == protocol::BodyKind::length &&
@@ -85,17 +80,29 @@ Outcome Exchange::serve() {
                  std::to_string(request_.body.length) + " bytes"};
   }
 
-  protocol::strip_hop_by_hop(request_.headers);
-  snapshot_->forwarding.strip_identity(request_.headers, client_.facts());
-  snapshot_->forwarding.add_forwarded(request_, client_.facts());
-  const auto given_id = request_.headers.get("X-Request-Id");
-  if (!given_id || !is_plausible_request_id(*given_id)) {
-    request_.headers.set("X-Request-Id", make_request_id());
+  if (route_->has_request_rules) {
+    apply_request_rules();
+  } else {
+    forward_headers();
   }
   read_session();
   worker_.retry_budget(*upstream_).count_request(worker_.loop().now());
   find_home();
   return {};
+}
+
+void Exchange::forward_headers() {
+  protocol::strip_hop_by_hop(request_.headers);
+  snapshot_->forwarding.strip_identity(request_.headers, client_.facts());
+  snapshot_->forwarding.add_forwarded(request_, client_.facts());
+  name_request();
+}
+
+void Exchange::name_request() {
+  const auto given_id = request_.headers.get("X-Request-Id");
+  if (!given_id || !is_plausible_request_id(*given_id)) {
+    request_.headers.set("X-Request-Id", make_request_id());
+  }
 }
 
 void Exchange::read_session() {
@@ -232,6 +239,7 @@ void Exchange::on_replica_head(protocol::ResponseHead head) {
   if (head.status == 101) return upgrade(std::move(head));
 
   protocol::strip_hop_by_hop(head.headers);
+  if (route_->has_response_rules) apply_response_rules(head);
   add_cookie(head.headers);
   if (open_packet_ && (head.status != 200 || head.headers.has("Content-Encoding")))
     open_packet_.reset();
@@ -321,6 +329,7 @@ void Exchange::upgrade(protocol::ResponseHead head) {
     return fail(std::move(valid).error());
   }
   protocol::strip_hop_by_hop(head.headers);
+  if (route_->has_response_rules) apply_response_rules(head);
   add_cookie(head.headers);
   status_ = 101;
   response_started_ = true;
@@ -363,6 +372,7 @@ void Exchange::respond(OwnResponse response) {
   // begins.
   client_must_close_ = (!client_.request_complete() && has_body(request_)) ||
                        request_.method.empty() || worker_.draining();
+  if (route_ && route_->has_response_rules) apply_response_rules(response.head);
   client_.send_head(response.head, client_must_close_);
   if (request_.method != "HEAD" && !response.body.empty()) {
     bytes_out_ += response.body.size();

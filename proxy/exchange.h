@@ -20,6 +20,7 @@
 #include "proxy/own_response.h"
 #include "proxy/replica_connection.h"
 #include "proxy/snapshot.h"
+#include "proxy/variables.h"
 #include "proxy/websocket.h"
 #include "routing/session_directory.h"
 
@@ -54,7 +55,13 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
  private:
   // In the order in which they happen.
   Outcome serve();
-  bool redirect_to_https();
+  bool answer_by_route();
+  bool allowed() const;
+  VariableSource variables(const protocol::ResponseHead* response) const;
+  void apply_request_rules();
+  void forward_headers();
+  void name_request();
+  void apply_response_rules(protocol::ResponseHead& head) const;
   void respond(OwnResponse response);
   void read_session();
   void find_home();
@@ -95,6 +102,9 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   std::shared_ptr<const Snapshot> snapshot_;
   std::shared_ptr<const Snapshot> before_retry_;  // of the attempt before this one
   protocol::RequestHead request_;
+  // As the client asked; what goes to the replica stands in request_.
+  std::string_view asked_authority_;
+  std::string_view asked_target_;
   const routing::Route* route_ = nullptr;
   const routing::Upstream* upstream_ = nullptr;
 

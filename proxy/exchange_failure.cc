@@ -80,7 +80,8 @@ void Exchange::try_again(Errc failure) {
 // home, which has joined since, is not among them. What home_ and avoid_ point at stays.
 void Exchange::look_again() {
   std::shared_ptr<const Snapshot> now = worker_.snapshot();
-  const routing::Route* route = now->routes.find(request_.authority, request_.path());
+  const routing::Route* route =
+      now->routes.find(asked_authority_, asked_target_, client_.facts().local_port);
   if (!route || route->upstream != upstream_->name) return;
   const routing::Upstream* upstream = now->upstream(route->upstream);
   if (!upstream) return;

@@ -19,8 +19,8 @@ TunnelRecord Exchange::make_tunnel_record() {
   record.started = started_;
   record.client = client_address_;
   record.session = home_.client;
-  record.host = request_.authority;
-  record.target = request_.path();
+  record.host = asked_authority_;
+  record.target = cut(asked_target_, '?').first;
   record.replica = replica_id_;
   record.epoch = home_.binding.epoch;
   record.request_id = request_.headers.get("X-Request-Id").value_or("");
@@ -28,6 +28,7 @@ TunnelRecord Exchange::make_tunnel_record() {
   record.affinity = name_of(home_.outcome);
   record.first_byte = std::chrono::duration_cast<Duration>(*first_byte_ - started_);
   record.attempts = attempts_;
+  record.logged = route_->rules.access_log;
   record.idle_limit = merge(upstream_->timeouts, route_->timeouts).tunnel_idle;
   record.status = home_.replica->status;
   record.place = std::move(place_);
@@ -83,8 +84,8 @@ void Exchange::log() {
   line.time = started_wall_;
   line.client = client_address_.empty() ? client_.facts().ip_text : client_address_;
   line.method = request_.method;
-  line.host = request_.authority;
-  line.target = request_.target;
+  line.host = asked_authority_;
+  line.target = asked_target_;
   line.protocol = client_.protocol_name();
   line.status = status_;
   line.bytes_in = bytes_in_;
@@ -98,7 +99,7 @@ void Exchange::log() {
   line.request_id = request_.headers.get("X-Request-Id").value_or("");
   line.user_agent = request_.headers.get("User-Agent").value_or("");
   line.referer = request_.headers.get("Referer").value_or("");
-  worker_.shared().access_log.write(line);
+  if (!route_ || route_->rules.access_log) worker_.shared().access_log.write(line);
 }
 
 }  // namespace usher::proxy

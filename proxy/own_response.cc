@@ -81,6 +81,16 @@ OwnResponse make_status_response(uint16_t status, bool page) {
   return make(status, reason_of(status), page);
 }
 
+OwnResponse make_text_response(uint16_t status, std::string_view content_type, std::string body) {
+  OwnResponse response;
+  response.head.status = status;
+  response.head.reason = reason_of(status);
+  response.head.headers.append("Content-Type", content_type);
+  response.body = std::move(body);
+  response.head.body = {protocol::BodyKind::length, response.body.size()};
+  return response;
+}
+
 OwnResponse make_redirect(std::string_view location, uint16_t status) {
   OwnResponse response;
   response.head.status = status;
@@ -96,6 +106,7 @@ std::string_view reason_of(uint16_t status) {
     case 204: return "No Content";
     case 301: return "Moved Permanently";
     case 302: return "Found";
+    case 303: return "See Other";
     case 307: return "Temporary Redirect";
     case 308: return "Permanent Redirect";
     case 400: return "Bad Request";

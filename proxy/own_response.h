@@ -22,6 +22,8 @@ bool wants_page(const protocol::RequestHead& request);
 OwnResponse make_error_response(Errc code, bool page);
 // A route's `status`.
 OwnResponse make_status_response(uint16_t status, bool page);
+// A route's `status` with a `body`.
+OwnResponse make_text_response(uint16_t status, std::string_view content_type, std::string body);
 OwnResponse make_redirect(std::string_view location, uint16_t status);
 
 std::string_view reason_of(uint16_t status);

@@ -71,7 +71,7 @@ void log_websocket(Worker& worker, const TunnelRecord& record, const WebsocketEn
   if (end.why.code != Errc::none) line.error = to_string(end.why);
   line.request_id = record.request_id;
   line.user_agent = record.user_agent;
-  worker.shared().access_log.write(line);
+  if (record.logged) worker.shared().access_log.write(line);
 }
 
 }  // namespace usher::proxy

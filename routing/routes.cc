@@ -4,9 +4,12 @@
 #include <tuple>
 
 #include "base/strings.h"
+#include "protocol/request_path.h"
 
 namespace usher::routing {
 namespace {
+
+using conf::PathMatch;
 
 std::string_view without_final_dot(std::string_view host) {
   return host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
@@ -21,56 +24,175 @@ std::string_view host_of(std::string_view authority) {
   return without_final_dot(authority.substr(0, authority.rfind(':')));
 }
 
-bool is_wildcard(std::string_view host) { return host.starts_with("*."); }
+bool begins_wild(std::string_view host) { return host.starts_with("*."); }
+bool ends_wild(std::string_view host) { return host.ends_with(".*"); }
+bool is_expression(std::string_view host) { return host.starts_with('~'); }
 
-// Sorts exact names before "*.name" (longest first) before "*"; then the longest path first.
-auto precedence(const Route& route) {
-  const int kind = route.host == "*" ? 2 : is_wildcard(route.host) ? 1 : 0;
-  const size_t host_length = kind == 1 ? route.host.size() : 0;
-  return std::tuple(kind, ~host_length, ~route.path.size());
+// Sorts exact names before "*.name" (longest first) before "name.*" before expressions before "*".
+auto host_rank(const Route& route) {
+  const std::string_view host = route.host;
+  const int kind = host == "*"           ? 4
+                   : is_expression(host) ? 3
+                   : ends_wild(host)     ? 2
+                   : begins_wild(host)   ? 1
+                                         : 0;
+  const size_t length = kind == 1 || kind == 2 ? host.size() : 0;
+  return std::tuple(kind, ~length);
 }
 
-bool serves_host(const Route& route, std::string_view host) {
-  if (route.host == "*") return true;
-  if (!is_wildcard(route.host)) return equals_ignoring_case(route.host, host);
-  const std::string_view suffix = std::string_view(route.host).substr(1);  // ".name"
-  return host.size() > suffix.size() &&
-         equals_ignoring_case(host.substr(host.size() - suffix.size()), suffix);
+auto site_rank(const Route& route) {
+  return std::tuple_cat(host_rank(route), std::tuple(route.ports.empty()));
+}
+
+bool same_site(const Route& a, const Route& b) {
+  return a.host == b.host && a.ports.empty() == b.ports.empty();
+}
+
+Matched serves_host(const Route& route, std::string_view host) {
+  const auto matched = [](bool yes) { return yes ? Matched::yes : Matched::no; };
+  if (route.host == "*") return Matched::yes;
+  if (is_expression(route.host)) {
+    return route.host_regex ? route.host_regex->match(to_lower(host)) : Matched::no;
+  }
+  if (begins_wild(route.host)) {
+    const std::string_view suffix = std::string_view(route.host).substr(1);  // ".name"
+    return matched(host.size() > suffix.size() &&
+                   equals_ignoring_case(host.substr(host.size() - suffix.size()), suffix));
+  }
+  if (ends_wild(route.host)) {
+    const std::string_view name(route.host.data(), route.host.size() - 1);  // "name."
+    return matched(host.size() > name.size() && starts_with_ignoring_case(host, name));
+  }
+  return matched(equals_ignoring_case(route.host, host));
+}
+
+bool serves_port(const Route& route, uint16_t port) {
+  return route.ports.empty() ||
+         std::find(route.ports.begin(), route.ports.end(), port) != route.ports.end();
+}
+
+bool is_path_expression(const Route& route) {
+  return route.match == PathMatch::regex || route.match == PathMatch::regex_ignoring_case;
 }
 
 bool serves_path(const Route& route, std::string_view path) {
   if (!path.starts_with(route.path)) return false;
+  if (route.match == PathMatch::exact) return path.size() == route.path.size();
+  if (route.match != PathMatch::segments) return true;
   return path.size() == route.path.size() || route.path.ends_with('/') ||
          path[route.path.size()] == '/';
 }
 
-Route route_of(const conf::RouteSettings& settings) {
-  return {.host = to_lower(without_final_dot(settings.host)),
-          .path = settings.path.empty() ? "/" : settings.path,
-          .upstream = settings.upstream,
-          .redirect = settings.redirect,
-          .status = settings.status,
-          .max_body = settings.max_body.bytes,
-          .timeouts = settings.timeouts};
+auto path_rank(const Route& route) {
+  return std::tuple(route.match != PathMatch::exact, ~route.path.size());
+}
+
+std::optional<Regex> expression(std::string_view pattern, bool ignoring_case) {
+  auto made = Regex::compile(pattern, ignoring_case);
+  return made ? std::optional(*std::move(made)) : std::nullopt;
+}
+
+Route route_of(const conf::RouteSettings& settings, const std::string& host) {
+  Route route;
+  route.host = is_expression(host) ? host : to_lower(without_final_dot(host));
+  route.path = settings.path.empty() ? "/" : settings.path;
+  route.match = settings.match;
+  route.upstream = settings.upstream;
+  route.status = settings.status;
+  route.max_body = settings.max_body.bytes;
+  route.timeouts = settings.timeouts;
+  route.rules = settings;
+  route.ports = settings.ports;
+  route.has_access_rules = !settings.allow.empty() || !settings.deny.empty();
+  route.has_request_rules = !settings.set_headers.empty() || !settings.replace_path.empty();
+  route.has_response_rules = !settings.add_headers.empty() ||
+                             !settings.add_headers_on_success.empty() ||
+                             !settings.remove_headers.empty();
+  if (is_path_expression(route))
+    route.path_regex = expression(route.path, route.match == PathMatch::regex_ignoring_case);
+  if (is_expression(route.host)) route.host_regex = expression(route.host.substr(1), true);
+  return route;
+}
+
+std::string group_of(const Regex& regex, std::string_view name, std::string_view subject) {
+  const auto number = parse_decimal<size_t>(name);
+  const auto index = number ? number : regex.group(name);
+  const auto groups = index ? regex.groups(subject) : std::nullopt;
+  return groups && *index < groups->size() ? (*groups)[*index] : std::string();
 }
 
 }  // namespace
 
-RouteTable::RouteTable(const std::vector<conf::RouteSettings>& settings) {
-  routes_.reserve(settings.size());
-  std::transform(settings.begin(), settings.end(), std::back_inserter(routes_), route_of);
-  std::stable_sort(routes_.begin(), routes_.end(),
-                   [](const Route& a, const Route& b) { return precedence(a) < precedence(b); });
+std::string Route::group(std::string_view name, std::string_view normal_path,
+                         std::string_view authority) const {
+  std::string found;
+  if (path_regex) found = group_of(*path_regex, name, normal_path);
+  if (found.empty() && host_regex)
+    found = group_of(*host_regex, name, to_lower(host_of(authority)));
+  return found;
 }
 
-const Route* RouteTable::find(std::string_view authority, std::string_view path) const {
+RouteTable::RouteTable(const std::vector<conf::RouteSettings>& settings) {
+  gave_up_.status = 500;
+  std::vector<Route> routes;
+  for (const conf::RouteSettings& each : settings) {
+    if (each.hosts.empty()) routes.push_back(route_of(each, each.host));
+    for (const std::string& host : each.hosts)
+      routes.push_back(route_of(each, host));
+  }
+  // Sites first, so that those of one rank keep the order in which they were written.
+  std::vector<std::vector<Route>> by_site;
+  for (Route& route : routes) {
+    auto site = std::find_if(by_site.begin(), by_site.end(), [&](const std::vector<Route>& others) {
+      return same_site(others.front(), route);
+    });
+    if (site == by_site.end()) site = by_site.emplace(by_site.end());
+    site->push_back(std::move(route));
+  }
+  std::stable_sort(by_site.begin(), by_site.end(), [](const auto& a, const auto& b) {
+    return site_rank(a.front()) < site_rank(b.front());
+  });
+  for (std::vector<Route>& site : by_site) {
+    Site& made = sites_.emplace_back();
+    for (Route& route : site)
+      (is_path_expression(route) ? made.expressions : made.prefixes).push_back(std::move(route));
+    std::stable_sort(made.prefixes.begin(), made.prefixes.end(),
+                     [](const Route& a, const Route& b) { return path_rank(a) < path_rank(b); });
+  }
+}
+
+const Route* RouteTable::find(std::string_view authority, std::string_view path,
+                              uint16_t port) const {
   const std::string_view host = host_of(authority);
   std::string_view plain = cut(path, '?').first;
   if (!plain.starts_with('/')) plain = "/";  // "OPTIONS *" asks about the server as a whole
-  const auto found = std::find_if(routes_.begin(), routes_.end(), [&](const Route& route) {
-    return serves_host(route, host) && serves_path(route, plain);
-  });
-  return found == routes_.end() ? nullptr : &*found;
+  std::string normal;
+  if (protocol::needs_normalising(plain)) plain = normal = protocol::normalise_path(plain);
+  for (const Site& site : sites_) {
+    const Route& any = site.prefixes.empty() ? site.expressions.front() : site.prefixes.front();
+    const Matched matched = serves_host(any, host);
+    if (matched == Matched::gave_up) return &gave_up_;
+    if (matched == Matched::no) continue;
+    if (const Route* found = find_in(site, plain, port)) return found;
+  }
+  return nullptr;
+}
+
+const Route* RouteTable::find_in(const Site& site, std::string_view path, uint16_t port) const {
+  const auto longest = std::find_if(
+      site.prefixes.begin(), site.prefixes.end(),
+      [&](const Route& route) { return serves_path(route, path) && serves_port(route, port); });
+  const Route* prefix = longest == site.prefixes.end() ? nullptr : &*longest;
+  const bool settled =
+      prefix && (prefix->match == PathMatch::exact || prefix->match == PathMatch::prefix_first);
+  if (settled) return prefix;
+  for (const Route& route : site.expressions) {
+    if (!serves_port(route, port) || !route.path_regex) continue;
+    const Matched matched = route.path_regex->match(path);
+    if (matched == Matched::yes) return &route;
+    if (matched == Matched::gave_up) return &gave_up_;
+  }
+  return prefix;
 }
 
 }  // namespace usher::routing

@@ -1,40 +1,69 @@
-// Which route serves a request: the most specific host, then the longest path prefix.
+// Which route serves a request: the most specific host, then the path, in the order of nginx's
+// locations.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/regex.h"
 #include "conf/settings.h"
 
 namespace usher::routing {
 
 struct Upstream;
 
-// What a route does with a request. One of upstream, redirect and status.
+// What a route does with a request. One of upstream, redirect and status. Not all have rules: what
+// stands in `rules` is for has_rules only.
 struct Route {
-  std::string host;  // lower case, without port: "*", "name" or "*.name"
+  std::string host;  // lower case, without port: "*", "name", "*.name", "name.*" or "~regex"
   std::string path;
+  conf::PathMatch match = conf::PathMatch::segments;
   std::string upstream;
-  std::string redirect;
   uint16_t status = 0;
   uint64_t max_body = 0;  // bytes; 0: no limit
   conf::RouteTimeouts timeouts;
+  conf::RouteSettings rules;
+  bool has_access_rules = false;    // allow or deny
+  bool has_request_rules = false;   // set_headers or replace_path
+  bool has_response_rules = false;  // add_headers or remove_headers
+  std::optional<Regex> path_regex;
+  std::optional<Regex> host_regex;
+  std::vector<uint16_t> ports;  // empty: any
+
+  bool redirects() const { return !rules.redirect.empty(); }
+  // What the expression of the path, else that of the host, found under this number or name; empty
+  // if there is none.
+  std::string group(std::string_view name, std::string_view normal_path,
+                    std::string_view authority) const;
 };
 
 class RouteTable final {
  public:
+  // An expression that does not compile matches nothing; check() of the settings has refused it.
   explicit RouteTable(const std::vector<conf::RouteSettings>& settings);
 
   // `authority` as in Host, with or without port. Hosts compare without case and without a final
-  // dot: exact, then "*.name" by length, then "*". A prefix matches whole segments: "/api" serves
-  // "/api" and
-  // "/api/x", not "/apix"; one that ends in "/" is a plain prefix.
-  const Route* find(std::string_view authority, std::string_view path) const;
+  // dot: exact, then "*.name" by length, then "name.*" by length, then expressions in their order,
+  // then "*"; of one host, routes for some ports before those for any. Within a host the path,
+  // which is normalised first: exact; the longest prefix, if it is prefix_first; expressions in
+  // their order; the longest prefix. Where nothing matches, the next host is asked. `port` is the
+  // listener's. An expression that gives up leads to a route with status 500.
+  const Route* find(std::string_view authority, std::string_view path, uint16_t port = 0) const;
 
  private:
-  std::vector<Route> routes_;  // in the order in which they are tried
+  // The routes of one host, and of some ports or any.
+  struct Site {
+    std::vector<Route> prefixes;  // exact ones first, then by length
+    std::vector<Route> expressions;
+  };
+
+  const Route* find_in(const Site& site, std::string_view path, uint16_t port) const;
+
+  std::vector<Site> sites_;  // in the order in which they are tried
+  Route gave_up_;
 };
 
 }  // namespace usher::routing

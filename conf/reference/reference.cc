@@ -58,6 +58,7 @@ std::string render(const Endpoint& value) { return toml_text(to_string(value)); 
 std::string render(const ReplicaSettings& value) { return toml_text(to_string(value)); }
 std::string render(const StoreUrl& value) { return toml_text(to_string(value)); }
 std::string render(const Cidr& value) { return toml_text(to_string(value)); }
+std::string render(const Template& value) { return toml_text(value.source); }
 std::string render(Enum auto value) { return toml_text(name_of(value)); }
 
 template <typename T>
@@ -71,6 +72,13 @@ std::string render(const std::vector<T>& values) {
   return line.size() + 20 <= line_width ? line + "]" : block + "]";
 }
 
+std::string render(const std::vector<HeaderSetting>& headers) {
+  std::string line = "{";
+  for (const auto& header : headers)
+    line += (line.size() > 1 ? ", " : " ") + toml_text(header.name) + " = " + render(header.value);
+  return line + (headers.empty() ? "}" : " }");
+}
+
 template <typename T>
 std::string render(const Switched<T>& field, const T& owner) {
   return owner.*field.enabled ? render(owner.*field.address) : toml_text("");
@@ -81,6 +89,7 @@ bool is_value(const std::string& value, const Rule& rule) {
   std::string same;
   return assign(value, same, rule).ok();
 }
+bool is_value(const Template& value, const Rule& rule) { return is_value(value.source, rule); }
 bool is_value(uint16_t value, const Rule& rule) { return value >= rule.min; }
 bool is_value(Millis value, const Rule& rule) {
   return static_cast<uint64_t>(value.count()) >= rule.min;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/strings.h"
+#include "protocol/request_path.h"
 #include "routing/routes.h"
 
 namespace {
@@ -41,14 +42,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     conf::RouteSettings& route = settings.emplace_back();
     route.host = host;
     route.path = prefix.value_or("/");
-    has_all = has_all || (host == "*" && (route.path == "/" || route.path.empty()));
+    if (route.host.starts_with('~')) route.host = "*";
+    has_all = has_all || (route.host == "*" && (route.path == "/" || route.path.empty()));
   }
   const routing::RouteTable table(settings);
   const routing::Route* found = table.find(authority, path);
   if (has_all && !found) std::abort();
   if (!found) return 0;
-  if (path.starts_with('/') && !path.starts_with(found->path)) std::abort();
-  if (found->host != "*" && !found->host.starts_with("*.") &&
+  const std::string_view plain = cut(path, '?').first;
+  const bool origin = plain.starts_with('/');
+  if (origin && !protocol::normalise_path(plain).starts_with(found->path)) std::abort();
+  if (found->host != "*" && !found->host.starts_with("*.") && !found->host.ends_with(".*") &&
       authority.size() < found->host.size()) {
     std::abort();
   }

@@ -6,6 +6,20 @@
 namespace usher::conf {
 namespace {
 
+RouteSettings route_of(std::string host, std::string path, std::string upstream,
+                       std::string_view redirect, uint16_t status, Size max_body,
+                       RouteTimeouts timeouts) {
+  RouteSettings route;
+  route.host = std::move(host);
+  route.path = std::move(path);
+  route.upstream = std::move(upstream);
+  route.redirect = *parse_template(redirect);
+  route.status = status;
+  route.max_body = max_body;
+  route.timeouts = timeouts;
+  return route;
+}
+
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -185,12 +199,11 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_EQ(chat.health, (HealthSettings{"/health", 1s, 2s, 5, 4}));
   EXPECT_EQ(chat.timeouts, (UpstreamTimeouts{1s, 2min, 3min, 500ms, 2h}));
   EXPECT_EQ(settings.upstreams[1].health, HealthSettings{});
-  EXPECT_THAT(
-      settings.routes,
-      ElementsAre(RouteSettings{"*.example.org", "/", "chat", "", 0, {uint64_t{1} << 30}, {}},
-                  RouteSettings{"*", "/files/", "files", "", 0, {0}, {9s, 8s, 7s, 6s}},
-                  RouteSettings{"*", "/old", "", "https://example.org/", 0, {0}, {}},
-                  RouteSettings{"*", "/gone", "", "", 410, {0}, {}}));
+  EXPECT_THAT(settings.routes,
+              ElementsAre(route_of("*.example.org", "/", "chat", "", 0, {uint64_t{1} << 30}, {}),
+                          route_of("*", "/files/", "files", "", 0, {0}, {9s, 8s, 7s, 6s}),
+                          route_of("*", "/old", "", "https://example.org/", 0, {0}, {}),
+                          route_of("*", "/gone", "", "", 410, {0}, {})));
   ASSERT_EQ(settings.forwarded.trusted.size(), 3U);
   EXPECT_EQ(to_string(settings.forwarded.trusted[1]), "fd00::/8");
   EXPECT_EQ(to_string(settings.forwarded.trusted[2]), "192.0.2.7/32");
@@ -207,7 +220,7 @@ TEST(TomlReader, GivesTheDefaultListenersUpstreamAndRouteToAFileWithoutThem) {
   EXPECT_THAT(settings.listen, ElementsAre(ListenSettings{.address = {{}, 8088, {}}},
                                            ListenSettings{.address = {{}, 8443, {}}, .tls = true}));
   EXPECT_THAT(settings.upstreams, ElementsAre(UpstreamSettings{}));
-  EXPECT_THAT(settings.routes, ElementsAre(RouteSettings{"*", "/", "open-webui", "", 0, {}, {}}));
+  EXPECT_THAT(settings.routes, ElementsAre(route_of("*", "/", "open-webui", "", 0, {}, {})));
   EXPECT_EQ(to_string(settings.upstreams[0].replicas[0]), "127.0.0.1:8080");
 }
 
@@ -216,7 +229,7 @@ TEST(TomlReader, RoutesEverythingToTheFirstUpstreamWithoutRoutes) {
     [[upstream]]
     name = "chat"
     replicas = ["a:1"])");
-  EXPECT_THAT(settings.routes, ElementsAre(RouteSettings{"*", "/", "chat", "", 0, {}, {}}));
+  EXPECT_THAT(settings.routes, ElementsAre(route_of("*", "/", "chat", "", 0, {}, {})));
 }
 
 TEST(TomlReader, GivesARouteTheTimeoutsOfItsUpstreamButForThoseItSets) {

@@ -112,13 +112,13 @@ TEST(RouteTable, FindsNothingInAnEmptyTable) { EXPECT_EQ(RouteTable({}).find("x"
 
 TEST(RouteTable, KeepsWhatARouteDoes) {
   auto settings = route("*", "");
-  settings.redirect = "https://elsewhere";
+  settings.redirect = {"https://elsewhere", {{}}};
   settings.status = 308;
   settings.max_body = conf::Size{7};
   const RouteTable table({settings});
   const Route* found = table.find("x", "/anything");
   ASSERT_NE(found, nullptr);
-  EXPECT_EQ(found->redirect, "https://elsewhere");
+  EXPECT_EQ(found->rules.redirect.source, "https://elsewhere");
   EXPECT_EQ(found->status, 308);
   EXPECT_EQ(found->max_body, 7u);
 }

@@ -1,0 +1,72 @@
+#include "protocol/request_path.h"
+
+#include "base/strings.h"
+
+namespace usher::protocol {
+namespace {
+
+constexpr std::string_view hex_digits = "0123456789ABCDEF";
+
+std::string decode(std::string_view path) {
+  std::string decoded;
+  decoded.reserve(path.size());
+  for (size_t i = 0; i < path.size(); ++i) {
+    uint8_t octet = 0;
+    if (path[i] == '%' && i + 2 < path.size() &&
+        from_hex(path.substr(i + 1, 2), {&octet, 1}) == 1) {
+      decoded += static_cast<char>(octet);
+      i += 2;
+    } else {
+      decoded += path[i];
+    }
+  }
+  return decoded;
+}
+
+}  // namespace
+
+bool needs_normalising(std::string_view path) {
+  for (size_t i = 0; i < path.size(); ++i) {
+    if (path[i] == '%') return true;
+    if (path[i] != '/' || i + 1 == path.size()) continue;
+    if (path[i + 1] == '/' || path[i + 1] == '.') return true;
+  }
+  return false;
+}
+
+std::string normalise_path(std::string_view path) {
+  const std::string decoded = decode(path);
+  std::string_view rest = decoded;
+  std::string made;
+  made.reserve(decoded.size() + 1);
+  bool more = true;
+  while (more) {
+    const auto [segment, after] = cut(rest, '/');
+    more = after.has_value();
+    rest = after.value_or(std::string_view());
+    const bool dots = segment == "." || segment == "..";
+    if (segment == "..") made.erase(made.rfind('/') == std::string::npos ? 0 : made.rfind('/'));
+    if (!segment.empty() && !dots) made.append("/").append(segment);
+    // A path that ends in "/", "/." or "/.." names a directory.
+    if (!more && (segment.empty() || dots)) made += '/';
+  }
+  return made;
+}
+
+std::string escape_path(std::string_view path) {
+  std::string escaped;
+  escaped.reserve(path.size());
+  for (const char c : path) {
+    const auto octet = static_cast<uint8_t>(c);
+    if (octet > 0x20 && octet < 0x7f && c != '%' && c != '?' && c != '#') {
+      escaped += c;
+    } else {
+      escaped += '%';
+      escaped += hex_digits[octet >> 4];
+      escaped += hex_digits[octet & 15];
+    }
+  }
+  return escaped;
+}
+
+}  // namespace usher::protocol

@@ -1,0 +1,20 @@
+// A request's path as routes compare it, and back to what stands in a request line.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace usher::protocol {
+
+// Whether normalise_path() would change anything; quick.
+bool needs_normalising(std::string_view path);
+
+// Percent-encoded octets decoded once, "//" merged, "." and ".." resolved (RFC 3986 section 5.2.4),
+// as servers behind may read it. ".." above the root stays at the root; what is no encoding stays
+// as it is. Begins with "/".
+std::string normalise_path(std::string_view path);
+
+// Percent-encodes what a request line cannot hold, and "%", "?" and "#".
+std::string escape_path(std::string_view path);
+
+}  // namespace usher::protocol

@@ -1,0 +1,46 @@
+#include "protocol/request_path.h"
+
+#include <gtest/gtest.h>
+
+namespace usher::protocol {
+namespace {
+
+TEST(RequestPath, IsDecodedOnceMergedAndResolved) {
+  const std::pair<const char*, const char*> rows[] = {
+      {"/", "/"},
+      {"/a/b", "/a/b"},
+      {"/a/", "/a/"},
+      {"//a///b//", "/a/b/"},
+      {"/a/./b/.", "/a/b/"},
+      {"/a/../b", "/b"},
+      {"/a/b/..", "/a/"},
+      {"/../../a", "/a"},
+      {"/..", "/"},
+      {"/%61%2Fb", "/a/b"},
+      {"/%252e%252e/a", "/%2e%2e/a"},
+      {"/%2e%2E/a", "/a"},
+      {"/%", "/%"},
+      {"/%4", "/%4"},
+      {"/%zz", "/%zz"},
+      {"/a.b/.c", "/a.b/.c"},
+      {"", "/"},
+  };
+  for (const auto& [path, expected] : rows)
+    EXPECT_EQ(normalise_path(path), expected) << path;
+}
+
+TEST(RequestPath, NeedsNoWorkWhereNothingWouldChange) {
+  for (const char* path : {"/", "/api/v1/chats", "/a.b", "/a/b.c/"}) {
+    EXPECT_FALSE(needs_normalising(path)) << path;
+    EXPECT_EQ(normalise_path(path), path);
+  }
+  for (const char* path : {"//", "/./a", "/.well-known", "/%20", "/a/.."})
+    EXPECT_TRUE(needs_normalising(path)) << path;
+}
+
+TEST(RequestPath, IsEscapedForARequestLine) {
+  EXPECT_EQ(escape_path("/a b%?#\r\n\x7f\xc3\xa9|"), "/a%20b%25%3F%23%0D%0A%7F%C3%A9|");
+}
+
+}  // namespace
+}  // namespace usher::protocol
