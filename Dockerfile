@@ -38,6 +38,16 @@ RUN apt-get update \
 COPY docker/usher.toml /etc/usher/usher.toml
 COPY --from=build /usher /usr/local/bin/usher
 
+# For stacks that had an nginx image here: its files are read where they were mounted, and its commands
+# answer (docs/nginx.md). As nginx brings it, nginx.conf says nothing by itself.
+COPY docker/nginx.conf /usr/share/usher/nginx.conf
+COPY docker/nginx.conf /etc/nginx/nginx.conf
+COPY --chmod=0755 docker/nginx docker/entrypoint /usr/local/bin/
+RUN install -d -o usher -g usher /etc/nginx/conf.d /var/log/nginx \
+ && install -d /etc/nginx/templates \
+ && ln -s /dev/stdout /var/log/nginx/access.log \
+ && ln -s /dev/stderr /var/log/nginx/error.log
+
 # The self-signed certificate and the affinity secret live here.
 ENV USHER_STATE=/var/lib/usher
 VOLUME /var/lib/usher
@@ -63,5 +73,5 @@ LABEL org.opencontainers.image.title="usher" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 
-ENTRYPOINT ["usher"]
+ENTRYPOINT ["entrypoint"]
 CMD ["run"]
