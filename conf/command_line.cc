@@ -14,8 +14,9 @@ constexpr const char* about = "usher, the front door of Open WebUI";
 constexpr const char* footer =
     "Every override is also an environment variable: a flag beats the environment, which beats "
     "the\n"
-    "file. Without -c: $USHER_CONFIG, ./usher.toml, /etc/usher/usher.toml, else the built-in "
-    "defaults.";
+    "file. Without -c: $USHER_CONFIG, ./usher.toml, /etc/usher/usher.toml, "
+    "/etc/nginx/nginx.conf,\n"
+    "else the built-in defaults. A file whose name ends in .conf is read as nginx reads it.";
 
 // Absent unless it was given: CLI11 knows no optional of its own here.
 void add_text(CLI::App& app, const std::string& flags, std::optional<std::string>& target,
@@ -31,6 +32,8 @@ void add_config(CLI::App& app, CommandLine& line) {
 
 void add_overrides(CLI::App& app, CommandLine& line) {
   add_config(app, line);
+  app.add_flag("--lenient", line.lenient,
+               "Warn of what is not served of an nginx.conf, and serve the rest [$USHER_LENIENT]");
   for (const auto& row : all_overrides()) {
     add_text(app, std::string(row.flag), line.overrides.*row.given,
              std::string(row.help) + " [$" + std::string(row.variable) + "]",
@@ -101,8 +104,6 @@ Exit complaint(const CLI::App& app, const CLI::ParseError& error) {
 
 std::variant<CommandLine, Exit> parse_command_line(std::span<const char* const> arguments) {
   CommandLine line;
-  std::string nginx_file;
-  std::string output;
   bool version = false;
 
   CLI::App app(about, "usher");
@@ -133,10 +134,12 @@ std::variant<CommandLine, Exit> parse_command_line(std::span<const char* const> 
   add_admin_command(app, line, "rotate-secret", "A new secret for cookies, on every node",
                     Command::rotate_secret);
   add_command(app, line, "version", "Print the version", Command::version);
-  auto* import =
-      app.add_subcommand("import-nginx", "nginx.conf to usher.toml (not in this version)");
-  import->add_option("file", nginx_file)->required()->type_name("FILE");
-  import->add_option("-o", output, "Where to write usher.toml")->type_name("OUT");
+  CLI::App* import =
+      add_command(app, line, "import-nginx", "An nginx.conf as the usher.toml that does the same",
+                  Command::import_nginx);
+  import->add_option("file", line.nginx_file, "The nginx.conf")->required()->type_name("FILE");
+  import->add_option("-o", line.output, "Where to write; else standard output")->type_name("OUT");
+  import->add_flag("--lenient", line.lenient, "Warn of what is not served, and write the rest");
 
   try {
     app.parse(static_cast<int>(arguments.size()), arguments.data());
@@ -147,9 +150,6 @@ std::variant<CommandLine, Exit> parse_command_line(std::span<const char* const> 
     return Exit{0, help.str()};
   }
 
-  if (import->parsed()) {
-    return Exit{1, "usher: import-nginx is not in this version yet\n"};
-  }
   if (version) line.command = Command::version;
   if (line.command != Command::run && line.command != Command::check &&
       any_override(line.overrides)) {

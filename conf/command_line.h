@@ -9,17 +9,30 @@
 
 namespace usher::conf {
 
-enum class Command : uint8_t { run, check, version, status, drain, undrain, reload, rotate_secret };
+enum class Command : uint8_t {
+  run,
+  check,
+  version,
+  status,
+  drain,
+  undrain,
+  reload,
+  rotate_secret,
+  import_nginx
+};
 
 struct CommandLine {
   Command command = Command::run;
-  std::string config;  // -c; empty: searched for, see conf/load.h
+  std::string config;    // -c; empty: searched for, see conf/load.h
+  bool lenient = false;  // what usher does not serve of an nginx.conf is a warning
   Overrides overrides;
   std::string
       admin_url;        // --admin of status, drain, undrain, reload; empty: where the settings say
   bool json = false;    // status --json
   std::string replica;  // drain, undrain
-  std::string within;   // drain: how long clients may stay; empty: as the settings say
+  std::string nginx_file;  // import-nginx
+  std::string output;      // import-nginx; empty: standard output
+  std::string within;      // drain: how long clients may stay; empty: as the settings say
 };
 
 // The process has nothing to run: print the text (to standard output when the code is 0, else to

@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "conf/checks.h"
+#include "conf/nginx/reader.h"
 #include "conf/overrides.h"
 #include "conf/toml_reader.h"
 
@@ -19,11 +20,12 @@ namespace usher::conf {
 namespace {
 
 constexpr const char* config_variable = "USHER_CONFIG";
-constexpr const char* searched_files[] = {"usher.toml", "/etc/usher/usher.toml"};
+constexpr const char* searched_files[] = {"usher.toml", "/etc/usher/usher.toml",
+                                          "/etc/nginx/nginx.conf"};
 // More than the reader takes: a device or a core dump is refused there, and does not fill the
 // memory.
 constexpr size_t most_of_a_file = size_t{2} << 20;
-constexpr const char* nginx_file = "/etc/nginx/nginx.conf";
+constexpr const char* lenient_variable = "USHER_LENIENT";
 
 // An empty variable counts as none: compose passes VAR= for what is not in .env.
 std::optional<std::string> variable(const Environment& environment, const std::string& name) {
@@ -54,18 +56,13 @@ struct File {
 std::optional<File> asked_for(const std::string& path, std::string_view origin,
                               const FileReader& files, Messages& messages) {
   const std::string name = std::string(origin) + path;
-  if (path.ends_with(".conf")) {
-    messages.add(name + ": nginx.conf is not read by this version yet; write a usher.toml");
-    return std::nullopt;
-  }
   auto text = files(path);
   if (text) return File{path, *std::move(text)};
   messages.add(name + ": " + text.error().detail);
   return std::nullopt;
 }
 
-std::optional<File> search(const FileReader& files, Messages& messages,
-                           std::vector<std::string>& warnings) {
+std::optional<File> search(const FileReader& files, Messages& messages) {
   for (const char* path : searched_files) {
     auto text = files(path);
     if (text) return File{path, *std::move(text)};
@@ -73,11 +70,16 @@ std::optional<File> search(const FileReader& files, Messages& messages,
     messages.add(std::string(path) + ": " + text.error().detail);
     return std::nullopt;
   }
-  if (files(nginx_file)) {
-    warnings.push_back(std::string(nginx_file) +
-                       ": not read by this version yet; the built-in defaults are used");
-  }
   return std::nullopt;
+}
+
+Result<ReadSettings> read_settings(const File& file, const CommandLine& command_line, bool lenient,
+                                   const FileReader& files) {
+  const bool of_nginx_surely = command_line.command == Command::import_nginx;
+  if (!of_nginx_surely && !file.path.ends_with(".conf")) return read_toml(file.path, file.text);
+  nginx::Files of_nginx = nginx::files_of_the_system();
+  of_nginx.read = files;
+  return nginx::read(file.path, file.text, lenient, of_nginx);
 }
 
 struct Choice {
@@ -157,13 +159,14 @@ Result<Loaded> load(const CommandLine& command_line, const Environment& environm
   } else if (const auto path = variable(environment, config_variable)) {
     file = asked_for(*path, std::string(config_variable) + ": ", files, messages);
   } else {
-    file = search(files, messages, loaded.warnings);
+    file = search(files, messages);
   }
 
   loaded.source = file ? file->path : "built-in defaults";
   loaded.settings = built_in_settings();
   if (file) {
-    auto read = read_toml(file->path, file->text);
+    const bool lenient = command_line.lenient || variable(environment, lenient_variable);
+    auto read = read_settings(*file, command_line, lenient, files);
     if (read) {
       loaded.settings = std::move(read->settings);
       std::move(read->warnings.begin(), read->warnings.end(), std::back_inserter(loaded.warnings));

@@ -1,5 +1,6 @@
 // The settings that a process starts with: flag over environment over file over built-in defaults.
-// The file is -c, $USHER_CONFIG, ./usher.toml, /etc/usher/usher.toml, or there is none.
+// The file is -c, $USHER_CONFIG, ./usher.toml, /etc/usher/usher.toml, /etc/nginx/nginx.conf, or
+// there is none. One whose name ends in ".conf" is nginx's.
 #pragma once
 
 #include <functional>

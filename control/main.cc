@@ -1,7 +1,9 @@
 // What the process is made of: the command line, the settings, and then a server or one question to
 // a running one.
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <string>
 #include <variant>
 
@@ -9,6 +11,7 @@
 #include "conf/command_line.h"
 #include "conf/describe.h"
 #include "conf/load.h"
+#include "conf/toml_writer.h"
 #include "control/admin_client.h"
 #include "control/server.h"
 #include "routing/redis/access.h"
@@ -56,6 +59,29 @@ int check(const conf::CommandLine& command_line) {
   return 0;
 }
 
+// What is doubtful in the nginx.conf stands as a comment at the top of what is written.
+int import_nginx(const conf::CommandLine& command_line) {
+  conf::CommandLine nginx;
+  nginx.command = command_line.command;
+  nginx.config = command_line.nginx_file;
+  nginx.lenient = command_line.lenient;
+  const auto nothing = [](const std::string&) -> std::optional<std::string> { return {}; };
+  const auto loaded = conf::load(nginx, nothing);
+  if (!loaded) return complain(loaded.error().detail);
+  std::string text = "# Made by usher import-nginx of " + loaded->source + ".\n";
+  for (const std::string& warning : loaded->warnings) {
+    std::fprintf(stderr, "%s\n", warning.c_str());
+    text += "# " + warning + "\n";
+  }
+  text += "\n" + conf::to_toml(loaded->settings);
+  std::FILE* out =
+      command_line.output.empty() ? stdout : std::fopen(command_line.output.c_str(), "w");
+  if (!out) return complain(command_line.output + ": " + std::strerror(errno));
+  const bool written = std::fputs(text.c_str(), out) >= 0;
+  const bool closed = out == stdout ? std::fflush(out) == 0 : std::fclose(out) == 0;
+  return written && closed ? 0 : complain(command_line.output + ": " + std::strerror(errno));
+}
+
 // Where the settings say that a usher on this machine listens.
 Result<std::string> admin_url(const conf::CommandLine& command_line) {
   if (!command_line.admin_url.empty()) return command_line.admin_url;
@@ -89,6 +115,7 @@ int dispatch(const conf::CommandLine& command_line) {
   switch (command_line.command) {
     case conf::Command::run: return run(command_line);
     case conf::Command::check: return check(command_line);
+    case conf::Command::import_nginx: return import_nginx(command_line);
     case conf::Command::version: std::puts("usher " USHER_VERSION); return 0;
     case conf::Command::status: return ask(command_line, "GET", "/api/status");
     case conf::Command::drain:

@@ -5,6 +5,7 @@
 
 #include "conf/keys.h"
 #include "conf/overrides.h"
+#include "conf/toml_values.h"
 #include "conf/values.h"
 #include "conf/words.h"
 
@@ -25,7 +26,8 @@ constexpr std::string_view markdown_head = R"(# Settings
 
 usher reads one TOML file: the one given with `-c`, else `$USHER_CONFIG`, `./usher.toml`,
 `/etc/usher/usher.toml`; without any it runs with the defaults below. [usher.toml](../usher.toml) is
-the same as a file. `usher check` reads everything and says what would be served, or what is wrong
+the same as a file. A file whose name ends in `.conf`, and `/etc/nginx/nginx.conf` when there is no
+usher.toml, is read as nginx reads it: [nginx.md](nginx.md). `usher check` reads everything and says what would be served, or what is wrong
 as `FILE:LINE:COL: message`.
 
 Durations are written `"250ms"`, `"3s"`, `"30m"`, `"24h"`; sizes `"64KiB"`, `"20MiB"`, `"1GiB"` or
@@ -38,51 +40,6 @@ A flag beats the environment, which beats the file. An empty variable counts as 
 | Flag | Variable | What it does |
 | --- | --- | --- |
 )";
-
-std::string toml_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + "\"";
-}
-
-std::string render(bool value) { return value ? "true" : "false"; }
-std::string render(uint16_t value) { return std::to_string(value); }
-std::string render(uint32_t value) { return std::to_string(value); }
-std::string render(Millis value) { return toml_text(format_millis(value)); }
-std::string render(Size value) { return toml_text(format_size(value)); }
-std::string render(const std::string& value) { return toml_text(value); }
-std::string render(const Endpoint& value) { return toml_text(to_string(value)); }
-std::string render(const ReplicaSettings& value) { return toml_text(to_string(value)); }
-std::string render(const StoreUrl& value) { return toml_text(to_string(value)); }
-std::string render(const Cidr& value) { return toml_text(to_string(value)); }
-std::string render(const Template& value) { return toml_text(value.source); }
-std::string render(Enum auto value) { return toml_text(name_of(value)); }
-
-template <typename T>
-std::string render(const std::vector<T>& values) {
-  std::string line = "[";
-  std::string block = "[\n";
-  for (const auto& value : values) {
-    line += (line.size() > 1 ? ", " : "") + render(value);
-    block += "    " + render(value) + ",\n";
-  }
-  return line.size() + 20 <= line_width ? line + "]" : block + "]";
-}
-
-std::string render(const std::vector<HeaderSetting>& headers) {
-  std::string line = "{";
-  for (const auto& header : headers)
-    line += (line.size() > 1 ? ", " : " ") + toml_text(header.name) + " = " + render(header.value);
-  return line + (headers.empty() ? "}" : " }");
-}
-
-template <typename T>
-std::string render(const Switched<T>& field, const T& owner) {
-  return owner.*field.enabled ? render(owner.*field.address) : toml_text("");
-}
 
 // Whether the default is a value that one might write, or stands for "not set".
 bool is_value(const std::string& value, const Rule& rule) {

@@ -106,10 +106,13 @@ TEST(CommandLine, SuggestsTheFlagOrTheCommandThatWasMeant) {
   EXPECT_THAT(leaves({"run", "--uptream", "a:1"}).text, HasSubstr("did you mean \"--upstream\"?"));
 }
 
-TEST(CommandLine, SaysThatImportNginxIsNotInThisVersion) {
-  const auto exit = leaves({"import-nginx", "nginx.conf", "-o", "usher.toml"});
-  EXPECT_EQ(exit.code, 1);
-  EXPECT_THAT(exit.text, HasSubstr("not in this version"));
+TEST(CommandLine, ImportsOneFileOfNginx) {
+  const auto line = good({"import-nginx", "nginx.conf", "-o", "usher.toml", "--lenient"});
+  EXPECT_EQ(line.command, Command::import_nginx);
+  EXPECT_EQ(line.nginx_file, "nginx.conf");
+  EXPECT_EQ(line.output, "usher.toml");
+  EXPECT_TRUE(line.lenient);
+  EXPECT_EQ(leaves({"import-nginx"}).code, 2);
 }
 
 }  // namespace

@@ -76,18 +76,26 @@ TEST(Load, WantsTheFileThatWasAskedFor) {
   EXPECT_EQ(process.bad(), "flag.toml: cannot be read: No such file or directory");
 }
 
-TEST(Load, SaysThatNginxConfIsNotReadYet) {
+TEST(Load, ReadsNginxConfLastAndAsNginxDoes) {
   Process process;
-  process.files["/etc/nginx/nginx.conf"] = "events {}";
-  EXPECT_EQ(process.good().settings, built_in_settings());
-  EXPECT_THAT(
-      process.good().warnings,
-      ElementsAre(
-          "/etc/nginx/nginx.conf: not read by this version yet; the built-in defaults are used"));
-  process.line.config = "/etc/nginx/nginx.conf";
+  process.files["/etc/nginx/nginx.conf"] =
+      "events {}\nhttp {\n  server {\n    listen 8081;\n    auth_basic x;\n    return 204;\n  }\n}";
   EXPECT_EQ(
       process.bad(),
-      "/etc/nginx/nginx.conf: nginx.conf is not read by this version yet; write a usher.toml");
+      "/etc/nginx/nginx.conf:5:5: \"auth_basic\" is not served: Open WebUI asks for passwords "
+      "itself");
+  process.environment["USHER_LENIENT"] = "1";
+  EXPECT_EQ(process.good().source, "/etc/nginx/nginx.conf");
+  EXPECT_EQ(process.good().settings.listen.front().address.port, 8081);
+  EXPECT_THAT(process.good().warnings, ElementsAre(HasSubstr("\"auth_basic\" is not served")));
+  process.environment.clear();
+  process.line.lenient = true;
+  EXPECT_EQ(process.good().settings.listen.size(), 1U);
+  // A usher.toml comes before it, and what -c names before that.
+  process.files["/etc/usher/usher.toml"] = "workers = 3";
+  EXPECT_EQ(process.good().settings.workers, 3U);
+  process.line.config = "/etc/nginx/nginx.conf";
+  EXPECT_EQ(process.good().source, "/etc/nginx/nginx.conf");
 }
 
 // Each override by itself: the flag beats the environment, which beats the file.

@@ -1,0 +1,310 @@
+#include "conf/nginx/directives.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "conf/words.h"
+
+namespace usher::conf::nginx {
+namespace {
+
+constexpr uint8_t any = 255;
+constexpr uint8_t web = in_http | in_server | in_location;
+constexpr uint8_t web_if = web | in_if;
+constexpr uint8_t sites = in_http | in_server;
+constexpr auto accepted = Meaning::accepted;
+constexpr auto not_served = Meaning::not_served;
+
+constexpr std::string_view by_files = "usher serves no such files";
+constexpr std::string_view by_limit =
+    "usher does not limit requests by rate; limits.connections bounds connections of one address";
+
+// clang-format off
+constexpr Row rows[] = {
+    // blocks
+    {"events", in_main, 0, 0, {}, {}, true},
+    {"http", in_main, 0, 0, {}, {}, true},
+    {"server", in_http | in_upstream, 0, any, {}, {}, true},
+    {"upstream", in_http, 1, 1, {}, {}, true},
+    {"location", in_server | in_location, 1, 2, {}, {}, true},
+    {"map", in_http, 2, 2, {}, {}, true, true},
+    {"types", web, 0, 0, accepted, {}, true, true},
+    {"if", in_server | in_location, 1, any, {}, {}, true},
+    {"stream", in_main, 0, 0, not_served, "usher carries HTTP and websockets", true, true},
+    {"mail", in_main, 0, 0, not_served, "usher carries HTTP and websockets", true, true},
+    {"geo", in_http, 1, 2, not_served, "a route has allow and deny", true, true},
+    {"split_clients", in_http, 2, 2, not_served, "replicas have weights", true, true},
+    {"limit_except", in_location, 1, any, not_served, "a route does not look at methods", true, true},
+    // servers
+    {"listen", in_server, 1, any},
+    {"server_name", in_server, 1, any},
+    {"http2", sites, 1, 1},
+    {"client_max_body_size", web, 1, 1},
+    {"large_client_header_buffers", sites, 2, 2},
+    {"keepalive_timeout", web | in_upstream, 1, 2},
+    {"client_header_timeout", sites, 1, 1},
+    {"client_body_timeout", web, 1, 1},
+    {"send_timeout", web, 1, 1},
+    {"ssl_certificate", sites, 1, 1},
+    {"ssl_certificate_key", sites, 1, 1},
+    {"ssl_protocols", sites, 1, any},
+    {"ssl_session_tickets", sites, 1, 1},
+    {"set_real_ip_from", web, 1, 1},
+    {"real_ip_header", web, 1, 1},
+    {"access_log", web_if, 1, any},
+    {"error_log", in_main | web, 1, 2},
+    // answers
+    {"return", in_server | in_location | in_if, 1, 2},
+    {"set", in_server | in_location | in_if, 2, 2},
+    {"default_type", web, 1, 1},
+    {"add_header", web_if, 2, 3},
+    {"expires", web_if, 1, 2},
+    {"allow", web, 1, 1},
+    {"deny", web, 1, 1},
+    {"error_page", web_if, 2, any},
+    // replicas
+    {"least_conn", in_upstream, 0, 0},
+    {"ip_hash", in_upstream, 0, 0},
+    {"hash", in_upstream, 1, 2},
+    {"random", in_upstream, 0, any},
+    {"proxy_pass", in_location | in_if, 1, 1},
+    {"proxy_set_header", web, 2, 2},
+    {"proxy_hide_header", web, 1, 1},
+    {"proxy_connect_timeout", web, 1, 1},
+    {"proxy_read_timeout", web, 1, 1},
+    // without effect
+    {"user", in_main, 1, 2, accepted},
+    {"pid", in_main, 1, 1, accepted},
+    {"daemon", in_main, 1, 1, accepted},
+    {"master_process", in_main, 1, 1, accepted},
+    {"worker_processes", in_main, 1, 1, accepted},
+    {"worker_rlimit_nofile", in_main, 1, 1, accepted},
+    {"worker_shutdown_timeout", in_main, 1, 1, accepted},
+    {"worker_priority", in_main, 1, 1, accepted},
+    {"worker_cpu_affinity", in_main, 1, any, accepted},
+    {"load_module", in_main, 1, 1, accepted},
+    {"pcre_jit", in_main, 1, 1, accepted},
+    {"worker_connections", in_events, 1, 1, accepted},
+    {"use", in_events, 1, 1, accepted},
+    {"multi_accept", in_events, 1, 1, accepted},
+    {"accept_mutex", in_events, 1, 1, accepted},
+    {"sendfile", web_if, 1, 1, accepted},
+    {"sendfile_max_chunk", web, 1, 1, accepted},
+    {"tcp_nopush", web, 1, 1, accepted},
+    {"tcp_nodelay", web, 1, 1, accepted},
+    {"aio", web, 1, 1, accepted},
+    {"directio", web, 1, 1, accepted},
+    {"output_buffers", web, 2, 2, accepted},
+    {"postpone_output", web, 1, 1, accepted},
+    {"open_file_cache", web, 1, 2, accepted},
+    {"open_file_cache_valid", web, 1, 1, accepted},
+    {"open_file_cache_min_uses", web, 1, 1, accepted},
+    {"open_file_cache_errors", web, 1, 1, accepted},
+    {"types_hash_max_size", web, 1, 1, accepted},
+    {"types_hash_bucket_size", web, 1, 1, accepted},
+    {"server_names_hash_bucket_size", in_http, 1, 1, accepted},
+    {"server_names_hash_max_size", in_http, 1, 1, accepted},
+    {"map_hash_bucket_size", in_http, 1, 1, accepted},
+    {"map_hash_max_size", in_http, 1, 1, accepted},
+    {"variables_hash_max_size", in_http, 1, 1, accepted},
+    {"variables_hash_bucket_size", in_http, 1, 1, accepted},
+    {"client_header_buffer_size", sites, 1, 1, accepted},
+    {"client_body_buffer_size", web, 1, 1, accepted},
+    {"client_body_temp_path", web, 1, 4, accepted},
+    {"client_body_in_file_only", web, 1, 1, accepted},
+    {"server_tokens", web, 1, 1, accepted},
+    {"server_name_in_redirect", web, 1, 1, accepted},
+    {"absolute_redirect", web, 1, 1, accepted},
+    {"port_in_redirect", web, 1, 1, accepted},
+    {"merge_slashes", sites, 1, 1, accepted},
+    {"underscores_in_headers", sites, 1, 1, accepted},
+    {"ignore_invalid_headers", sites, 1, 1, accepted},
+    {"chunked_transfer_encoding", web, 1, 1, accepted},
+    {"log_not_found", web, 1, 1, accepted},
+    {"log_subrequest", web, 1, 1, accepted},
+    {"log_format", in_http, 2, any, accepted},
+    {"open_log_file_cache", web, 1, any, accepted},
+    {"reset_timedout_connection", web, 1, 1, accepted},
+    {"lingering_close", web, 1, 1, accepted},
+    {"lingering_time", web, 1, 1, accepted},
+    {"lingering_timeout", web, 1, 1, accepted},
+    {"keepalive_disable", web, 1, any, accepted},
+    {"if_modified_since", web, 1, 1, accepted},
+    {"etag", web, 1, 1, accepted},
+    {"msie_padding", web, 1, 1, accepted},
+    {"charset", web_if, 1, 1, accepted},
+    {"satisfy", web, 1, 1, accepted},
+    {"internal", in_location, 0, 0, not_served, "a route is for requests of clients"},
+    {"resolver", web | in_upstream, 1, any, accepted},
+    {"resolver_timeout", web | in_upstream, 1, 1, accepted},
+    {"real_ip_recursive", web, 1, 1, accepted},
+    {"http2_max_concurrent_streams", sites, 1, 1, accepted},
+    {"http2_recv_buffer_size", in_http, 1, 1, accepted},
+    {"http3", sites, 1, 1, accepted},
+    {"gzip", web_if, 1, 1, accepted},
+    {"gzip_types", web, 1, any, accepted},
+    {"gzip_vary", web, 1, 1, accepted},
+    {"gzip_proxied", web, 1, any, accepted},
+    {"gzip_comp_level", web, 1, 1, accepted},
+    {"gzip_min_length", web, 1, 1, accepted},
+    {"gzip_buffers", web, 2, 2, accepted},
+    {"gzip_http_version", web, 1, 1, accepted},
+    {"gzip_disable", web, 1, any, accepted},
+    {"gzip_static", web, 1, 1, accepted},
+    {"gunzip", web, 1, 1, accepted},
+    {"keepalive", in_upstream, 1, 2, accepted},
+    {"keepalive_requests", web | in_upstream, 1, 1, accepted},
+    {"keepalive_time", web | in_upstream, 1, 1, accepted},
+    {"zone", in_upstream, 1, 2, accepted},
+    {"proxy_http_version", web, 1, 1, accepted},
+    {"proxy_buffering", web, 1, 1, accepted},
+    {"proxy_request_buffering", web, 1, 1, accepted},
+    {"proxy_buffer_size", web, 1, 1, accepted},
+    {"proxy_buffers", web, 2, 2, accepted},
+    {"proxy_busy_buffers_size", web, 1, 1, accepted},
+    {"proxy_max_temp_file_size", web, 1, 1, accepted},
+    {"proxy_temp_file_write_size", web, 1, 1, accepted},
+    {"proxy_temp_path", web, 1, 4, accepted},
+    {"proxy_socket_keepalive", web, 1, 1, accepted},
+    {"proxy_send_timeout", web, 1, 1, accepted},
+    {"proxy_next_upstream", web, 1, any, accepted},
+    {"proxy_next_upstream_tries", web, 1, 1, accepted},
+    {"proxy_next_upstream_timeout", web, 1, 1, accepted},
+    {"proxy_ignore_client_abort", web, 1, 1, accepted},
+    {"proxy_ignore_headers", web, 1, any, accepted},
+    {"proxy_pass_header", web, 1, 1, accepted},
+    {"proxy_pass_request_headers", web, 1, 1, accepted},
+    {"proxy_pass_request_body", web, 1, 1, accepted},
+    {"proxy_headers_hash_max_size", web, 1, 1, accepted},
+    {"proxy_headers_hash_bucket_size", web, 1, 1, accepted},
+    {"proxy_intercept_errors", web, 1, 1, accepted},
+    {"proxy_redirect", web, 1, 2},
+    {"proxy_ssl_server_name", web, 1, 1, accepted},
+    {"proxy_ssl_name", web, 1, 1, accepted},
+    {"proxy_ssl_protocols", web, 1, any, accepted},
+    {"proxy_ssl_ciphers", web, 1, 1, accepted},
+    {"proxy_ssl_session_reuse", web, 1, 1, accepted},
+    {"proxy_ssl_verify", web, 1, 1},
+    {"proxy_ssl_verify_depth", web, 1, 1, accepted},
+    {"proxy_ssl_trusted_certificate", web, 1, 1},
+    {"proxy_cache", web, 1, 1, accepted},
+    {"proxy_cache_path", in_http, 2, any, accepted},
+    {"proxy_cache_valid", web, 1, any, accepted},
+    {"proxy_cache_key", web, 1, 1, accepted},
+    {"proxy_cache_lock", web, 1, 1, accepted},
+    {"proxy_cache_lock_timeout", web, 1, 1, accepted},
+    {"proxy_cache_use_stale", web, 1, any, accepted},
+    {"proxy_cache_background_update", web, 1, 1, accepted},
+    {"proxy_cache_revalidate", web, 1, 1, accepted},
+    {"proxy_cache_methods", web, 1, any, accepted},
+    {"proxy_cache_min_uses", web, 1, 1, accepted},
+    {"proxy_cache_bypass", web, 1, any, accepted},
+    {"proxy_no_cache", web, 1, any, accepted},
+    {"ssl_ciphers", sites, 1, 1, accepted},
+    {"ssl_conf_command", sites, 2, 2, accepted},
+    {"ssl_prefer_server_ciphers", sites, 1, 1, accepted},
+    {"ssl_session_timeout", sites, 1, 1, accepted},
+    {"ssl_session_cache", sites, 1, 2, accepted},
+    {"ssl_stapling", sites, 1, 1, accepted},
+    {"ssl_stapling_verify", sites, 1, 1, accepted},
+    {"ssl_trusted_certificate", sites, 1, 1, accepted},
+    {"ssl_dhparam", sites, 1, 1, accepted},
+    {"ssl_ecdh_curve", sites, 1, 1, accepted},
+    {"ssl_buffer_size", sites, 1, 1, accepted},
+    {"ssl_early_data", sites, 1, 1, accepted},
+    // not served
+    {"root", web_if, 1, 1},
+    {"index", web, 1, any},
+    {"alias", in_location, 1, 1, not_served, by_files},
+    {"try_files", in_server | in_location, 2, any, not_served, by_files},
+    {"autoindex", web, 1, 1, not_served, by_files},
+    {"rewrite", in_server | in_location | in_if, 2, 3, not_served,
+     "a route has redirect and replace_path"},
+    {"break", in_server | in_location | in_if, 0, 0, not_served, "there is no rewrite to end"},
+    {"auth_basic", web, 1, 2, not_served, "Open WebUI asks for passwords itself"},
+    {"auth_basic_user_file", web, 1, 1, not_served, "Open WebUI asks for passwords itself"},
+    {"auth_request", web, 1, 1, not_served, "Open WebUI knows OIDC and trusted headers"},
+    {"auth_request_set", web, 2, 2, not_served, "Open WebUI knows OIDC and trusted headers"},
+    {"limit_req_zone", in_http, 2, any, not_served, by_limit},
+    {"limit_req", web, 1, any, not_served, by_limit},
+    {"limit_req_status", web, 1, 1, not_served, by_limit},
+    {"limit_req_log_level", web, 1, 1, not_served, by_limit},
+    {"limit_conn_zone", in_http, 2, 2, not_served, by_limit},
+    {"limit_conn", web, 2, 2, not_served, by_limit},
+    {"limit_conn_status", web, 1, 1, not_served, by_limit},
+    {"limit_rate", web_if, 1, 1, not_served, by_limit},
+    {"sub_filter", web, 2, 2, not_served, "responses pass as they are"},
+    {"sub_filter_once", web, 1, 1, not_served, "responses pass as they are"},
+    {"sub_filter_types", web, 1, any, not_served, "responses pass as they are"},
+    {"mirror", web, 1, 1, not_served, "a request goes to one replica"},
+    {"stub_status", in_server | in_location, 0, 1, not_served,
+     "the admin listener has /metrics: [admin] address"},
+    {"proxy_cookie_path", web, 1, 2, not_served, "cookies pass as they are"},
+    {"proxy_cookie_domain", web, 1, 2, not_served, "cookies pass as they are"},
+    {"proxy_cookie_flags", web, 1, any, not_served,
+     "Open WebUI has WEBUI_SESSION_COOKIE_SECURE and WEBUI_SESSION_COOKIE_SAME_SITE"},
+    {"ssl_client_certificate", sites, 1, 1, not_served, "usher asks clients for no certificates"},
+    {"ssl_verify_client", sites, 1, 1, not_served, "usher asks clients for no certificates"},
+    {"proxy_bind", web, 1, 2, not_served, "the kernel chooses the address"},
+    {"fastcgi_pass", in_location | in_if, 1, 1, not_served, "a replica speaks HTTP"},
+    {"uwsgi_pass", in_location | in_if, 1, 1, not_served, "a replica speaks HTTP"},
+    {"grpc_pass", in_location | in_if, 1, 1, not_served, "a replica speaks HTTP/1.1"},
+};
+// clang-format on
+
+bool takes_block(const Row& row, Context context) {
+  return row.block && !(row.name == "server" && context == in_upstream);
+}
+
+Context inside(const Row& row) {
+  if (row.name == "events") return in_events;
+  if (row.name == "http") return in_http;
+  if (row.name == "server") return in_server;
+  if (row.name == "upstream") return in_upstream;
+  return row.name == "if" ? in_if : in_location;
+}
+
+void check_one(const Directive& directive, Context context, Report& report) {
+  const std::string name = in_quotes(directive.name);
+  const Row* row = row_of(directive.name);
+  if (!row) {
+    std::vector<std::string_view> names;
+    for (const Row& each : rows)
+      names.push_back(each.name);
+    return report.not_served(directive.at,
+                             "unknown directive " + name + did_you_mean(directive.name, names));
+  }
+  if ((row->contexts & context) == 0)
+    return report.error(directive.at, name + " directive is not allowed here");
+  if (takes_block(*row, context) != directive.has_block) {
+    return report.error(directive.at, "directive " + name +
+                                          (directive.has_block ? " is not terminated by \";\""
+                                                               : " has no opening \"{\""));
+  }
+  if (directive.args.size() < row->least || directive.args.size() > row->most)
+    return report.error(directive.at, "invalid number of arguments in " + name + " directive");
+  switch (row->meaning) {
+    case Meaning::served: break;
+    case Meaning::accepted: return report.accepted(directive.name);
+    case Meaning::not_served:
+      return report.not_served(directive.at, name + " is not served: " + std::string(row->instead));
+  }
+  if (directive.has_block && !row->free_block)
+    check_directives(directive.block, inside(*row), report);
+}
+
+}  // namespace
+
+const Row* row_of(std::string_view name) {
+  const auto* found = std::find_if(std::begin(rows), std::end(rows),
+                                   [&](const Row& row) { return row.name == name; });
+  return found == std::end(rows) ? nullptr : found;
+}
+
+void check_directives(const std::vector<Directive>& directives, Context context, Report& report) {
+  for (const Directive& directive : directives)
+    check_one(directive, context, report);
+}
+
+}  // namespace usher::conf::nginx

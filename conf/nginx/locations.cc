@@ -1,0 +1,428 @@
+#include "conf/nginx/locations.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "conf/words.h"
+
+namespace usher::conf::nginx {
+namespace {
+
+constexpr Millis short_stream = 60s;
+constexpr uint64_t small_upload = uint64_t{100} << 20;
+
+bool is_redirect(uint16_t status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+bool is_regex(const RouteSettings& route) {
+  return route.match == PathMatch::regex || route.match == PathMatch::regex_ignoring_case;
+}
+
+bool is_url(std::string_view text) {
+  return text.starts_with("http://") || text.starts_with("https://") || text.starts_with("$scheme");
+}
+
+// As a table of usher.toml is read; the order of names means nothing.
+void sort_by_name(std::vector<HeaderSetting>& headers) {
+  std::stable_sort(headers.begin(), headers.end(),
+                   [](const auto& a, const auto& b) { return a.name < b.name; });
+}
+
+// usher sends these by itself, with the same meaning.
+bool is_sent_anyway(std::string_view name, std::string_view value) {
+  struct Pair {
+    std::string_view name;
+    std::string_view value;
+  };
+  constexpr Pair sent[] = {
+      {"x-real-ip", "$remote_addr"},        {"x-forwarded-for", "$proxy_add_x_forwarded_for"},
+      {"x-forwarded-proto", "$scheme"},     {"x-forwarded-host", "$http_host"},
+      {"x-forwarded-port", "$server_port"}, {"host", "$http_host"}};
+  return std::any_of(std::begin(sent), std::end(sent), [&](const Pair& pair) {
+    return equals_ignoring_case(pair.name, name) && pair.value == value;
+  });
+}
+
+bool overlap(const Cidr& a, const Cidr& b) {
+  if (a.address.size() != b.address.size()) return false;
+  const unsigned bits = std::min(a.bits, b.bits);
+  for (unsigned bit = 0; bit < bits; ++bit) {
+    const unsigned mask = 0x80u >> (bit % 8);
+    if (((a.address[bit / 8] ^ b.address[bit / 8]) & mask) != 0) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Names names_in(const std::vector<Directive>& block, Names names) {
+  for (const Directive& each : block) {
+    if (each.name != "set" || each.args.size() != 2 || !each.args[0].starts_with('$')) continue;
+    names[each.args[0].substr(1)] = substitute(each.args[1], names);
+  }
+  return names;
+}
+
+std::vector<RouteSettings> Locations::routes_of(const Scope& server, const Names& names) {
+  std::vector<RouteSettings> routes;
+  for (const Directive& each : *server.block) {
+    if (each.name == "location") add(each, server, names, false, routes);
+  }
+  const auto serves = [&](std::string_view path) {
+    return std::any_of(routes.begin(), routes.end(), [&](const RouteSettings& route) {
+      return route.path == path && !is_regex(route);
+    });
+  };
+  // nginx sends who asks for "/api" to "/api/" when only the latter leads to a replica.
+  std::vector<RouteSettings> to_folders;
+  for (const RouteSettings& route : routes) {
+    const bool folder = route.path.size() > 1 && route.path.ends_with('/') && !is_regex(route);
+    if (!folder || route.upstream.empty() || route.match == PathMatch::exact) continue;
+    const std::string path = route.path.substr(0, route.path.size() - 1);
+    if (serves(path)) continue;
+    RouteSettings& made = to_folders.emplace_back();
+    made.path = path;
+    made.match = PathMatch::exact;
+    made.redirect = *parse_template(route.path + "$is_args$args");
+    made.redirect_status = 301;
+  }
+  std::move(to_folders.begin(), to_folders.end(), std::back_inserter(routes));
+  const bool has_root = std::any_of(routes.begin(), routes.end(), [](const RouteSettings& route) {
+    return route.path == "/" && !is_regex(route) && route.match != PathMatch::exact;
+  });
+  if (!has_root) {
+    RouteSettings& rest = routes.emplace_back();
+    rest.match = PathMatch::prefix;
+    rest.status = 404;
+    response_headers(server, names, rest);
+  }
+  return routes;
+}
+
+bool Locations::take_path(const Directive& location, RouteSettings& route) {
+  std::string modifier;
+  std::string path = location.args.back();
+  if (location.args.size() == 2) {
+    modifier = location.args.front();
+  } else {
+    for (const std::string_view mark : {"=", "^~", "~*", "~"}) {
+      if (!path.starts_with(mark)) continue;
+      modifier = mark;
+      path.erase(0, mark.size());
+      break;
+    }
+  }
+  if (path.starts_with('@')) {
+    report_.not_served(location.at, "named location " + in_quotes(path) + " is not served");
+    return false;
+  }
+  route.path = path;
+  if (modifier.empty()) {
+    route.match = PathMatch::prefix;
+  } else if (modifier == "=") {
+    route.match = PathMatch::exact;
+  } else if (modifier == "^~") {
+    route.match = PathMatch::prefix_first;
+  } else if (modifier == "~") {
+    route.match = PathMatch::regex;
+  } else if (modifier == "~*") {
+    route.match = PathMatch::regex_ignoring_case;
+  } else {
+    report_.error(location.at, "invalid location modifier " + in_quotes(modifier));
+    return false;
+  }
+  return true;
+}
+
+void Locations::add(const Directive& location, const Scope& around, Names names, bool in_regex,
+                    std::vector<RouteSettings>& routes) {
+  RouteSettings route;
+  if (!take_path(location, route)) return;
+  names = names_in(location.block, std::move(names));
+  const Scope scope{&location.block, &around};
+  for (const Directive& each : location.block) {
+    if (each.name == "if") {
+      report_.not_served(each.at,
+                         "\"if\" in a location is not served: make it a location of its own");
+    }
+    if (each.name != "location") continue;
+    if (in_regex || is_regex(route) || each.args.front().starts_with('~')) {
+      report_.not_served(each.at, "a location nested in or as a regular expression is not served");
+      continue;
+    }
+    add(each, scope, names, false, routes);
+  }
+  act(scope, names, location.at, route);
+  response_headers(scope, names, route);
+  routes.push_back(std::move(route));
+}
+
+// What the location does, in nginx's order: return, access, then the content.
+void Locations::act(const Scope& scope, const Names& names, const Place& at, RouteSettings& route) {
+  if (const Directive* log = scope.find("access_log"))
+    route.access_log = log->args.front() != "off";
+  if (const Directive* answers = scope.own("return")) return answer(*answers, names, route);
+  access(scope, route);
+  if (const Directive* pass = scope.own("proxy_pass")) {
+    limits(scope, route);
+    return proxy(*pass, scope, names, route);
+  }
+  // Without proxy_pass nginx looks for a file.
+  if (route.deny.empty() && scope.own("root"))
+    report_.not_served(at, "\"root\" is not served: usher has no files; requests get 404");
+  route.status = 404;
+}
+
+void Locations::answer(const Directive& directive, const Names& names, RouteSettings& route) {
+  const std::string& first = directive.args.front();
+  const auto number = parse_decimal<uint16_t>(first);
+  const std::string text = directive.args.size() > 1 ? directive.args[1] : number ? "" : first;
+  if (!number && directive.args.size() > 1)
+    return report_.error(directive.at, "invalid return code " + in_quotes(first));
+  const uint16_t status = number.value_or(302);
+  if (is_redirect(status) && !text.empty()) {
+    const std::string to = substitute(text, names);
+    if (!is_url(to) && !to.starts_with('/') && !to.starts_with('$')) {
+      return report_.error(directive.at,
+                           "a redirect leads to a URL or to a path, not to " + in_quotes(to));
+    }
+    route.redirect = value(text, names, directive.at);
+    route.redirect_status = status;
+    return;
+  }
+  if (status < 200 || status > 599)
+    return report_.error(directive.at, "invalid return code " + in_quotes(first));
+  route.status = status;
+  if (text.empty()) return;
+  route.body = value(text, names, directive.at);
+}
+
+Template Locations::value(const std::string& text, const Names& names, const Place& at) {
+  auto made = parse_template(substitute(text, names));
+  if (!made) {
+    report_.error(at, "invalid variable name in " + in_quotes(text));
+    return {};
+  }
+  for (const TemplatePart& part : made->parts) {
+    const bool of_a_map = part.variable == Variable::group && maps_.contains(part.text);
+    if (of_a_map) {
+      report_.not_served(at,
+                         "a \"map\" is served for \"Connection\" only, not in " + in_quotes(text));
+      return {};
+    }
+  }
+  return *std::move(made);
+}
+
+void Locations::proxy(const Directive& pass, const Scope& scope, const Names& names,
+                      RouteSettings& route) {
+  const bool by_variable = pass.args.front().find('$') != std::string::npos;
+  std::string url = substitute(pass.args.front(), names);
+  const bool tls = url.starts_with("https://");
+  if (!tls && !url.starts_with("http://")) {
+    return report_.not_served(pass.at, "proxy_pass to " + in_quotes(url) +
+                                           " is not served: write http:// or https:// and a host");
+  }
+  url.erase(0, tls ? 8 : 7);
+  size_t end = url.find_first_of("/$");
+  if (url.starts_with("unix:")) end = std::min(url.find(':', 5), url.size());
+  const std::string host = url.substr(0, end);
+  std::string uri = end < url.size() ? url.substr(end) : "";
+  if (uri.starts_with(':')) uri.erase(0, 1);
+  const bool whole_host = uri.empty() || uri.starts_with('/') || uri.starts_with("$request_uri") ||
+                          uri.starts_with("$uri");
+  if (host.empty() || !whole_host) {
+    return report_.not_served(
+        pass.at, "a host that is known only with the request is not served; one upstream for each");
+  }
+  const bool as_it_came = uri == "$request_uri" || uri == "$uri" || uri == "$uri$is_args$args" ||
+                          uri == "$request_uri$is_args$args";
+  if (as_it_came) uri.clear();
+  if (uri.find_first_of("$?") != std::string::npos) {
+    return report_.not_served(
+        pass.at,
+        "the URI " + in_quotes(uri) + " of proxy_pass is not served; a route has replace_path");
+  }
+  if (by_variable && !uri.empty()) {
+    report_.warning(pass.at,
+                    "with a variable, nginx would send every request to " + in_quotes(uri) +
+                        "; usher replaces the location's path by it, as without the variable");
+  }
+  if (!uri.empty() && is_regex(route)) {
+    return report_.error(pass.at,
+                         "\"proxy_pass\" cannot have URI part in location given by regular "
+                         "expression");
+  }
+  if (!uri.empty() && uri != route.path) route.replace_path = uri;
+  route.upstream = upstreams_.use(host, tls, pass.at);
+  if (tls) {
+    if (const Directive* ca = scope.find("proxy_ssl_trusted_certificate"))
+      upstreams_.trust(route.upstream, ca->args.front());
+    const Directive* verify = scope.find("proxy_ssl_verify");
+    if (!verify || verify->args.front() != "on") {
+      report_.warning(pass.at,
+                      "nginx would not verify the replica's certificate; usher does: name its "
+                      "authority with proxy_ssl_trusted_certificate if it is not a public one");
+    }
+  }
+  request_headers(scope, names, tls && !upstreams_.declared(host), host, pass.at, route);
+}
+
+// "$connection_upgrade", or the word itself: usher tells the replica of an upgrade by itself.
+bool Locations::leads_to_the_upgrade(std::string_view text) const {
+  return text.starts_with('$') && connection_maps_.contains(std::string(text.substr(1)));
+}
+
+void Locations::request_headers(const Scope& scope, const Names& names, bool direct_tls,
+                                const std::string& host, const Place& at, RouteSettings& route) {
+  Names with_host = names;
+  with_host["proxy_host"] = host;
+  bool has_host = false;
+  for (const Directive* directive : scope.all("proxy_set_header")) {
+    const std::string& name = directive->args[0];
+    const std::string& text = directive->args[1];
+    has_host = has_host || equals_ignoring_case(name, "host");
+    if (header_to_set(name) || leads_to_the_upgrade(text)) continue;
+    if (is_sent_anyway(name, text)) continue;
+    Template made = value(text, with_host, directive->at);
+    if (const char* wanted = header_value(made.source)) {
+      report_.error(directive->at, std::string("expected ") + wanted);
+      continue;
+    }
+    route.set_headers.push_back({name, std::move(made)});
+  }
+  const bool names_host = !has_host && direct_tls;
+  if (names_host) route.set_headers.push_back({"Host", *parse_template(host)});
+  sort_by_name(route.set_headers);
+  if (!has_host && !direct_tls) {
+    report_.warning(at, "no \"proxy_set_header Host\" here: nginx would tell the replica " +
+                            in_quotes(host) +
+                            "; usher passes on the Host that the client asked for");
+  }
+}
+
+void Locations::response_headers(const Scope& scope, const Names& names, RouteSettings& route) {
+  if (const Directive* type = scope.find("default_type")) route.content_type = type->args.front();
+  expires(scope, route);
+  for (const Directive* directive : scope.all("add_header")) {
+    const std::string& name = directive->args[0];
+    std::string text = directive->args[1];
+    const bool always = directive->args.size() == 3;
+    if (always && directive->args[2] != "always") {
+      report_.error(directive->at, "invalid parameter " + in_quotes(directive->args[2]));
+      continue;
+    }
+    if (text.empty()) continue;
+    if (text.find_first_of("\r\n") != std::string::npos) {
+      report_.warning(directive->at, "a line feed in the value of " + in_quotes(name) +
+                                         " is no header: it becomes a space");
+      std::replace_if(
+          text.begin(), text.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
+    }
+    if (!route.body.empty() && equals_ignoring_case(name, "content-type")) {
+      route.content_type = text;
+      continue;
+    }
+    if (const char* wanted = header_to_set(name)) {
+      report_.error(directive->at, std::string("add_header: expected ") + wanted);
+      continue;
+    }
+    const bool silences = equals_ignoring_case(name, "permissions-policy") &&
+                          text.find("microphone=()") != std::string::npos;
+    if (silences)
+      report_.warning(directive->at, "\"microphone=()\" switches Open WebUI's voice input off");
+    auto& headers = always ? route.add_headers : route.add_headers_on_success;
+    headers.push_back({name, value(text, names, directive->at)});
+  }
+  sort_by_name(route.add_headers);
+  sort_by_name(route.add_headers_on_success);
+  for (const Directive* directive : scope.all("proxy_hide_header"))
+    route.remove_headers.push_back(directive->args.front());
+}
+
+void Locations::expires(const Scope& scope, RouteSettings& route) {
+  const Directive* directive = scope.find("expires");
+  if (!directive) return;
+  const std::string& text = directive->args.back();
+  if (text == "off") return;
+  std::string control = "no-cache";
+  if (text == "max") control = "max-age=315360000";
+  if (text != "max" && text != "epoch" && !text.starts_with('-')) {
+    const auto time = parse_time(text);
+    if (!time || directive->args.size() > 1) {
+      return report_.not_served(directive->at,
+                                "this form of \"expires\" is not served: use "
+                                "add_headers = { \"Cache-Control\" = \"max-age=…\" }");
+    }
+    control = "max-age=" + std::to_string(time->count() / 1000);
+  }
+  route.remove_headers.insert(route.remove_headers.end(), {"Expires", "Cache-Control"});
+  route.add_headers_on_success.push_back({"Cache-Control", *parse_template(control)});
+}
+
+// nginx's rules are asked in their order; usher's deny comes before its allow.
+void Locations::access(const Scope& scope, RouteSettings& route) {
+  std::vector<const Directive*> rules;
+  for (const Scope* each = &scope; each && rules.empty(); each = each->around) {
+    for (const Directive& directive : *each->block) {
+      if (directive.name == "allow" || directive.name == "deny") rules.push_back(&directive);
+    }
+  }
+  for (const Directive* rule : rules) {
+    const std::string& text = rule->args.front();
+    if (text == "all" && rule->name == "allow") break;
+    const auto networks = parse_networks(text);
+    if (networks.empty() && text != "unix:")
+      return report_.error(rule->at, "invalid parameter " + in_quotes(text));
+    if (rule->name == "allow") {
+      route.allow.insert(route.allow.end(), networks.begin(), networks.end());
+      continue;
+    }
+    if (text == "all" && !route.allow.empty()) return;
+    for (const Cidr& network : networks) {
+      const bool late = std::any_of(route.allow.begin(), route.allow.end(),
+                                    [&](const Cidr& other) { return overlap(network, other); });
+      if (late) {
+        report_.not_served(
+            rule->at, "a \"deny\" within an \"allow\" before it: in usher deny is asked first");
+      } else {
+        route.deny.push_back(network);
+      }
+    }
+  }
+  // Whom nothing denies may use it.
+  route.allow.clear();
+}
+
+void Locations::limits(const Scope& scope, RouteSettings& route) {
+  if (const Directive* size = scope.find("client_max_body_size")) {
+    const auto bytes = parse_size(size->args.front());
+    if (!bytes) report_.error(size->at, "\"client_max_body_size\" directive invalid value");
+    route.max_body.bytes = bytes.value_or(0);
+    if (route.max_body.bytes > 0 && route.max_body.bytes < small_upload) {
+      report_.warning(size->at, "uploads to Open WebUI beyond " + size->args.front() +
+                                    " are refused; 0 is no limit");
+    }
+  }
+  const auto time = [&](const char* name) -> std::optional<Millis> {
+    const Directive* directive = scope.find(name);
+    if (!directive) return std::nullopt;
+    const auto parsed = parse_time(directive->args.front());
+    if (!parsed) report_.error(directive->at, in_quotes(name) + " directive invalid value");
+    return parsed && *parsed > 0ms ? parsed : std::nullopt;
+  };
+  if (const auto connect = time("proxy_connect_timeout"))
+    route.timeouts.connect = std::min<Millis>(*connect, 10min);
+  const auto read = time("proxy_read_timeout");
+  if (!read) return;
+  const Millis limit = std::min<Millis>(*read, 7 * 24h);
+  route.timeouts.first_byte = route.timeouts.between_bytes = route.timeouts.tunnel_idle = limit;
+  if (limit <= short_stream) {
+    report_.warning(scope.find("proxy_read_timeout")->at,
+                    "a model may think for longer than " + std::to_string(limit.count() / 1000) +
+                        " s before its first word: then this ends the answer with 504");
+  }
+}
+
+}  // namespace usher::conf::nginx

@@ -1,0 +1,56 @@
+// One location of nginx, or a server without any, as a route.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "conf/nginx/report.h"
+#include "conf/nginx/scope.h"
+#include "conf/nginx/upstreams.h"
+#include "conf/settings.h"
+
+namespace usher::conf::nginx {
+
+class Locations final {
+ public:
+  Locations(Upstreams& upstreams, std::set<std::string> connection_maps, std::set<std::string> maps,
+            Report& report)
+      : upstreams_(upstreams),
+        connection_maps_(std::move(connection_maps)),
+        maps_(std::move(maps)),
+        report_(report) {}
+
+  // Every location of a server, nested ones too, as routes for any host. `names` is what `set` said
+  // in the server.
+  std::vector<RouteSettings> routes_of(const Scope& server, const Names& names);
+  // What `return` says.
+  void answer(const Directive& directive, const Names& names, RouteSettings& route);
+  // add_header and what else a response of any kind is given.
+  void response_headers(const Scope& scope, const Names& names, RouteSettings& route);
+
+ private:
+  void add(const Directive& location, const Scope& around, Names names, bool in_regex,
+           std::vector<RouteSettings>& routes);
+  bool take_path(const Directive& location, RouteSettings& route);
+  void act(const Scope& scope, const Names& names, const Place& at, RouteSettings& route);
+  void proxy(const Directive& pass, const Scope& scope, const Names& names, RouteSettings& route);
+  void request_headers(const Scope& scope, const Names& names, bool direct_tls,
+                       const std::string& host, const Place& at, RouteSettings& route);
+  void expires(const Scope& scope, RouteSettings& route);
+  void access(const Scope& scope, RouteSettings& route);
+  void limits(const Scope& scope, RouteSettings& route);
+  Template value(const std::string& text, const Names& names, const Place& at);
+  bool leads_to_the_upgrade(std::string_view value) const;
+
+  Upstreams& upstreams_;
+  std::set<std::string> connection_maps_;
+  std::set<std::string> maps_;
+  Report& report_;
+};
+
+// `set` of that block, with what was set around it.
+Names names_in(const std::vector<Directive>& block, Names names);
+
+}  // namespace usher::conf::nginx

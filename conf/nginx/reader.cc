@@ -1,0 +1,139 @@
+#include "conf/nginx/reader.h"
+
+#include <glob.h>
+
+#include <algorithm>
+
+#include "conf/checks.h"
+#include "conf/load.h"
+#include "conf/nginx/directives.h"
+#include "conf/nginx/servers.h"
+#include "conf/words.h"
+
+namespace usher::conf::nginx {
+namespace {
+
+std::vector<std::string> glob_files(const std::string& pattern) {
+  std::vector<std::string> files;
+  glob_t found{};
+  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
+    files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  ::globfree(&found);
+  return files;
+}
+
+LogLevelName level_of(const Directive& error_log) {
+  const std::string level = error_log.args.size() > 1 ? error_log.args[1] : "error";
+  if (level == "debug") return LogLevelName::debug;
+  if (level == "info" || level == "notice") return LogLevelName::info;
+  return level == "warn" ? LogLevelName::warning : LogLevelName::error;
+}
+
+class Translator final {
+ public:
+  Translator(Settings& settings, Report& report)
+      : settings_(settings), report_(report), upstreams_(settings, report) {}
+
+  void translate(const std::vector<Directive>& main, const std::vector<Directive>& http) {
+    const Scope around{&main, nullptr};
+    const Scope scope{&http, &around};
+    settings_.listen.clear();
+    settings_.upstreams.clear();
+    settings_.routes.clear();
+    std::set<std::string> connection_maps;
+    std::set<std::string> maps;
+    for (const Directive& each : http) {
+      if (each.name == "upstream") upstreams_.declare(each);
+      if (each.name != "map") continue;
+      const std::string name = each.args[1].starts_with('$') ? each.args[1].substr(1) : "";
+      maps.insert(name);
+      if (each.args[0] == "$http_upgrade") connection_maps.insert(name);
+    }
+    Locations locations(upstreams_, connection_maps, maps, report_);
+    Servers servers(settings_, locations, report_);
+    for (const Directive& each : http) {
+      if (each.name == "server") servers.add(each, scope);
+    }
+    servers.finish();
+    logs(scope);
+    error_pages(http);
+    if (settings_.upstreams.empty()) settings_.upstreams.emplace_back();
+  }
+
+ private:
+  void logs(const Scope& http) {
+    if (const Directive* log = http.find("error_log")) settings_.log.level = level_of(*log);
+    const Directive* log = http.find("access_log");
+    if (!log) return;
+    const std::string& path = log->args.front();
+    settings_.log.format = AccessFormat::combined;
+    settings_.log.access = path == "/dev/stdout" ? "stdout" : path;
+    if (path.starts_with("syslog:") || path.find('$') != std::string::npos) {
+      report_.not_served(log->at, "an access log goes to one file or to standard output");
+      settings_.log.access = "stdout";
+    }
+  }
+
+  // usher has pages of its own for what a replica does not answer.
+  void error_pages(const std::vector<Directive>& block) {
+    for (const Directive& each : block) {
+      error_pages(each.block);
+      if (each.name != "error_page") continue;
+      const bool own = std::all_of(each.args.begin(), each.args.end() - 1,
+                                   [](const std::string& code) { return code.starts_with('5'); });
+      if (own) {
+        report_.warning(each.at,
+                        "\"error_page\": usher answers with a page of its own, which tries "
+                        "again by itself");
+      } else {
+        report_.not_served(each.at, "\"error_page\" is not served but for 5xx");
+      }
+    }
+  }
+
+  Settings& settings_;
+  Report& report_;
+  Upstreams upstreams_;
+};
+
+// A file that an http block would include.
+bool is_fragment(const std::vector<Directive>& main) {
+  const auto has = [&](std::string_view name) {
+    return std::any_of(main.begin(), main.end(),
+                       [&](const Directive& each) { return each.name == name; });
+  };
+  return !has("http") && has("server");
+}
+
+}  // namespace
+
+Files files_of_the_system() { return {read_file, glob_files}; }
+
+Result<ReadSettings> read(const std::string& path, std::string_view text, bool lenient,
+                          const Files& files) {
+  Report report(lenient);
+  const auto main = parse(path, text, files, report);
+  if (!main) return report.to_error();
+  const bool fragment = is_fragment(*main);
+  check_directives(*main, fragment ? in_http : in_main, report);
+  const auto http = std::find_if(main->begin(), main->end(),
+                                 [](const Directive& each) { return each.name == "http"; });
+  const Place top{std::make_shared<const std::string>(path), 1, 1};
+  if (!fragment && http == main->end()) report.error(top, "no \"http\" block, and no \"server\"");
+  if (report.any_error()) return report.to_error();
+
+  ReadSettings made;
+  const auto& block = fragment ? *main : http->block;
+  Translator(made.settings, report).translate(fragment ? std::vector<Directive>{} : *main, block);
+  if (made.settings.listen.empty()) report.error(top, "no \"server\" in this file");
+  if (report.any_error()) return report.to_error();
+
+  // What one value alone does not show; in nginx's file it has no line.
+  Problems problems(path);
+  check(made.settings, {}, problems);
+  if (problems.any_error()) return problems.to_error();
+  made.warnings = report.warnings(path);
+  return made;
+}
+
+}  // namespace usher::conf::nginx

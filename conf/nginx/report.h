@@ -1,0 +1,48 @@
+// What is said about an nginx.conf and the files that it includes: FILE:LINE:COL: message.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+
+namespace usher::conf::nginx {
+
+struct Place {
+  std::shared_ptr<const std::string> file;
+  uint32_t line = 0;
+  uint32_t column = 0;
+};
+
+class Report final {
+ public:
+  explicit Report(bool lenient) : lenient_(lenient) {}
+
+  // nginx would not take it either.
+  void error(const Place& at, const std::string& text) { errors_.push_back(line(at, text)); }
+  // It is good nginx, and usher has nothing like it: an error, when lenient a warning.
+  void not_served(const Place& at, const std::string& text) {
+    (lenient_ ? warnings_ : errors_).push_back(line(at, text));
+  }
+  void warning(const Place& at, const std::string& text) { warnings_.push_back(line(at, text)); }
+  // Understood, without effect here. Said once, all names in one line.
+  void accepted(const std::string& name);
+
+  bool any_error() const { return !errors_.empty(); }
+  // The first 20, a line each.
+  Error to_error() const;
+  // Each text once; the line of what has no effect comes last.
+  std::vector<std::string> warnings(const std::string& file) const;
+
+ private:
+  static std::string line(const Place& at, const std::string& text);
+
+  bool lenient_;
+  std::vector<std::string> errors_;
+  std::vector<std::string> warnings_;
+  std::vector<std::string> accepted_;
+};
+
+}  // namespace usher::conf::nginx

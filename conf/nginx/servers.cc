@@ -1,0 +1,354 @@
+#include "conf/nginx/servers.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/strings.h"
+#include "conf/endpoint.h"
+#include "conf/keys.h"
+#include "conf/words.h"
+
+namespace usher::conf::nginx {
+namespace {
+
+constexpr uint64_t usual_head = 64 * 1024;
+constexpr uint64_t largest_head = uint64_t{16} << 20;
+
+bool means_nothing(std::string_view option) {
+  constexpr std::string_view options[] = {"reuseport", "deferred", "bind"};
+  constexpr std::string_view with_value[] = {
+      "ipv6only=", "backlog=", "rcvbuf=",       "sndbuf=",
+      "fastopen=", "setfib=",  "so_keepalive=", "accept_filter="};
+  return std::find(std::begin(options), std::end(options), option) != std::end(options) ||
+         std::any_of(std::begin(with_value), std::end(with_value),
+                     [&](std::string_view start) { return option.starts_with(start); });
+}
+
+bool serves_h2() {
+  const auto planned = rule_of(&ListenSettings::protocols).planned;
+  return std::find(planned.begin(), planned.end(), "h2") == planned.end();
+}
+
+// "80", "*:80", "[::]:80", "127.0.0.1:80", "localhost:80", "unix:/path", "127.0.0.1".
+std::optional<Endpoint> endpoint_of(const std::string& text) {
+  if (text.starts_with("unix:")) {
+    auto made = parse_listen_endpoint(text);
+    return made ? std::optional(*std::move(made)) : std::nullopt;
+  }
+  std::string host;
+  std::string port = text;
+  const size_t bracket = text.rfind(']');
+  const size_t colon = text.rfind(':');
+  if (colon != std::string::npos && (bracket == std::string::npos || colon > bracket)) {
+    host = text.substr(0, colon);
+    port = text.substr(colon + 1);
+  } else if (text.find_first_not_of("0123456789") != std::string::npos) {
+    host = text;
+    port = "80";
+  }
+  // One socket of usher serves IPv4 and IPv6.
+  if (host == "*" || host == "[::]" || host == "0.0.0.0") host.clear();
+  auto made = parse_listen_endpoint(host + ":" + port);
+  return made ? std::optional(*std::move(made)) : std::nullopt;
+}
+
+}  // namespace
+
+void Servers::add(const Directive& server, const Scope& http) {
+  Server made{&server, {&server.block, &http}, {}, {}};
+  bool any = false;
+  for (const Directive& each : server.block) {
+    if (each.name == "listen") {
+      listen(each, made);
+      any = true;
+    }
+    if (each.name == "server_name") name(each, made);
+  }
+  if (!any) {
+    const Directive usual{"listen", {"80"}, false, {}, server.at};
+    listen(usual, made);
+  }
+  for (const uint16_t port : made.ports) {
+    Port& mine = ports_[port];
+    if (mine.servers++ == 0 && !mine.chosen) mine.server = servers_.size();
+  }
+  certificates(made);
+  client_side(made);
+  servers_.push_back(std::move(made));
+}
+
+void Servers::listen(const Directive& directive, Server& server) {
+  const auto endpoint = endpoint_of(directive.args.front());
+  if (!endpoint) {
+    return report_.error(directive.at, "host not found or invalid in " +
+                                           in_quotes(directive.args.front()) +
+                                           " of the \"listen\" directive");
+  }
+  ListenSettings made;
+  made.address = *endpoint;
+  bool is_default = false;
+  bool h2 = false;
+  for (size_t i = 1; i < directive.args.size(); ++i) {
+    const std::string& option = directive.args[i];
+    if (option == "ssl") {
+      made.tls = true;
+    } else if (option == "default_server" || option == "default") {
+      is_default = true;
+    } else if (option == "http2") {
+      h2 = true;
+    } else if (option == "quic") {
+      return report_.warning(directive.at, "QUIC is not spoken: clients use TCP instead");
+    } else if (option == "proxy_protocol") {
+      report_.not_served(directive.at, "\"proxy_protocol\" is not served from nginx.conf");
+    } else if (!means_nothing(option)) {
+      report_.error(directive.at, "invalid parameter " + in_quotes(option));
+    }
+  }
+  const Directive* http2 = server.scope.find("http2");
+  if ((h2 || (http2 && http2->args.front() == "on")) && made.tls && serves_h2())
+    made.protocols = {"h2", "http/1.1"};
+  if (made.address.port == 443 && !made.tls)
+    report_.warning(directive.at, "port 443 without \"ssl\" speaks plain http");
+  const uint16_t port = made.address.port;
+  server.ports.insert(port);
+  Port& mine = ports_[port];
+  mine.tls = mine.tls || made.tls;
+  if (is_default && !mine.chosen) {
+    mine.chosen = true;
+    mine.server = servers_.size();
+  }
+  const auto same = std::find_if(settings_.listen.begin(), settings_.listen.end(),
+                                 [&](const auto& each) { return each.address == made.address; });
+  if (same == settings_.listen.end()) {
+    settings_.listen.push_back(std::move(made));
+    return;
+  }
+  same->tls = same->tls || made.tls;
+  if (made.protocols.size() > same->protocols.size()) same->protocols = made.protocols;
+}
+
+void Servers::name(const Directive& directive, Server& server) {
+  const Check is_host = rule_of(&RouteSettings::host).check;
+  for (const std::string& given : directive.args) {
+    // "_" is the custom for a name that nobody asks for.
+    if (given.empty() || given == "_") continue;
+    std::vector<std::string> names{given.starts_with('~') ? given : to_lower(given)};
+    if (given.starts_with('.')) {
+      names = {to_lower(given.substr(1)), "*" + to_lower(given)};
+    }
+    for (const std::string& each : names) {
+      if (each == "*" || is_host(each)) {
+        report_.warning(directive.at, "invalid server name " + in_quotes(given) + ": left out");
+      } else {
+        server.names.push_back(each);
+      }
+    }
+  }
+}
+
+void Servers::certificates(const Server& server) {
+  const auto chains = server.scope.all("ssl_certificate");
+  const auto keys = server.scope.all("ssl_certificate_key");
+  if (chains.size() != keys.size()) {
+    return report_.error(server.block->at,
+                         "\"ssl_certificate\" and \"ssl_certificate_key\" belong together");
+  }
+  const bool tls = std::any_of(server.ports.begin(), server.ports.end(),
+                               [&](uint16_t port) { return ports_[port].tls; });
+  if (!tls) return;
+  if (chains.empty()) {
+    report_.warning(server.block->at,
+                    "no \"ssl_certificate\" is defined for a server with \"listen ... ssl\": usher "
+                    "takes its other certificates, or makes one");
+  }
+  for (size_t i = 0; i < chains.size(); ++i) {
+    const CertificateSettings made{chains[i]->args.front(), keys[i]->args.front()};
+    if (made.chain.find('$') != std::string::npos) {
+      report_.not_served(chains[i]->at, "a certificate's path with a variable is not served");
+      continue;
+    }
+    auto& all = settings_.tls.certificates;
+    if (std::find(all.begin(), all.end(), made) == all.end()) all.push_back(made);
+  }
+  if (const Directive* tickets = server.scope.find("ssl_session_tickets"))
+    settings_.tls.session_tickets = settings_.tls.session_tickets && tickets->args[0] != "off";
+  const Directive* protocols = server.scope.find("ssl_protocols");
+  if (!protocols) return;
+  bool old = false;
+  bool v12 = false;
+  for (const std::string& each : protocols->args) {
+    old = old || (each != "TLSv1.2" && each != "TLSv1.3");
+    v12 = v12 || each != "TLSv1.3";
+  }
+  settings_.tls.min_version = v12 ? "1.2" : "1.3";
+  if (old) report_.warning(protocols->at, "usher speaks TLS 1.2 and 1.3 only");
+}
+
+// These hold for all connections of usher: the longest of the file.
+void Servers::client_side(const Server& server) {
+  const auto time = [&](const char* name) -> std::optional<Millis> {
+    const Directive* directive = server.scope.find(name);
+    const auto parsed = directive ? parse_time(directive->args.front()) : std::nullopt;
+    if (directive && !parsed)
+      report_.error(directive->at, in_quotes(name) + " directive invalid value");
+    if (!parsed) return std::nullopt;
+    return std::clamp<Millis>(*parsed, 1ms, 24h);
+  };
+  if (const auto keep_alive = time("keepalive_timeout"))
+    settings_.timeouts.keep_alive = *keep_alive;
+  if (const auto head = time("client_header_timeout"))
+    settings_.timeouts.head = std::min<Millis>(*head, 1h);
+  for (const char* name : {"client_body_timeout", "send_timeout"}) {
+    if (const auto stall = time(name))
+      settings_.timeouts.stall = std::max(settings_.timeouts.stall, *stall);
+  }
+  if (const Directive* buffers = server.scope.find("large_client_header_buffers")) {
+    const auto number = parse_decimal<uint64_t>(buffers->args[0]);
+    const auto size = parse_size(buffers->args[1]);
+    if (!number || !size || *number > 1024)
+      return report_.error(buffers->at, "\"large_client_header_buffers\" directive invalid value");
+    settings_.limits.head.bytes = std::clamp(*number * *size, usual_head, largest_head);
+  }
+  for (const Directive* from : server.scope.all("set_real_ip_from")) {
+    const auto networks = parse_networks(from->args.front());
+    if (networks.empty() && from->args.front() != "unix:")
+      report_.error(from->at, "host not found in set_real_ip_from " + in_quotes(from->args[0]));
+    auto& trusted = settings_.forwarded.trusted;
+    for (const Cidr& network : networks) {
+      if (std::find(trusted.begin(), trusted.end(), network) == trusted.end())
+        trusted.push_back(network);
+    }
+  }
+  if (const Directive* header = server.scope.find("real_ip_header")) {
+    if (!equals_ignoring_case(header->args.front(), "X-Forwarded-For"))
+      report_.not_served(header->at, "usher believes X-Forwarded-For of trusted proxies, not " +
+                                         in_quotes(header->args.front()));
+  }
+}
+
+// "if ($host = name) { return … }", as certbot writes it, and "if ($scheme = http)".
+bool Servers::take_condition(const Directive& directive, const Server& server, const Names& names,
+                             Conditions& conditions) {
+  std::string text;
+  for (const std::string& word : directive.args)
+    text.append(text.empty() ? "" : " ").append(word);
+  if (!text.starts_with('(') || !text.ends_with(')')) return false;
+  const std::string_view inside = trim(std::string_view(text).substr(1, text.size() - 2));
+  const auto equals = inside.find(" = ");
+  const bool one_return = directive.block.size() == 1 && directive.block[0].name == "return";
+  if (equals == std::string_view::npos || !one_return) return false;
+  const std::string_view variable = trim(inside.substr(0, equals));
+  const std::string right(trim(inside.substr(equals + 3)));
+  RouteSettings route;
+  route.match = PathMatch::prefix;
+  locations_.answer(directive.block.front(), names, route);
+  locations_.response_headers(server.scope, names, route);
+  if (variable == "$host") {
+    route.host = to_lower(right);
+    if (right.starts_with('~') || rule_of(&RouteSettings::host).check(right)) return false;
+    if (conditions.hosts.insert(route.host).second) conditions.of_hosts.push_back(std::move(route));
+    return true;
+  }
+  if (variable != "$scheme" || conditions.of_scheme) return false;
+  for (const uint16_t port : server.ports) {
+    if (ports_[port].tls == (right == "https")) conditions.ports.insert(port);
+  }
+  conditions.of_scheme = std::move(route);
+  return true;
+}
+
+std::vector<RouteSettings> Servers::routes_of(const Server& server, Conditions& conditions) {
+  Names names = names_in(*server.scope.block, {});
+  names.emplace("server_name", server.names.empty() ? "" : server.names.front());
+  for (const Directive& each : *server.scope.block) {
+    if (each.name == "if" && !take_condition(each, server, names, conditions)) {
+      report_.not_served(each.at, "this \"if\" is not served: a route has hosts, ports and a path");
+    }
+  }
+  const Directive* answers = server.scope.own("return");
+  if (!answers) return locations_.routes_of(server.scope, names);
+  RouteSettings all;
+  all.match = PathMatch::prefix;
+  if (const Directive* log = server.scope.find("access_log"))
+    all.access_log = log->args.front() != "off";
+  locations_.answer(*answers, names, all);
+  locations_.response_headers(server.scope, names, all);
+  return {std::move(all)};
+}
+
+// What Open WebUI does not bear.
+void Servers::warn_of(const Server& server, const std::vector<RouteSettings>& routes) {
+  const auto to = [&](std::string_view path) -> const RouteSettings* {
+    for (const RouteSettings& route : routes) {
+      if (route.path == path && !route.upstream.empty()) return &route;
+    }
+    return nullptr;
+  };
+  const RouteSettings* root = to("/");
+  for (const RouteSettings& route : routes) {
+    if (route.upstream.empty() || server.scope.find("client_max_body_size")) continue;
+    report_.warning(server.block->at,
+                    "no \"client_max_body_size\" in this server: nginx would refuse uploads beyond "
+                    "1 MiB; usher has no limit");
+    break;
+  }
+  if (!root) return;
+  for (const char* path : {"/api/", "/api/v1/", "/api"}) {
+    const RouteSettings* api = to(path);
+    if (api && api->upstream != root->upstream) {
+      report_.warning(server.block->at, "Open WebUI's own " + in_quotes(path) +
+                                            " leads to another upstream than \"/\"");
+    }
+  }
+}
+
+void Servers::finish() {
+  for (size_t i = 0; i < servers_.size(); ++i)
+    emit(i);
+}
+
+void Servers::emit(size_t index) {
+  const Server& server = servers_[index];
+  Conditions conditions;
+  const std::vector<RouteSettings> routes = routes_of(server, conditions);
+  warn_of(server, routes);
+  using Hosts = std::vector<std::string>;
+  std::map<Hosts, std::set<uint16_t>> plain;
+  std::map<Hosts, std::set<uint16_t>> by_scheme;
+  for (const uint16_t port : server.ports) {
+    const Port& mine = ports_[port];
+    Hosts hosts;
+    // The only server of a port is asked for every name.
+    if (mine.servers > 1 || mine.server != index) hosts = server.names;
+    std::erase_if(hosts, [&](const std::string& host) { return conditions.hosts.contains(host); });
+    if (mine.server == index) hosts.emplace_back("*");
+    if (hosts.empty()) continue;
+    (conditions.ports.contains(port) ? by_scheme : plain)[hosts].insert(port);
+  }
+  for (const RouteSettings& route : conditions.of_hosts)
+    emit_for(server.ports, {route.host}, {route});
+  for (const auto& [hosts, ports] : by_scheme)
+    emit_for(ports, hosts, {*conditions.of_scheme});
+  for (const auto& [hosts, ports] : plain)
+    emit_for(ports, hosts, routes);
+}
+
+void Servers::emit_for(const std::set<uint16_t>& ports, std::vector<std::string> hosts,
+                       std::vector<RouteSettings> routes) {
+  const bool everywhere = ports.size() == ports_.size();
+  for (RouteSettings& route : routes) {
+    if (hosts.size() == 1) {
+      route.host = hosts.front();
+      route.hosts.clear();
+    } else {
+      route.hosts = hosts;
+    }
+    route.ports.clear();
+    if (!everywhere) route.ports.assign(ports.begin(), ports.end());
+    const bool twice = std::find(settings_.routes.begin(), settings_.routes.end(), route) !=
+                       settings_.routes.end();
+    if (!twice) settings_.routes.push_back(std::move(route));
+  }
+}
+
+}  // namespace usher::conf::nginx

@@ -1,0 +1,124 @@
+#include "conf/nginx/upstreams.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "conf/endpoint.h"
+#include "conf/words.h"
+
+namespace usher::conf::nginx {
+namespace {
+
+constexpr uint32_t most_weight = 256;
+
+std::string with_port(const std::string& host, bool tls) {
+  if (host.starts_with("unix:")) return host;
+  const size_t end = host.starts_with('[') ? host.find(']') : 0;
+  const bool has_port = host.find(':', end == std::string::npos ? 0 : end) != std::string::npos;
+  return has_port ? host : host + (tls ? ":443" : ":80");
+}
+
+// Letters, digits and the marks that an upstream's name may have.
+std::string as_name(std::string_view host) {
+  std::string name(host);
+  std::replace_if(
+      name.begin(), name.end(),
+      [](char c) { return !is_alpha(c) && !is_digit(c) && c != '-' && c != '.' && c != '_'; }, '-');
+  return name.substr(0, 64);
+}
+
+}  // namespace
+
+void Upstreams::declare(const Directive& block) {
+  if (!blocks_.emplace(block.args.front(), &block).second)
+    report_.error(block.at, "duplicate upstream " + in_quotes(block.args.front()));
+}
+
+UpstreamSettings* Upstreams::find(std::string_view name) {
+  const auto found = std::find_if(settings_.upstreams.begin(), settings_.upstreams.end(),
+                                  [&](const auto& each) { return each.name == name; });
+  return found == settings_.upstreams.end() ? nullptr : &*found;
+}
+
+std::string Upstreams::use(const std::string& host, bool tls, const Place& at) {
+  const auto block = blocks_.find(host);
+  std::string name = as_name(block == blocks_.end() ? with_port(host, tls) : host);
+  if (tls) name = as_name("https-" + name);
+  if (find(name)) return name;
+  UpstreamSettings made;
+  made.name = name;
+  made.replicas.clear();
+  made.balance = Balance::round_robin;
+  // Nothing is known of what is behind: it may have no path for probes.
+  made.health.any_answer = true;
+  if (block == blocks_.end()) {
+    add_replica(host, tls, 1, at, made);
+  } else {
+    for (const Directive& each : block->second->block) {
+      if (each.name == "server") {
+        server(each, tls, made);
+      } else {
+        balance(each, made);
+      }
+    }
+    if (made.replicas.empty())
+      report_.error(block->second->at, "no servers are inside upstream " + in_quotes(host));
+  }
+  if (made.replicas.empty()) return {};
+  settings_.upstreams.push_back(std::move(made));
+  return name;
+}
+
+void Upstreams::trust(const std::string& name, const std::string& ca) {
+  if (UpstreamSettings* upstream = find(name)) upstream->ca = ca;
+}
+
+void Upstreams::balance(const Directive& directive, UpstreamSettings& upstream) {
+  if (directive.name == "least_conn") upstream.balance = Balance::least_connections;
+  if (directive.name == "random") upstream.balance = Balance::random_two;
+  if (directive.name == "ip_hash" || directive.name == "hash")
+    upstream.balance = Balance::rendezvous;
+}
+
+// "server host:port weight=2 down;"
+void Upstreams::server(const Directive& directive, bool tls, UpstreamSettings& upstream) {
+  if (directive.args.empty()) return;
+  uint32_t weight = 1;
+  for (size_t i = 1; i < directive.args.size(); ++i) {
+    const auto [name, value] = cut(directive.args[i], '=');
+    if (name == "down") return;
+    if (name == "weight" && value) {
+      const auto number = parse_decimal<uint32_t>(*value);
+      if (!number || *number == 0 || *number > most_weight)
+        report_.error(directive.at, "invalid parameter " + in_quotes(directive.args[i]));
+      weight = number.value_or(1);
+    } else if (name == "max_conns" && value) {
+      upstream.max_connections = parse_decimal<uint32_t>(*value).value_or(0);
+    } else if (name == "backup") {
+      report_.not_served(directive.at,
+                         "\"backup\" is not served: a replica that is down gets no requests, and "
+                         "all others share them");
+      return;
+    } else if (name == "max_fails" || name == "fail_timeout" || name == "slow_start") {
+      report_.accepted(std::string(name));
+    } else if (name != "resolve") {
+      report_.error(directive.at, "invalid parameter " + in_quotes(directive.args[i]));
+    }
+  }
+  add_replica(directive.args.front(), tls, weight, directive.at, upstream);
+}
+
+void Upstreams::add_replica(const std::string& text, bool tls, uint32_t weight, const Place& at,
+                            UpstreamSettings& upstream) {
+  auto replica = parse_replica(with_port(text, tls));
+  if (!replica) return report_.error(at, "host not usable in upstream: " + replica.error().detail);
+  const bool twice =
+      std::any_of(upstream.replicas.begin(), upstream.replicas.end(),
+                  [&](const auto& other) { return other.address == replica->address; });
+  if (twice) return;
+  replica->weight = weight;
+  replica->tls = tls;
+  upstream.replicas.push_back(*std::move(replica));
+}
+
+}  // namespace usher::conf::nginx

@@ -1,0 +1,46 @@
+#include "conf/toml_values.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+namespace usher::conf {
+
+std::string toml_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out.append(1, '\\').append(1, c);
+    } else if (c == '\n') {
+      out += "\\n";
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      std::array<char, 8> code{};
+      std::snprintf(code.data(), code.size(), "\\u%04X", static_cast<unsigned>(c));
+      out += code.data();
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+std::string render(const std::vector<HeaderSetting>& headers) {
+  std::vector<std::string_view> names;
+  std::string line = "{";
+  for (const HeaderSetting& header : headers) {
+    if (std::find(names.begin(), names.end(), header.name) != names.end()) continue;
+    names.push_back(header.name);
+    std::vector<Template> values;
+    for (const HeaderSetting& each : headers) {
+      if (each.name == header.name) values.push_back(each.value);
+    }
+    std::string list;
+    for (const Template& value : values)
+      list.append(list.empty() ? "" : ", ").append(render(value));
+    line.append(line.size() > 1 ? ", " : " ").append(toml_text(header.name)).append(" = ");
+    line.append(values.size() > 1 ? "[" + list + "]" : list);
+  }
+  return line + (headers.empty() ? "}" : " }");
+}
+
+}  // namespace usher::conf

@@ -1,0 +1,228 @@
+"""One nginx.conf, two servers: the same requests to nginx and to usher, and what came of them compared.
+
+What may differ, and why, stands in one table; anything else is a failure."""
+
+import json
+import re
+import socket
+import subprocess
+
+import certificates
+import harness
+import nginx_files
+import pytest
+
+# (where, name): why it differs. "request": a header that reaches the replica; "response": one of the answer.
+EXPLAINED = {
+    ("request", "connection"): "each speaks of its own connection to the replica",
+    ("request", "keep-alive"): "the same",
+    ("request", "upgrade"): "usher passes a websocket's opening on, and nothing else, whatever the file says",
+    ("request", "x-request-id"): "usher gives every request one",
+    ("request", "x-forwarded-for"): "usher sends it always, and believes no claim of a client that is no trusted proxy",
+    ("request", "x-forwarded-proto"): "usher sends it always",
+    ("request", "x-forwarded-host"): "usher sends it always",
+    ("request", "x-forwarded-port"): "usher sends it always",
+    ("request", "x-real-ip"): "usher sends it always",
+    ("request", "content-length"): "a body is streamed, not collected",
+    ("request", "transfer-encoding"): "a body is streamed, not collected",
+    ("request", "x_under"): "nginx drops a name with an underscore; usher does so with those of identity and forwarding",
+    ("response", "server"): "usher passes the replica's on and has none of its own",
+    ("response", "date"): "the same",
+    ("response", "connection"): "each speaks of its own connection",
+    ("response", "keep-alive"): "the same",
+    ("response", "transfer-encoding"): "framing",
+    ("response", "content-length"): "framing",
+    ("response", "expires"): "Cache-Control, which beats it (RFC 9111 section 5.3), says the same",
+    ("response", "vary"): "usher compresses nothing: what the replica says stands",
+    ("response", "set-cookie"): "usher's own, for session affinity",
+}
+# Sent by usher whatever the file says, so compared only where nginx sends them too.
+IF_NGINX_SENDS = {"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-real-ip"}
+# The pages that each makes itself for a status without a text.
+OWN_PAGE = {"content-type", "cache-control", "retry-after"}
+
+PATHS = [
+    "/",
+    "/index.html?x=1",
+    "/api/v1/chats/?page=2",
+    "/api/config",
+    "/api",
+    "/ws/socket.io/?EIO=4&transport=polling",
+    "/_app/immutable/chunks/a.js",
+    "/static/logo.PNG",
+    "/documents/1.gif",
+    "/documents/x.gif",
+    "/images/1.gif",
+    "/deep/a%20b/../c//d?q=%20",
+    "/chat",
+    "/chat/api/x",
+    "/plainer/x",
+    "/.git/config",
+    "/.well-known/acme-challenge/x",
+    "/%73ecret",
+    "/a%20b",
+    "/status/404",
+    "/status/302",
+    "/users/joe/17",
+    "/admin/x",
+    "/own/path?b=2",
+    "/health",
+    "/nginx-health?a=1",
+    "/arg?name=value",
+    "/42",
+]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    return certificates.Authority(tmp_path_factory.mktemp("certificate")).issue("DNS:chat.example.org")
+
+
+@pytest.fixture
+def echo():
+    made = nginx_files.Echo()
+    yield made
+    made.close()
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def told(answer):
+    """What the replica was told, when the answer is the replica's."""
+    if answer is None or ("x-replica", "echo") not in answer[1] and not answer[2].startswith(b'{"method"'):
+        return None
+    try:
+        return json.loads(answer[2])
+    except ValueError:
+        return None
+
+
+def fields(headers) -> dict:
+    found: dict = {}
+    for name, value in headers:
+        found.setdefault(name.lower(), []).append(value)
+    return found
+
+
+def request_differences(nginx: dict, usher: dict, upstreams: set) -> list[str]:
+    wrong = [f"{key}: {nginx[key]!r} -> {usher[key]!r}" for key in ("method", "target", "body") if nginx[key] != usher[key]]
+    ours, theirs = fields(usher["headers"]), fields(nginx["headers"])
+    for name in sorted(ours.keys() | theirs.keys()):
+        if name in IF_NGINX_SENDS and name in theirs and name in ours:
+            pass
+        elif ("request", name) in EXPLAINED:
+            continue
+        # Without proxy_set_header Host nginx tells the replica the name of the upstream: a mistake in front of Open WebUI.
+        if name == "host" and theirs.get(name, [""])[0] in upstreams:
+            continue
+        # The sid of a Socket.IO session is read in the answer, which must not be compressed for that.
+        if name == "accept-encoding" and ours.get(name) == ["identity"] and "transport=polling" in usher["target"]:
+            continue
+        if ours.get(name) != theirs.get(name):
+            wrong.append(f"the replica's {name}: {theirs.get(name)} -> {ours.get(name)}")
+    return wrong
+
+
+def answer_differences(nginx, usher, target: str, proxied: bool) -> list[str]:
+    if nginx is None or usher is None:
+        return [] if nginx is usher else [f"an answer: {nginx} -> {usher}"]
+    wrong = [] if nginx[0] == usher[0] else [f"status {nginx[0]} -> {usher[0]}"]
+    own_page = nginx[0] >= 300 and not proxied and (not nginx[2] or b"<center>nginx" in nginx[2])
+    ours, theirs = fields(usher[1]), fields(nginx[1])
+    for name in sorted(ours.keys() | theirs.keys()):
+        if ("response", name) in EXPLAINED or own_page and name in OWN_PAGE:
+            continue
+        mine, other = ours.get(name), theirs.get(name)
+        if nginx[0] == 204 and name == "content-type":
+            continue  # of nothing
+        # nginx makes a URL of a path, with the port that it listens on, which a container's client cannot reach.
+        if name == "location" and mine and other and mine[0].startswith("/") and other[0].split("/", 3)[-1] == mine[0][1:]:
+            continue
+        if name == "content-type" and not proxied:
+            # nginx takes a text's type from the end of the path, if it knows it; usher has default_type.
+            if re.search(r"\.\w+(\?|$)", target):
+                continue
+            # With add_header as well nginx sends two.
+            other = list(dict.fromkeys(other or []))
+        if sorted(mine or []) != sorted(other or []):
+            wrong.append(f"{name}: {other} -> {mine}")
+    if not proxied and not own_page and nginx[2] != usher[2]:
+        wrong.append(f"body {nginx[2][:200]!r} -> {usher[2][:200]!r}")
+    return wrong
+
+
+def requests_of(rendered):
+    for name in rendered.names():
+        for path in PATHS if name != "stranger.invalid" else PATHS[:4] + ["/42", "/health"]:
+            yield name, "GET", path, [("X-Test", "1"), ("Cookie", "token=abc; other=1"), ("User-Agent", "differential")], b""
+        yield f"{name}:8080", "GET", "/api/with-port", [("X_Under", "1"), ("Accept", "text/html")], b""
+        yield name, "POST", "/api/chat/completions", [("Content-Type", "application/json")], b"x" * 100
+        yield name, "POST", "/big/upload", [("Content-Type", "text/plain")], b"x" * 2000
+        yield name, "HEAD", "/api/head", [], b""
+        yield name, "OPTIONS", "/api/options", [("Origin", "https://chat.example.org")], b""
+
+
+@pytest.mark.parametrize("name", nginx_files.FILES)
+@pytest.mark.skipif(not nginx_files.have_nginx(), reason="no nginx to compare with")
+def test_usher_serves_what_nginx_serves(house, tmp_path, echo, pair, name):
+    compare(house, tmp_path, echo, pair, name)
+
+
+def imported(rendered):
+    """The usher.toml that import-nginx makes of it."""
+    made = rendered.folder / "usher.toml"
+    done = subprocess.run([harness.usher_binary(), "import-nginx", rendered.path, "-o", made], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+@pytest.mark.parametrize("name", ["docs-full-example", "regex-names", "security-headers", "request-headers", "allow-deny"])
+@pytest.mark.skipif(not nginx_files.have_nginx(), reason="no nginx to compare with")
+def test_the_imported_file_serves_what_nginx_serves(house, tmp_path, echo, pair, name):
+    compare(house, tmp_path, echo, pair, name, imported)
+
+
+def test_check_says_what_would_be_served_and_refuses_with_the_line(house, tmp_path):
+    path = tmp_path / "nginx.conf"
+    path.write_text("events {}\nhttp {\n  server {\n    listen 8080;\n    location / { proxy_pass http://a:1; auth_basic x; }\n  }\n}\n")
+
+    def check(*more):
+        return subprocess.run([harness.usher_binary(), "check", "-c", path, *more], capture_output=True, text=True, timeout=60)
+
+    refused = check()
+    assert refused.returncode == 1
+    assert f'{path}:5:41: "auth_basic" is not served' in refused.stderr
+    served = check("--lenient")
+    assert served.returncode == 0, served.stderr
+    assert "* prefix / -> a-1" in served.stdout and '"auth_basic" is not served' in served.stdout
+
+
+def compare(house, tmp_path, echo, pair, name, settings_of=lambda rendered: rendered.path):
+    for server in ("nginx", "usher"):
+        (tmp_path / server).mkdir()
+    theirs = nginx_files.Rendered(name, tmp_path / "nginx", echo.address, *pair)
+    ours = nginx_files.Rendered(name, tmp_path / "usher", echo.address, *pair)
+    client = nginx_files.Client()
+    wrong = []
+    with nginx_files.Nginx(theirs).start() as nginx:
+        node = house.usher(settings=None, args=["-c", settings_of(ours)], env={"USHER_ADMIN": "127.0.0.1:0"})
+        for port in theirs.ports.values():
+            harness.wait_for(lambda port=port: accepts(port) or not nginx.running, f"nginx on {port}")
+        assert nginx.running, nginx.stderr
+        upstreams = {echo.address, *(line.split()[0] for line in theirs.text.split("upstream ")[1:])}
+        for host, method, target, headers, body in requests_of(theirs):
+            for port in theirs.ports:
+                tls = port in theirs.tls
+                answers = [client.ask(side.ports[port], tls, host, method, target, headers, body) for side in (theirs, ours)]
+                answers = [side.as_in_the_file(answer) for side, answer in zip((theirs, ours), answers, strict=True)]
+                seen = [told(answer) for answer in answers]
+                found = answer_differences(*answers, target, proxied=bool(seen[0] or seen[1]))
+                if seen[0] and seen[1]:
+                    found += request_differences(*seen, upstreams)
+                wrong += [f"{method} {host}:{port}{target}: {each}" for each in found]
+        client.close()
+        node.stop()
+    assert not wrong, "\n".join(wrong[:40])

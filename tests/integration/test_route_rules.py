@@ -1,0 +1,115 @@
+"""What a route does beyond choosing replicas: answers of its own, who may use it, headers, and another path."""
+
+import harness
+import pytest
+import wire
+
+
+def node_with(house, replica, *routes, **more):
+    rest = {"path": "/", "upstream": "open-webui"}
+    return house.usher(settings=harness.settings_for([replica], route=[*routes, rest], **more))
+
+
+def test_headers_are_set_from_variables_for_the_replica(house, replica):
+    rules = {
+        "path": "/whoami",
+        "upstream": "open-webui",
+        "set_headers": {
+            "X-Who": "$remote_addr:$scheme:$request_method",
+            "X-Where": "${host}$request_uri",
+            "X-Asked": "$http_x_asked/$arg_a/$cookie_c",
+            "Authorization": "",
+            "X-Forwarded-Proto": "https",
+        },
+    }
+    node = node_with(house, replica, rules)
+    asked = [("Authorization", "Bearer 1"), ("X-Asked", "yes"), ("Cookie", "b=1; c=2"), ("X-Who", "forged")]
+    told = wire.fetch(node.url() + "/whoami?a=%0d%0a", headers=asked, host="Chat.example:81").json()
+    seen = {name: value for name, value in told["headers"]}
+    assert seen["x-who"] == "127.0.0.1:http:GET"
+    assert seen["x-where"] == "chat.example/whoami?a=%0d%0a"
+    assert seen["x-asked"] == "yes/%0d%0a/2"
+    assert seen["x-forwarded-proto"] == "https" and "authorization" not in seen
+    assert seen["host"] == "Chat.example:81"
+
+
+def test_the_host_that_a_replica_is_told_may_be_set(house, replica):
+    node = node_with(house, replica, {"path": "/whoami", "upstream": "open-webui", "set_headers": {"Host": "inner.example"}})
+    seen = dict(wire.fetch(node.url() + "/whoami", host="outer.example").json()["headers"])
+    assert seen["host"] == "inner.example" and seen["x-forwarded-host"] == "outer.example"
+
+
+def test_a_decoded_path_cannot_add_a_header(house, replica):
+    node = node_with(house, replica, {"path": "/go", "redirect": "https://example.org$uri", "redirect_status": 301})
+    answer = wire.fetch(node.url() + "/go/%0d%0aSet-Cookie:%20a=1")
+    assert answer.status == 301 and answer.header("location") == "https://example.org/go/%0D%0ASet-Cookie: a=1"
+    assert answer.all("set-cookie") == []
+
+
+def test_response_headers_are_added_and_removed(house, replica):
+    rules = {
+        "path": "/",
+        "upstream": "open-webui",
+        "add_headers": {"X-Always": "$status", "X-Twice": ["1", "2"]},
+        "add_headers_on_success": {"X-Good": "yes"},
+        "remove_headers": ["Content-Type"],
+    }
+    node = house.usher(settings=harness.settings_for([replica], route=[rules, {"path": "/gone", "status": 410, "add_headers": {"X-Own": "1"}}]))
+    good = wire.fetch(node.url() + "/whoami")
+    assert good.header("x-always") == "200" and good.all("x-twice") == ["1", "2"] and good.header("x-good") == "yes"
+    assert good.header("content-type") is None and good.cookie()
+    assert wire.fetch(node.url() + "/gone").header("x-own") == "1"
+
+
+@pytest.mark.parametrize(
+    ("rules", "status"),
+    [
+        ({"deny": ["127.0.0.0/8"]}, 403),
+        ({"allow": ["10.0.0.0/8"]}, 403),
+        ({"allow": ["127.0.0.1"]}, 200),
+        ({"allow": ["127.0.0.0/8"], "deny": ["127.0.0.1"]}, 403),
+        ({"deny": ["10.0.0.0/8"]}, 200),
+    ],
+)
+def test_networks_are_allowed_and_denied(house, replica, rules, status):
+    node = node_with(house, replica, {"path": "/whoami", "upstream": "open-webui", **rules})
+    # However the path is written that the replica would read as this one.
+    for path in ("/whoami", "/%77hoami", "/x/../whoami", "//whoami") if status == 403 else ("/whoami",):
+        assert wire.fetch(node.url() + path).status == status, path
+
+
+def test_who_is_denied_is_whom_a_trusted_proxy_names(house, replica):
+    rules = {"path": "/whoami", "upstream": "open-webui", "deny": ["192.0.2.0/24"]}
+    node = node_with(house, replica, rules, forwarded={"trusted": ["127.0.0.0/8"]})
+    assert wire.fetch(node.url() + "/whoami", headers=[("X-Forwarded-For", "192.0.2.7")]).status == 403
+    assert wire.fetch(node.url() + "/whoami", headers=[("X-Forwarded-For", "198.51.100.7")]).status == 200
+
+
+def test_a_route_answers_with_a_text(house, replica):
+    node = node_with(
+        house,
+        replica,
+        {"path": "/text", "match": "exact", "status": 200, "body": "it is $host\n", "access_log": False},
+        {"path": "^/user/(?<name>[a-z]+)$", "match": "regex", "status": 201, "body": '{"name":"$name"}', "content_type": "application/json"},
+    )
+    answer = wire.fetch(node.url() + "/text", host="chat.example")
+    assert (answer.status, answer.body, answer.header("content-type")) == (200, b"it is chat.example\n", "text/plain")
+    answer = wire.fetch(node.url() + "/user/joe")
+    assert (answer.status, answer.json(), answer.header("content-type")) == (201, {"name": "joe"}, "application/json")
+    wire.fetch(node.url() + "/whoami")
+    lines = harness.wait_for(lambda: [line["path"] for line in harness.json_lines(node.stdout_path) if "path" in line], "an access log")
+    assert "/text" not in lines
+
+
+def test_the_replica_may_be_asked_for_another_path(house, replica):
+    node = node_with(house, replica, {"path": "/inner/", "match": "prefix", "upstream": "open-webui", "replace_path": "/"})
+    assert wire.fetch(node.url() + "/inner/whoami?x=1").json()["replica"]
+    line = harness.wait_for(lambda: [line for line in harness.json_lines(node.stdout_path) if line.get("path") == "/inner/whoami"], "the line of what was asked")
+    assert line[0]["status"] == 200
+
+
+def test_444_closes_the_connection_without_an_answer(house, replica):
+    node = node_with(house, replica, {"path": "/closed", "status": 444})
+    with wire.Wire(node.url()) as connection:
+        connection.request("GET", "/closed")
+        assert connection.receive() == b""

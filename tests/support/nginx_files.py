@@ -1,0 +1,181 @@
+"""nginx.conf files as people have them, made to run here: their ports, hosts, certificates and logs are put on
+loopback and into a folder; nginx and usher are given the very same file."""
+
+import http.client
+import http.server
+import json
+import re
+import shutil
+import ssl
+import threading
+from pathlib import Path
+
+import harness
+
+FOLDER = harness.ROOT / "tests" / "nginx"
+FILES = sorted(path.stem for path in FOLDER.glob("*.conf"))
+LISTEN = re.compile(r"(\blisten\s+(?:\[::\]:)?)(\d+)\b([^;]*;)")
+HOSTS = re.compile(r"\b(?:open-webui:8080|host\.docker\.internal:3000|localhost:3000|unused:8080|ollama:11434|searxng:8081|litellm:4000)")
+
+
+def have_nginx() -> str | None:
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+
+
+class Echo:
+    """A replica that answers with what it was told."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
+
+        def log_message(self, *_):
+            pass
+
+        def answer(self):
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            target = self.path.split("?")[0]
+            asked = re.search(r"/status/(\d+)", target)
+            told = {"method": self.command, "target": self.path, "headers": self.headers.items(), "body": len(body)}
+            text = json.dumps(told).encode()
+            self.send_response(int(asked.group(1)) if asked else 200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.send_header("X-Replica", "echo")
+            self.send_header("Cache-Control", "private")
+            if asked and asked.group(1).startswith("3"):
+                self.send_header("Location", "/elsewhere")
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(text)
+
+        do_GET = do_POST = do_HEAD = do_PUT = do_DELETE = do_OPTIONS = answer
+
+    def __init__(self):
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.Handler)
+        self.server.daemon_threads = True
+        self.address = f"127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Rendered:
+    """One file, ready to run: `ports` are those of the file, each with the one that stands for it."""
+
+    def __init__(self, name: str, folder: Path, replica: str, chain: Path, key: Path):
+        text = (FOLDER / f"{name}.conf").read_text()
+        self.name, self.folder, self.ports, self.tls = name, folder, {}, set()
+
+        def port(match):
+            number = int(match.group(2))
+            # One port of IPv6's wildcard would take that of IPv4 from the next server on this machine.
+            self.ports.setdefault(number, harness.free_port())
+            if " ssl" in match.group(3):
+                self.tls.add(number)
+            if "[::]" in match.group(1):
+                return ""
+            return f"{match.group(1)}127.0.0.1:{self.ports[number]}{match.group(3)}"
+
+        text = LISTEN.sub(port, text)
+        text = HOSTS.sub(replica, text)
+        text = re.sub(r"(ssl_certificate)\s+[^;]+;", rf"\1 {chain};", text)
+        text = re.sub(r"(ssl_certificate_key)\s+[^;]+;", rf"\1 {key};", text)
+        text = text.replace("/var/log/nginx", str(folder)).replace("/var/run/nginx.pid", str(folder / "pid"))
+        text = re.sub(r"^user [^;]+;", "", text)
+        text = re.sub(r"\bhttp2 on;", "", text)  # Debian's nginx is older than that directive
+        temporary = "".join(f"    {kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy"))
+        (folder / "mime.types").write_text("types { text/html html; }\n")
+        text = text.replace("/etc/nginx/mime.types", "mime.types")
+        head, whole = text, re.search(r"\bhttp \{", text)
+        if whole:
+            head = text[: whole.end()] + "\n" + temporary + text[whole.end() :]
+        else:
+            head = f"events {{}}\nhttp {{\n    access_log off;\n{temporary}{text}\n}}\n"
+        self.path = folder / f"{name}.conf"
+        self.path.write_text(head)
+        for kind in ("fastcgi", "uwsgi", "scgi"):
+            (folder / kind).mkdir(exist_ok=True)
+        self.text = text
+
+    def as_in_the_file(self, answer):
+        """With the ports of the file where the answer names those that stand for them."""
+        if answer is None:
+            return None
+
+        def back(text: str) -> str:
+            for number, port in self.ports.items():
+                text = re.sub(rf"\b{port}\b", str(number), text)
+            return text
+
+        status, headers, body = answer
+        return status, [(name, back(value)) for name, value in headers], back(body.decode("latin-1")).encode("latin-1")
+
+    def names(self) -> list[str]:
+        """The names of its servers, one of each pattern's, and one of nobody's."""
+        names = ["stranger.invalid"]
+        for line in re.findall(r"server_name ([^;]+);", self.text):
+            for name in line.split():
+                name = name.strip('"')
+                if name in ("_", "") or name.startswith("~"):
+                    continue
+                names.append(name.replace("*", "any") if "*" in name else name.lstrip("."))
+        if "~^" in self.text:
+            names += ["joe.users.example.org", "www.shop.example.com", "blog.example.com"]
+        return list(dict.fromkeys(names))
+
+
+class Nginx(harness.Child):
+    """Debian's nginx with one file."""
+
+    def __init__(self, rendered: Rendered, port_of=None):
+        super().__init__("nginx", rendered.folder)
+        self.rendered = rendered
+
+    def start(self):
+        command = [have_nginx(), "-c", self.rendered.path, "-p", self.folder, "-e", "stderr"]
+        more = "daemon off; master_process off;"
+        if "pid " not in self.rendered.path.read_text().split("http {")[0]:
+            more += f" pid {self.folder}/pid;"
+        self.spawn([*command, "-g", more])
+        return self
+
+
+class Client:
+    """Asks the same of two servers; each keeps its connections."""
+
+    def __init__(self):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.context.check_hostname = False
+        self.context.verify_mode = ssl.CERT_NONE
+        self.open: dict = {}
+
+    def ask(self, port: int, tls: bool, host: str, method: str, target: str, headers=(), body: bytes = b""):
+        """(status, headers, body), or None when the server closed without an answer."""
+        connection = self.open.get(port)
+        if connection is None:
+            timeout = 10 * harness.patience()
+            kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
+            more = {"context": self.context} if tls else {}
+            connection = self.open[port] = kind("127.0.0.1", port, timeout=timeout, **more)
+        try:
+            connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+            connection.putheader("Host", host)
+            for name, value in headers:
+                connection.putheader(name, value)
+            if body:
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body or None)
+            answer = connection.getresponse()
+            return answer.status, [(name.lower(), value) for name, value in answer.getheaders()], answer.read()
+        except (http.client.BadStatusLine, ConnectionError):
+            self.open.pop(port).close()
+            return None
+
+    def close(self):
+        for connection in self.open.values():
+            connection.close()

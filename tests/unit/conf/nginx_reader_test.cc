@@ -1,0 +1,221 @@
+#include "conf/nginx/reader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+
+#include "conf/endpoint.h"
+#include "conf/load.h"
+
+namespace usher::conf {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+using Tree = std::map<std::string, std::string>;
+
+nginx::Files files_of(Tree tree) {
+  const auto read = [tree](const std::string& path) -> Result<std::string> {
+    const auto found = tree.find(path);
+    if (found == tree.end()) return Error{Errc::not_found, Side::usher, "cannot be read: none"};
+    return found->second;
+  };
+  const auto glob = [tree](const std::string& pattern) {
+    std::vector<std::string> found;
+    const std::string folder = pattern.substr(0, pattern.find('*'));
+    for (const auto& [path, _] : tree) {
+      if (path.starts_with(folder)) found.push_back(path);
+    }
+    return found;
+  };
+  return {read, glob};
+}
+
+Result<ReadSettings> read(const std::string& text, bool lenient = false, Tree tree = {}) {
+  return nginx::read("/etc/nginx/nginx.conf", text, lenient, files_of(std::move(tree)));
+}
+
+Settings settings_of(const std::string& text) {
+  auto made = read(text);
+  EXPECT_TRUE(made) << made.error().detail;
+  return made ? made->settings : Settings{};
+}
+
+std::string error_of(const std::string& text) {
+  const auto made = read(text);
+  EXPECT_FALSE(made) << text;
+  return made ? "" : made.error().detail;
+}
+
+std::vector<std::string> warnings_of(const std::string& text) {
+  auto made = read(text);
+  EXPECT_TRUE(made) << made.error().detail;
+  return made ? made->warnings : std::vector<std::string>{};
+}
+
+std::string server(const std::string& inside) {
+  return "events {}\nhttp { server { listen 80; " + inside + " } }";
+}
+
+TEST(NginxReader, ReadsAServerAsListenerUpstreamAndRoute) {
+  const Settings settings = settings_of(
+      server("client_max_body_size 20M; location / { proxy_pass http://open-webui:8080; "
+             "proxy_set_header Host $host; proxy_read_timeout 10m; }"));
+  ASSERT_EQ(settings.listen.size(), 1U);
+  EXPECT_EQ(to_string(settings.listen[0].address), ":80");
+  ASSERT_EQ(settings.upstreams.size(), 1U);
+  EXPECT_EQ(settings.upstreams[0].name, "open-webui-8080");
+  EXPECT_EQ(to_string(settings.upstreams[0].replicas[0]), "open-webui:8080");
+  EXPECT_TRUE(settings.upstreams[0].health.any_answer);
+  ASSERT_EQ(settings.routes.size(), 1U);
+  const RouteSettings& route = settings.routes[0];
+  EXPECT_EQ(route.host, "*");
+  EXPECT_EQ(route.match, PathMatch::prefix);
+  EXPECT_EQ(route.max_body.bytes, 20U << 20);
+  EXPECT_EQ(route.timeouts.first_byte, 10min);
+  EXPECT_EQ(route.timeouts.tunnel_idle, 10min);
+  ASSERT_EQ(route.set_headers.size(), 1U);
+  EXPECT_EQ(route.set_headers[0].value.source, "$host");
+}
+
+TEST(NginxReader, SplitsServersByNameAndPort) {
+  const Settings settings = settings_of(
+      "events {} http {"
+      "server { listen 80 default_server; server_name _; return 404; }"
+      "server { listen 80; listen 443 ssl; server_name a.org .b.org; return 301 https://$host$uri; "
+      "ssl_certificate c; ssl_certificate_key k; } }");
+  ASSERT_EQ(settings.routes.size(), 3U);
+  EXPECT_EQ(settings.routes[0].host, "*");
+  EXPECT_THAT(settings.routes[0].ports, ElementsAre(80));
+  EXPECT_EQ(settings.routes[1].host, "*");
+  EXPECT_THAT(settings.routes[1].ports, ElementsAre(443));
+  EXPECT_THAT(settings.routes[2].hosts, ElementsAre("a.org", "b.org", "*.b.org"));
+  EXPECT_THAT(settings.routes[2].ports, ElementsAre(80));
+  EXPECT_THAT(settings.tls.certificates, ElementsAre(CertificateSettings{"c", "k"}));
+}
+
+TEST(NginxReader, PutsIncludesInTheirPlaceAndNamesTheirLines) {
+  const auto made = nginx::read(
+      "/etc/nginx/nginx.conf", "events {}\nhttp { include mime.types; include conf.d/*.conf; }",
+      false, files_of({{"/etc/nginx/conf.d/a.conf", "server {\n  listen 80;\n  lisen 81;\n}"}}));
+  ASSERT_FALSE(made);
+  EXPECT_THAT(made.error().detail, HasSubstr("/etc/nginx/conf.d/a.conf:3:3: unknown directive "
+                                             "\"lisen\"; did you mean \"listen\"?"));
+  const auto loop =
+      nginx::read("/n.conf", "include n.conf;", false, files_of({{"/n.conf", "include n.conf;"}}));
+  ASSERT_FALSE(loop);
+  EXPECT_THAT(loop.error().detail, HasSubstr("too deep"));
+}
+
+struct ErrorRow {
+  const char* text;
+  const char* said;
+};
+
+TEST(NginxReader, RefusesInNginxsMannerWithTheLine) {
+  const ErrorRow rows[] = {
+      {"events {}\nhttp { server { listen 80;", ":2:27: unexpected end of file, expecting \"}\""},
+      {"events {}\n}", ":2:1: unexpected \"}\""},
+      {"events {};", ":1:10: unexpected \";\""},
+      {"events {} http { server { listen 80 }", "unexpected \"}\""},
+      {"events {} http { server { return 200 \"x; } }", "the closing quote is missing"},
+      {"events {} http { listen 80; }", "\"listen\" directive is not allowed here"},
+      {"events {} http { server { listen 80 sll; } }", "invalid parameter \"sll\""},
+      {"events {} http { server { server_name; } }",
+       "invalid number of arguments in \"server_name\" directive"},
+      {"events {} http { server { location / { proxy_pass ftp://x; } } }", "is not served"},
+      {"events {} http { server { location ~ ^/( { return 200; } } }",
+       "missing closing parenthesis"},
+      {"events {} http { server { location / { return 200 $nothing; } } }",
+       "unknown variable \"$nothing\""},
+      {"events {} http { server { client_max_body_size many; location / { proxy_pass http://x; } } "
+       "}",
+       "invalid value"},
+      {"events {} http { upstream u {} server { location / { proxy_pass http://u; } } }",
+       "no servers are inside upstream \"u\""},
+      {"events {} http { server { location / { auth_basic x; return 200; } } }",
+       "\"auth_basic\" is not served: Open WebUI asks for passwords itself"},
+      {"events {} http { server { location / { if ($uri = /) { return 200; } } } }",
+       "\"if\" in a location is not served"},
+      {"events {}", "no \"http\" block"},
+      {"", "no \"http\" block"},
+      {"events {} http {}", "no \"server\" in this file"},
+  };
+  for (const ErrorRow& row : rows)
+    EXPECT_THAT(error_of(row.text), HasSubstr(row.said)) << row.text;
+}
+
+TEST(NginxReader, WarnsInsteadWhenItIsLenient) {
+  const std::string text =
+      server("location / { auth_basic x; proxy_pass http://a:1; } location @named { return 200; }");
+  EXPECT_FALSE(read(text));
+  const auto made = read(text, true);
+  ASSERT_TRUE(made) << made.error().detail;
+  EXPECT_THAT(made->warnings, testing::Contains(HasSubstr("\"auth_basic\" is not served")));
+  // What nginx itself would refuse is no matter of taste.
+  EXPECT_FALSE(read(server("server_name;"), true));
+}
+
+TEST(NginxReader, NamesWhatHasNoEffectInOneLine) {
+  const auto warnings = warnings_of(
+      "user nginx; worker_processes 4; events { worker_connections 9; } http { sendfile on; server "
+      "{ "
+      "listen 80; return 200; } }");
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_THAT(warnings[0], HasSubstr("user, worker_processes, worker_connections, sendfile"));
+}
+
+TEST(NginxReader, WarnsOfWhatOpenWebuiDoesNotBear) {
+  const auto warnings =
+      warnings_of(server("location / { proxy_pass http://a:1; proxy_read_timeout 60s; } "
+                         "location /api/ { proxy_pass http://b:1; proxy_set_header Host $host; } "
+                         "add_header Permissions-Policy \"microphone=()\";"));
+  for (const char* part : {"no \"proxy_set_header Host\"", "no \"client_max_body_size\"",
+                           "longer than 60 s", "leads to another upstream", "voice input"})
+    EXPECT_THAT(warnings, testing::Contains(HasSubstr(part))) << part;
+}
+
+TEST(NginxReader, KeepsAccessRulesWhereTheirOrderAllows) {
+  const auto route = [](const std::string& rules) {
+    return settings_of(server("location / { " + rules + " proxy_pass http://a:1; }")).routes.at(0);
+  };
+  EXPECT_EQ(route("allow 10.1.2.3/8; deny all;").allow, std::vector{*parse_cidr("10.0.0.0/8")});
+  EXPECT_THAT(route("allow 10.1.2.3/8; deny all;").deny, IsEmpty());
+  EXPECT_EQ(route("deny 10.0.0.0/8; allow all;").deny, std::vector{*parse_cidr("10.0.0.0/8")});
+  EXPECT_EQ(route("deny all;").deny.size(), 2U);
+  EXPECT_EQ(route("allow 10.0.0.1;"), route(""));
+  EXPECT_THAT(error_of(server("location / { allow 10.0.0.0/8; deny 10.0.0.1; deny all; "
+                              "proxy_pass http://a:1; }")),
+              HasSubstr("a \"deny\" within an \"allow\""));
+}
+
+TEST(NginxReader, ReplacesWhatSetHasSaid) {
+  const Settings settings = settings_of(
+      server("set $host_of_it web:8080; set $up http://$host_of_it; location / { proxy_pass $up; } "
+             "location /x/ { set $tail /y/; proxy_pass http://${host_of_it}$request_uri; }"));
+  EXPECT_EQ(settings.upstreams.size(), 1U);
+  EXPECT_EQ(settings.routes[0].upstream, "web-8080");
+  EXPECT_EQ(settings.routes[1].replace_path, "");
+}
+
+// The files of the differential test, which runs where nginx is.
+TEST(NginxReader, TakesEveryFileThatIsComparedWithNginx) {
+  size_t files = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(USHER_SOURCE_DIR) + "/tests/nginx")) {
+    if (entry.path().extension() != ".conf") continue;
+    ++files;
+    const auto text = read_file(entry.path().string());
+    ASSERT_TRUE(text);
+    const auto made = nginx::read(entry.path().string(), *text, false, files_of({}));
+    EXPECT_TRUE(made) << entry.path() << "\n" << (made ? "" : made.error().detail);
+  }
+  EXPECT_GE(files, 32U);
+}
+
+}  // namespace
+}  // namespace usher::conf
