@@ -42,7 +42,7 @@ COPY --from=build /usher /usr/local/bin/usher
 # answer (docs/nginx.md). As nginx brings it, nginx.conf says nothing by itself.
 COPY docker/nginx.conf /usr/share/usher/nginx.conf
 COPY docker/nginx.conf /etc/nginx/nginx.conf
-COPY --chmod=0755 docker/nginx docker/entrypoint /usr/local/bin/
+COPY docker/nginx docker/entrypoint /usr/local/bin/
 RUN install -d -o usher -g usher /etc/nginx/conf.d /var/log/nginx \
  && install -d /etc/nginx/templates \
  && ln -s /dev/stdout /var/log/nginx/access.log \
