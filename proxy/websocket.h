@@ -56,6 +56,7 @@ struct TunnelRecord {
   std::string session;  // the client's id in its affinity cookie
   std::string host;
   std::string target;
+  uint16_t port = 0;   // of the listener
   bool logged = true;  // in the access log
   std::string replica;
   uint64_t epoch = 0;  // of the client's home at that replica
