@@ -4,7 +4,7 @@
 
 #include "net/stream.h"
 #include "net/timer.h"
-#include "protocol/server_codec.h"
+#include "protocol/http1_server_codec.h"
 #include "proxy/own_response.h"
 
 namespace usher::control {
@@ -39,7 +39,7 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
     deadline_.start(idle_limit);
     std::span<const char> input = data;
     while (stream_) {
-      auto event = codec_->next(input);
+      auto event = codec_.next(input);
       if (!event) {
         send({row_of(event.error().code).status, "application/json", R"({"detail":"bad request"})"},
              true);
@@ -47,10 +47,7 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
       }
       switch (event->kind) {
         case protocol::ServerEventKind::need_more: return data.size();
-        case protocol::ServerEventKind::request:
-          request_ = codec_->take_request(event->stream);
-          stream_id_ = event->stream;
-          break;
+        case protocol::ServerEventKind::request: request_ = codec_.take_request(); break;
         case protocol::ServerEventKind::data: break;  // no request here needs a body
         case protocol::ServerEventKind::end:
           send(admin_.answer_({request_.method, request_.path(), request_.query()}),
@@ -67,15 +64,15 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
     head.headers.append("Content-Type", response.content_type);
     head.headers.append("Cache-Control", "no-store");
     head.body = {protocol::BodyKind::length, response.body.size()};
-    codec_->write_head(stream_id_, head, close, stream_->tail());
+    codec_.write_head(head, close, stream_->tail());
     if (request_.method != "HEAD") {
-      const protocol::DataFrame frame = codec_->frame(stream_id_, response.body.size());
+      const protocol::DataFrame frame = codec_.frame(response.body.size());
       stream_->tail()
           .append(frame.prefix)
           .append(response.body, 0, frame.take)
           .append(frame.suffix);
     }
-    codec_->write_end(stream_id_, {}, stream_->tail());
+    codec_.write_end({}, stream_->tail());
     stream_->commit();
     if (close) stream_->finish();
   }
@@ -88,10 +85,8 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
 
   Admin& admin_;
   std::unique_ptr<net::Stream> stream_;
-  std::unique_ptr<protocol::ServerCodec> codec_ =
-      protocol::make_http1_server_codec({.bytes = 16 * 1024});
+  protocol::Http1ServerCodec codec_{{.bytes = 16 * 1024}};
   protocol::RequestHead request_;
-  protocol::StreamId stream_id_ = 1;
   net::Timer<&Connection::on_deadline> deadline_;
 };
 

@@ -5,7 +5,7 @@
 #include "protocol/cookies.h"
 #include "protocol/forwarding.h"
 #include "protocol/handshake.h"
-#include "proxy/client_connection.h"
+#include "proxy/requester.h"
 #include "proxy/worker.h"
 #include "tls/digest.h"
 
@@ -33,8 +33,7 @@ std::string without_port(std::string_view authority) {
 
 }  // namespace
 
-Exchange::Exchange(Worker& worker, ClientConnection& client,
-                   std::shared_ptr<const Snapshot> snapshot)
+Exchange::Exchange(Worker& worker, Requester& client, std::shared_ptr<const Snapshot> snapshot)
     : worker_(worker),
       client_(client),
       snapshot_(std::move(snapshot)),

@@ -26,12 +26,12 @@
 
 namespace usher::proxy {
 
-class ClientConnection;
+class Requester;
 class Worker;
 
 class Exchange final : public net::Mortal, private ReplicaConnectionUser {
  public:
-  Exchange(Worker& worker, ClientConnection& client, std::shared_ptr<const Snapshot> snapshot);
+  Exchange(Worker& worker, Requester& client, std::shared_ptr<const Snapshot> snapshot);
   ~Exchange() override;
 
   // From the client's connection.
@@ -98,7 +98,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   TunnelRecord make_tunnel_record();
 
   Worker& worker_;
-  ClientConnection& client_;
+  Requester& client_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::shared_ptr<const Snapshot> before_retry_;  // of the attempt before this one
   protocol::RequestHead request_;

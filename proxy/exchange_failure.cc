@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "proxy/client_connection.h"
 #include "proxy/exchange.h"
 #include "proxy/replica_failure.h"
+#include "proxy/requester.h"
 #include "proxy/retry.h"
 #include "proxy/worker.h"
 

@@ -2,8 +2,8 @@
 // tunnel will say when it ends in its turn.
 
 #include "protocol/kept_request.h"
-#include "proxy/client_connection.h"
 #include "proxy/exchange.h"
+#include "proxy/requester.h"
 #include "proxy/worker.h"
 
 namespace usher::proxy {

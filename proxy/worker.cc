@@ -252,7 +252,7 @@ void Worker::on_drain_tick() {
   }
   if (!drain_->cuts(now)) return;
   for (size_t i = connections_.size(); i-- > 0;)
-    connections_[i]->break_exchange();
+    connections_[i]->break_exchanges();
 }
 
 }  // namespace usher::proxy

@@ -1,4 +1,4 @@
-#include "protocol/server_codec.h"
+#include "protocol/http1_server_codec.h"
 
 #include <gtest/gtest.h>
 
@@ -13,25 +13,21 @@ namespace {
 class Connection final {
  public:
   explicit Connection(std::string text, HeadLimits limits = {})
-      : text_(std::move(text)), input_(text_), codec_(make_http1_server_codec(limits)) {}
+      : text_(std::move(text)), input_(text_), codec_(limits) {}
 
-  ServerCodec& codec() { return *codec_; }
+  Http1ServerCodec& codec() { return codec_; }
   size_t left() const { return input_.size(); }
 
-  // "request 1", "data 1 hello", "end 1", "-" for need_more, "error bad_request 1".
+  // "request", "data hello", "end", "-" for need_more, "error bad_request".
   std::string next() {
-    auto event = codec_->next(input_);
-    if (!event) {
-      return "error " + std::string(name_of(event.error().code)) + " " +
-             std::to_string(codec_->error_stream());
-    }
-    const std::string stream = std::to_string(event->stream);
+    auto event = codec_.next(input_);
+    if (!event) return "error " + std::string(name_of(event.error().code));
     switch (event->kind) {
       case ServerEventKind::need_more: return "-";
-      case ServerEventKind::request: return "request " + stream;
+      case ServerEventKind::request: return "request";
       case ServerEventKind::data:
-        return "data " + stream + " " + std::string(event->data.begin(), event->data.end());
-      case ServerEventKind::end: return "end " + stream;
+        return "data " + std::string(event->data.begin(), event->data.end());
+      case ServerEventKind::end: return "end";
     }
     return "?";
   }
@@ -47,21 +43,21 @@ class Connection final {
 
   std::string answer(const ResponseHead& head, std::string_view text, bool close = false) {
     std::string out;
-    codec_->write_head(1, head, close, out);
+    codec_.write_head(head, close, out);
     while (!text.empty()) {
-      const auto frame = codec_->frame(1, text.size());
+      const auto frame = codec_.frame(text.size());
       if (frame.take == 0) break;
       out.append(frame.prefix).append(text.substr(0, frame.take)).append(frame.suffix);
       text.remove_prefix(frame.take);
     }
-    codec_->write_end(1, {}, out);
+    codec_.write_end({}, out);
     return out;
   }
 
  private:
   std::string text_;
   std::span<const char> input_;
-  std::unique_ptr<ServerCodec> codec_;
+  Http1ServerCodec codec_;
 };
 
 const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -72,22 +68,21 @@ constexpr BodyFraming none{}, five{BodyKind::length, 5}, chunked{BodyKind::chunk
 TEST(Http1ServerCodec, HoldsThePipelineUntilARequestIsAnswered) {
   Connection connection(get + get);
   EXPECT_TRUE(connection.codec().idle());
-  EXPECT_EQ(connection.next(), "request 1");
+  EXPECT_EQ(connection.next(), "request");
   EXPECT_FALSE(connection.codec().idle());
-  EXPECT_EQ(connection.codec().take_request(1).authority, "a");
-  EXPECT_EQ(connection.next(), "end 1");
+  EXPECT_EQ(connection.codec().take_request().authority, "a");
+  EXPECT_EQ(connection.next(), "end");
   EXPECT_EQ(connection.next(), "-");
   EXPECT_EQ(connection.left(), get.size());
   EXPECT_FALSE(connection.codec().reusable());
   EXPECT_EQ(connection.answer(200, five, "hello"),
             "HTTP/1.1 200 R\r\nContent-Length: 5\r\n\r\nhello");
   EXPECT_TRUE(connection.codec().reusable());
-  EXPECT_EQ(connection.next(), "request 2");
-  EXPECT_EQ(connection.next(), "end 2");
+  EXPECT_EQ(connection.next(), "request");
+  EXPECT_EQ(connection.next(), "end");
   EXPECT_EQ(connection.answer(204, none), "HTTP/1.1 204 R\r\n\r\n");
   EXPECT_EQ(connection.next(), "-");
   EXPECT_TRUE(connection.codec().idle());
-  EXPECT_EQ(connection.codec().name(), "h1");
 }
 
 TEST(Http1ServerCodec, IsNotIdleOnceARequestBegins) {
@@ -98,22 +93,22 @@ TEST(Http1ServerCodec, IsNotIdleOnceARequestBegins) {
 
 TEST(Http1ServerCodec, ReadsOnWhenTheAnswerComesFirst) {
   Connection connection("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" + get);
-  EXPECT_EQ(connection.next(), "request 1");
+  EXPECT_EQ(connection.next(), "request");
   EXPECT_EQ(connection.answer(413, none, {}), "HTTP/1.1 413 R\r\nContent-Length: 0\r\n\r\n");
   EXPECT_FALSE(connection.codec().reusable());
-  EXPECT_EQ(connection.next(), "data 1 hello");
-  EXPECT_EQ(connection.next(), "end 1");
+  EXPECT_EQ(connection.next(), "data hello");
+  EXPECT_EQ(connection.next(), "end");
   EXPECT_TRUE(connection.codec().reusable());
-  EXPECT_EQ(connection.next(), "request 2");
+  EXPECT_EQ(connection.next(), "request");
 }
 
 TEST(Http1ServerCodec, ReadsTheRestOfAnUploadThatWasAnsweredWithClose) {
   Connection connection("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" + get);
-  EXPECT_EQ(connection.next(), "request 1");
+  EXPECT_EQ(connection.next(), "request");
   EXPECT_EQ(connection.answer(413, none, {}, true),
             "HTTP/1.1 413 R\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-  EXPECT_EQ(connection.next(), "data 1 hello");
-  EXPECT_EQ(connection.next(), "end 1");
+  EXPECT_EQ(connection.next(), "data hello");
+  EXPECT_EQ(connection.next(), "end");
   EXPECT_FALSE(connection.codec().reusable());
   EXPECT_EQ(connection.next(), "-") << "no request after a close";
   EXPECT_EQ(connection.left(), get.size());
@@ -184,7 +179,7 @@ TEST(Http1ServerCodec, PassesInterimResponsesToClientsThatKnowThem) {
     Connection connection(request);
     connection.next();
     std::string out;
-    connection.codec().write_head(1, head, false, out);
+    connection.codec().write_head(head, false, out);
     EXPECT_EQ(out, text);
     EXPECT_FALSE(connection.codec().reusable());
     EXPECT_NE(connection.answer(200, five, "hello"), "");
@@ -196,15 +191,15 @@ TEST(Http1ServerCodec, LeavesWhatFollowsAHandshakeAlone) {
       "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
   Connection connection(handshake + "\x81\x80mask");
-  EXPECT_EQ(connection.next(), "request 1");
-  EXPECT_TRUE(connection.codec().take_request(1).wants_websocket);
-  EXPECT_EQ(connection.next(), "end 1");
+  EXPECT_EQ(connection.next(), "request");
+  EXPECT_TRUE(connection.codec().take_request().wants_websocket);
+  EXPECT_EQ(connection.next(), "end");
   EXPECT_EQ(connection.next(), "-");
   ResponseHead head;
   head.status = 101;
   head.reason = "Switching Protocols";
   std::string out;
-  connection.codec().write_head(1, head, false, out);
+  connection.codec().write_head(head, false, out);
   EXPECT_EQ(
       out, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
   EXPECT_EQ(connection.left(), 6u);
@@ -212,10 +207,10 @@ TEST(Http1ServerCodec, LeavesWhatFollowsAHandshakeAlone) {
 
 TEST(Http1ServerCodec, AnswersABrokenRequestAndCloses) {
   Connection connection(get + "BROKEN\r\n\r\n");
-  EXPECT_EQ(connection.next(), "request 1");
-  EXPECT_EQ(connection.next(), "end 1");
+  EXPECT_EQ(connection.next(), "request");
+  EXPECT_EQ(connection.next(), "end");
   connection.answer(204, none);
-  EXPECT_EQ(connection.next(), "error bad_request 2");
+  EXPECT_EQ(connection.next(), "error bad_request");
   EXPECT_FALSE(connection.codec().reusable());
   EXPECT_EQ(connection.next(), "-");
   EXPECT_EQ(connection.answer(400, five, "wrong"),
@@ -223,10 +218,10 @@ TEST(Http1ServerCodec, AnswersABrokenRequestAndCloses) {
   EXPECT_FALSE(connection.codec().reusable());
 }
 
-TEST(Http1ServerCodec, NamesTheStreamWhoseBodyBroke) {
+TEST(Http1ServerCodec, RefusesABodyThatCannotBeFramed) {
   Connection connection("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n");
-  EXPECT_EQ(connection.next(), "request 1");
-  EXPECT_EQ(connection.next(), "error bad_request 1");
+  EXPECT_EQ(connection.next(), "request");
+  EXPECT_EQ(connection.next(), "error bad_request");
 }
 
 TEST(Http1ServerCodec, DoesNotKeepAConnectionWhoseBodyCameOutShort) {
@@ -239,16 +234,16 @@ TEST(Http1ServerCodec, DoesNotKeepAConnectionWhoseBodyCameOutShort) {
 TEST(Http1ServerCodec, KnowsWhichBodiesOnlyTheEndOfTheConnectionEnds) {
   const auto ends_at_close = [](const std::string& request, BodyFraming body) {
     Connection connection(request);
-    EXPECT_EQ(connection.next(), "request 1");
+    EXPECT_EQ(connection.next(), "request");
     EXPECT_FALSE(connection.codec().ends_at_close());
     ResponseHead head;
     head.status = 200;
     head.reason = "R";
     head.body = body;
     std::string out;
-    connection.codec().write_head(1, head, false, out);
+    connection.codec().write_head(head, false, out);
     const bool ends = connection.codec().ends_at_close();
-    connection.codec().write_end(1, {}, out);
+    connection.codec().write_end({}, out);
     EXPECT_FALSE(connection.codec().ends_at_close());
     return ends;
   };
@@ -272,25 +267,25 @@ TEST(Http1ServerCodec, EndsNoChunkedBodyWithAnEmptyPiece) {
   head.status = 200;
   head.body = chunked;
   std::string out;
-  connection.codec().write_head(1, head, false, out);
-  const auto frame = connection.codec().frame(1, 0);
+  connection.codec().write_head(head, false, out);
+  const auto frame = connection.codec().frame(0);
   EXPECT_TRUE(frame.prefix.empty() && frame.suffix.empty() && frame.take == 0);
 }
 
 TEST(Http1ServerCodec, PassesTrailersBothWays) {
   Connection connection(
       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n\r\n");
-  EXPECT_EQ(connection.next(), "request 1");
-  EXPECT_EQ(connection.next(), "end 1");
-  const auto trailers = connection.codec().take_trailers(1);
+  EXPECT_EQ(connection.next(), "request");
+  EXPECT_EQ(connection.next(), "end");
+  const auto trailers = connection.codec().take_trailers();
   EXPECT_EQ(trailers.get("a"), "b");
   ResponseHead head;
   head.status = 200;
   head.body = chunked;
   std::string out;
-  connection.codec().write_head(1, head, false, out);
+  connection.codec().write_head(head, false, out);
   out.clear();
-  connection.codec().write_end(1, trailers, out);
+  connection.codec().write_end(trailers, out);
   EXPECT_EQ(out, "0\r\nA: b\r\n\r\n");
 }
 
