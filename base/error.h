@@ -30,6 +30,10 @@ enum class Errc : uint8_t {
   too_many_handshakes,
   too_many_connections,
   idle,
+  http2_error,
+  rapid_reset,
+  frame_flood,
+  header_flood,
   // routing
   misdirected,
   no_route,

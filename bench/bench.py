@@ -47,6 +47,10 @@ class Work:
         return {"us CPU": 1e6, "ms CPU": 1e3}[self.unit]
 
     @property
+    def http2(self) -> bool:
+        return self.load.startswith("h2load ")
+
+    @property
     def connections(self) -> int:
         return int(re.search(r"--connections (\d+)", self.load)[1])
 
@@ -61,6 +65,7 @@ WORK = [
     Work("events", f"event of 100 B in 200 SSE streams, TLS, {PACED} each", "events --connections 200", bar=0.8),
     Work("get", "GET 1 KiB, 64 at once", "keep-alive --path /kib --connections 64", tls=False, bar=1.0),
     Work("get-tls", "GET 1 KiB, TLS, 64 at once", "keep-alive --path /kib --connections 64", bar=1.0),
+    Work("get-h2", "GET 1 KiB, HTTP/2, TLS, 8 connections with 8 at once each", "h2load -c 8 -m 8", bar=1.0, latency=False),
     Work("handshake", "connection for each GET, full TLS handshake, 64 at once", "per-request --connections 64",
          bar=1.05),
     Work("down", "1 GiB down", "download --connections 1", tls=False, unit="ms CPU", bar=1.0, latency=False),
@@ -156,6 +161,47 @@ class Load:
         self.deadline.cancel()
 
 
+def cpu_seconds(pid: int) -> float:
+    return sum(int(thread.read_text().split()[0]) for thread in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
+class Http2Load:
+    """h2load, which others wrote: it has no second phase, and of its own cost only its CPU time is of interest."""
+
+    def __init__(self, processes: Processes, work: Work, proxy: Proxy, replica: int, seconds: float, warm_up: float):
+        self.processes, self.proxy, self.replica, self.seconds = processes, proxy, replica, seconds
+        self.command = [*work.load.split(), "-t", "1", f"https://127.0.0.1:{proxy.https}/kib"]
+
+    def await_ready(self) -> None:
+        self.run(1)
+
+    def run(self, seconds: float) -> int:
+        """How many requests were answered well."""
+        errors = self.proxy.folder / "load.err"
+        process = self.processes.start([*self.command, "-D", str(max(1, int(seconds)))], stderr=errors)
+        said = process.communicate(timeout=60 + 2 * seconds)[0].decode()
+        counts = re.search(r"(\d+) done, (\d+) succeeded, (\d+) failed", said)
+        if not counts or int(counts[3]) or "h2" not in said:
+            raise Failed(f"h2load: {said}")
+        return int(counts[2])
+
+    def work(self) -> dict:
+        proxies = self.proxy.processes()
+        before, other_before, began = sum(map(cpu_seconds, proxies)), cpu_seconds(self.replica), time.monotonic()
+        units = self.run(self.seconds)
+        return {
+            "units": units,
+            "seconds": time.monotonic() - began,
+            "cpu_seconds": sum(map(cpu_seconds, proxies)) - before,
+            "others_cpu_seconds": cpu_seconds(self.replica) - other_before,
+            "p50_us": 0,
+            "p99_us": 0,
+        }
+
+    def end(self) -> None:
+        pass
+
+
 class Bench:
     def __init__(self, folder: Path, seconds: float):
         self.folder, self.seconds = folder, seconds
@@ -180,9 +226,9 @@ class Bench:
             try:
                 proxy = Proxy(name, alone.start, folder / name, port, self.certificate)
 
-                def start_load(seconds: float, warm_up: float = 0.5, arguments: str = work.load) -> Load:
+                def start_load(seconds: float, warm_up: float = 0.5, arguments: str = work.load) -> Load | Http2Load:
                     changed = dataclasses.replace(work, load=arguments)
-                    return Load(others, changed, proxy, replica.pid, seconds, warm_up)
+                    return (Http2Load if work.http2 else Load)(others, changed, proxy, replica.pid, seconds, warm_up)
 
                 yield proxy, start_load
                 if replica.poll() is not None or proxy.process.poll() is not None:

@@ -83,7 +83,7 @@ http {{
   }}
   map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
   server {{
-    listen 127.0.0.1:{http} backlog=4096; listen 127.0.0.1:{https} ssl backlog=4096;
+    listen 127.0.0.1:{http} backlog=4096; listen 127.0.0.1:{https} ssl http2 backlog=4096;
     ssl_certificate {certificate}.crt; ssl_certificate_key {certificate}.key;
     ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets off;
     proxy_http_version 1.1; proxy_buffering off; proxy_request_buffering off;
@@ -123,7 +123,7 @@ defaults
   http-reuse always
 frontend all
   bind 127.0.0.1:{http} backlog 4096
-  bind 127.0.0.1:{https} backlog 4096 ssl crt {certificate}.pem alpn http/1.1
+  bind 127.0.0.1:{https} backlog 4096 ssl crt {certificate}.pem alpn h2,http/1.1
   http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}
   unique-id-format %[uuid()]
   unique-id-header X-Request-Id

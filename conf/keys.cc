@@ -77,7 +77,6 @@ const char* redirect_target(std::string_view text) {
 }
 
 constexpr std::string_view protocol_names[] = {"h2", "http/1.1"};
-constexpr std::string_view planned_protocols[] = {"h2"};
 constexpr std::string_view tls_versions[] = {"1.2", "1.3"};
 constexpr std::string_view certificate_policies[] = {"none", "request", "require"};
 constexpr std::string_view unknown_name_policies[] = {"default", "misdirected", "refuse"};
@@ -117,8 +116,9 @@ constexpr Key<ListenSettings> listen_keys[] = {
     {"tls", &ListenSettings::tls, {},
      "Speak TLS here, with the certificates of [tls]."},
     {"protocols", &ListenSettings::protocols,
-     {.choices = protocol_names, .planned = planned_protocols},
-     "What is offered to clients, best first."},
+     {.choices = protocol_names},
+     "What is offered to clients, best first: with TLS by ALPN; without, a client may begin with "
+     "HTTP/2 at once (prior knowledge). Empty: both with TLS, \"http/1.1\" without."},
     {"redirect_to_https", &ListenSettings::redirect_to_https, {},
      "Answer every request here with a redirect to https."},
     {"proxy_protocol", &ListenSettings::proxy_protocol, {},
@@ -369,6 +369,22 @@ constexpr Key<LimitSettings> limit_keys[] = {
      "given up. 0: no limit."},
 };
 
+constexpr Key<Http2Settings> http2_keys[] = {
+    {"max_concurrent_streams", &Http2Settings::max_concurrent_streams, {1, 10'000},
+     "Requests and websockets of one connection at a time."},
+    {"window", &Http2Settings::window, {64 * kib, 16 * mib},
+     "How much of one request's body may be on its way before its replica has taken it."},
+    {"extended_connect", &Http2Settings::extended_connect, {},
+     "Offer websockets over HTTP/2 (RFC 8441). Without it browsers open a connection of their own "
+     "for each."},
+    {"max_resets", &Http2Settings::max_resets, {1, 1'000'000},
+     "Requests of one connection that may be taken back, or be malformed, within ten seconds; "
+     "after more it is ended."},
+    {"max_control_frames", &Http2Settings::max_control_frames, {10, 1'000'000},
+     "Frames of one connection that carry nothing (SETTINGS, PING, PRIORITY, CONTINUATION, empty "
+     "DATA) within ten seconds; after more it is ended."},
+};
+
 constexpr Key<ClientTimeouts> client_timeout_keys[] = {
     {"handshake", &ClientTimeouts::handshake, {1, hour},
      "For the TLS handshake, with the PROXY protocol's header before it."},
@@ -421,6 +437,8 @@ constexpr Key<Settings> settings_keys[] = {
      "What is believed of a request that came through another proxy."},
     {"limits", &Settings::limits, {},
      "How much a peer may send."},
+    {"http2", &Settings::http2, {},
+     "How HTTP/2 is spoken to clients."},
     {"timeouts", &Settings::timeouts, {},
      "The client's side of a request."},
     {"admin", &Settings::admin, {},
@@ -483,6 +501,10 @@ std::span<const Key<ForwardedSettings>> keys_of() {
 template <>
 std::span<const Key<LimitSettings>> keys_of() {
   return limit_keys;
+}
+template <>
+std::span<const Key<Http2Settings>> keys_of() {
+  return http2_keys;
 }
 template <>
 std::span<const Key<ClientTimeouts>> keys_of() {

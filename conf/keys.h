@@ -24,7 +24,6 @@ struct Rule {
   uint64_t min = 0;
   uint64_t max = std::numeric_limits<uint64_t>::max();
   std::span<const std::string_view> choices{};  // empty: any
-  std::span<const std::string_view> planned{};  // choices that are accepted but not served yet
   Check check = nullptr;
   bool required = false;
   std::string_view example{};  // in TOML, for documents, where the default is no value to show
@@ -47,7 +46,7 @@ concept OneOf = (std::same_as<T, Types> || ...);
 template <typename T>
 concept Table = OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSettings, StoreSettings,
                       AffinitySettings, HealthSettings, UpstreamTimeouts, UpstreamSettings,
-                      RouteTimeouts, RouteSettings, ForwardedSettings, LimitSettings,
+                      RouteTimeouts, RouteSettings, ForwardedSettings, LimitSettings, Http2Settings,
                       ClientTimeouts, AdminSettings, LogSettings>;
 
 template <typename T>
@@ -64,8 +63,8 @@ using Field =
                  // tables
                  TlsSettings Owner::*, StoreSettings Owner::*, AffinitySettings Owner::*,
                  HealthSettings Owner::*, UpstreamTimeouts Owner::*, RouteTimeouts Owner::*,
-                 ForwardedSettings Owner::*, LimitSettings Owner::*, ClientTimeouts Owner::*,
-                 AdminSettings Owner::*, LogSettings Owner::*,
+                 ForwardedSettings Owner::*, LimitSettings Owner::*, Http2Settings Owner::*,
+                 ClientTimeouts Owner::*, AdminSettings Owner::*, LogSettings Owner::*,
                  // arrays of tables
                  std::vector<ListenSettings> Owner::*, std::vector<CertificateSettings> Owner::*,
                  std::vector<UpstreamSettings> Owner::*, std::vector<RouteSettings> Owner::*>;
@@ -107,6 +106,8 @@ template <>
 std::span<const Key<ForwardedSettings>> keys_of();
 template <>
 std::span<const Key<LimitSettings>> keys_of();
+template <>
+std::span<const Key<Http2Settings>> keys_of();
 template <>
 std::span<const Key<ClientTimeouts>> keys_of();
 template <>

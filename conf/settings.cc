@@ -60,6 +60,12 @@ UpstreamTimeouts merge(UpstreamTimeouts of_upstream, const RouteTimeouts& of_rou
   return of_upstream;
 }
 
+std::vector<std::string> offered_protocols(const ListenSettings& listener) {
+  if (!listener.protocols.empty()) return listener.protocols;
+  if (listener.tls) return {"h2", "http/1.1"};
+  return {"http/1.1"};
+}
+
 void fill_in(Settings& settings) {
   if (settings.listen.empty()) {
     settings.listen.resize(2);

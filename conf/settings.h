@@ -41,11 +41,14 @@ std::string to_string(const Cidr& cidr);
 struct ListenSettings {
   Endpoint address;
   bool tls = false;
-  std::vector<std::string> protocols{"http/1.1"};  // ALPN, best first
+  std::vector<std::string> protocols{};  // best first; empty: offered_protocols() knows
   bool redirect_to_https = false;
   bool proxy_protocol = false;
   friend bool operator==(const ListenSettings&, const ListenSettings&) = default;
 };
+
+// What such a listener speaks: what was said, else h2 and http/1.1 with TLS, http/1.1 without.
+std::vector<std::string> offered_protocols(const ListenSettings& listener);
 
 struct CertificateSettings {
   std::string chain;
@@ -245,6 +248,16 @@ struct LimitSettings {
   friend bool operator==(const LimitSettings&, const LimitSettings&) = default;
 };
 
+// Of one HTTP/2 connection. Floods are counted over ten seconds.
+struct Http2Settings {
+  uint32_t max_concurrent_streams = 128;
+  Size window{128 * 1024};  // of one stream's body
+  bool extended_connect = true;
+  uint32_t max_resets = 200;
+  uint32_t max_control_frames = 2000;
+  friend bool operator==(const Http2Settings&, const Http2Settings&) = default;
+};
+
 struct ClientTimeouts {
   Millis handshake = 10s;
   Millis head = 15s;
@@ -281,6 +294,7 @@ struct Settings {
   std::vector<RouteSettings> routes;
   ForwardedSettings forwarded;
   LimitSettings limits;
+  Http2Settings http2;
   ClientTimeouts timeouts;
   AdminSettings admin;
   LogSettings log;

@@ -143,7 +143,6 @@ class Reader final {
   template <typename Owner>
   bool switched(const toml::node& from, Owner& owner, const Switched<Owner>& field,
                 const std::string& name);
-  void serve_what_is_served(std::vector<std::string>& list, const Rule& rule);
 
   bool refuse(const toml::node& node, const std::string& name, const Error& error) {
     problems_.error(position_of(node), name + ": " + error.detail);
@@ -280,29 +279,7 @@ bool Reader::list(const toml::node& from, std::vector<T>& into, const Rule& rule
     places_.put(target, position_of(element));
     good = value(element, target, rule, name) && good;
   }
-  if constexpr (std::same_as<T, std::string>) {
-    if (good) serve_what_is_served(into, rule);
-  }
   return good;
-}
-
-void Reader::serve_what_is_served(std::vector<std::string>& list, const Rule& rule) {
-  std::vector<std::string> served;
-  const auto planned = [&rule](const std::string& word) {
-    return std::find(rule.planned.begin(), rule.planned.end(), word) != rule.planned.end();
-  };
-  for (const auto& word : rule.choices) {
-    if (!planned(std::string(word))) served.emplace_back(word);
-  }
-  for (const auto& word : list) {
-    if (!planned(word)) continue;
-    problems_.warning(places_.of(word), in_quotes(word) +
-                                            " is not served by this version yet; it offers " +
-                                            in_quotes(served.front()) + " only");
-  }
-  if (rule.planned.empty()) return;
-  std::erase_if(list, planned);
-  if (list.empty()) list = served;
 }
 
 template <Table T>

@@ -197,9 +197,10 @@ Outcome Server::bind_listener(const conf::ListenSettings& settings) {
   if (!first) return std::move(first).error();
   const SocketAddress bound = net::Listener::bound_address(*first);
 
+  const auto protocols = conf::offered_protocols(settings);
   BoundListener& listener = listeners_.emplace_back();
   listener.role = {.tls = settings.tls,
-                   .alpn = tls::AlpnProtocols({"http/1.1"}),
+                   .alpn = tls::AlpnProtocols(protocols),
                    .redirect_to_https = settings.redirect_to_https,
                    .port = bound.port(),
                    .proxy_protocol = settings.proxy_protocol};

@@ -119,9 +119,13 @@ void Loop::give_back(std::string buffer) {
   spare_buffers_.push_back(std::move(buffer));
 }
 
-void Loop::at_turn_end(Stream& stream) {
+void Loop::at_turn_end(TurnEnd& who) {
   if (flushing_.empty()) event_active(&events_->turn_end, EV_TIMEOUT, 0);
-  flushing_.push_back(&stream);
+  flushing_.push_back(&who);
+}
+
+void Loop::forget(TurnEnd& who) {
+  std::replace(flushing_.begin(), flushing_.end(), &who, static_cast<TurnEnd*>(nullptr));
 }
 
 void Loop::at_next_turn(Stream& stream) {
@@ -132,7 +136,7 @@ void Loop::at_next_turn(Stream& stream) {
 }
 
 void Loop::forget(Stream& stream) {
-  std::replace(flushing_.begin(), flushing_.end(), &stream, static_cast<Stream*>(nullptr));
+  forget(static_cast<TurnEnd&>(stream));
   std::replace(continuing_.begin(), continuing_.end(), &stream, static_cast<Stream*>(nullptr));
 }
 

@@ -30,6 +30,15 @@ class Mortal {
   Mortal& operator=(const Mortal&) = delete;
 };
 
+// What collects in one turn and goes out at its end.
+class TurnEnd {
+ public:
+  virtual void on_turn_end() = 0;
+
+ protected:
+  ~TurnEnd() = default;
+};
+
 class Loop final : public Executor {
  public:
   Loop();
@@ -65,12 +74,15 @@ class Loop final : public Executor {
   std::string borrow_buffer();
   void give_back(std::string buffer);
 
+  // Calls on_turn_end() once at the end of this turn, before the next wait. Whoever goes before
+  // that calls forget().
+  void at_turn_end(TurnEnd& who);
+  void forget(TurnEnd& who);
+
   event_base* base() { return base_; }
 
  private:
   friend class Stream;
-  // Calls Stream::on_turn_end() once at the end of this turn, before the next wait.
-  void at_turn_end(Stream& stream);
   // Calls Stream::on_continue() once in the next turn, after sockets have been polled: a busy
   // stream does not starve the others.
   void at_next_turn(Stream& stream);
@@ -90,7 +102,7 @@ class Loop final : public Executor {
   std::unique_ptr<Events> events_;
   std::vector<char> scratch_;
   std::vector<std::string> spare_buffers_;
-  std::vector<Stream*> flushing_;
+  std::vector<TurnEnd*> flushing_;
   std::vector<Stream*> continuing_;
   std::vector<std::function<void()>> later_;
   std::vector<std::unique_ptr<Mortal>> dead_;

@@ -28,7 +28,7 @@
 
 namespace usher::net {
 
-class Stream final : public Channel {
+class Stream final : public Channel, public TurnEnd {
  public:
   // Above high the writer should stop, below low it may go on. Bytes.
   static constexpr size_t high_mark = 128 * 1024;
@@ -82,7 +82,7 @@ class Stream final : public Channel {
   static void on_event(evutil_socket_t, short what, void* self) noexcept;
   void on_ready(short what);
   void on_broken();
-  void on_turn_end();
+  void on_turn_end() override;
   void on_continue();
   void connect();
   bool watch();

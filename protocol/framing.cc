@@ -1,9 +1,11 @@
 #include "protocol/framing.h"
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 
 #include "base/address.h"
+#include "base/random.h"
 #include "base/strings.h"
 #include "protocol/handshake.h"
 #include "protocol/head_scanner.h"
@@ -212,6 +214,15 @@ bool persists(const FramingFields& fields, uint8_t minor_version) {
   return !fields.close && (minor_version > 0 || fields.keep_alive);
 }
 
+// RFC 9110 section 10.1.1: HTTP/1.0 clients do not know it; without a body it means nothing.
+Fault check_expectation(RequestHead& head, const FramingFields& fields) {
+  const bool ignored = head.minor_version == 0 || head.body.kind == BodyKind::none;
+  if (fields.expects_other && head.minor_version > 0) return {Errc::expectation_failed, "Expect"};
+  if (fields.expects && ignored) head.headers.remove("Expect");
+  head.expects_continue = fields.expects && !ignored;
+  return {};
+}
+
 Fault frame_checked(RequestHead& head) {
   if (head.method == "CONNECT") return {Errc::not_implemented, "CONNECT"};
   if (head.method == "TRACE") return {Errc::not_implemented, "TRACE"};
@@ -222,12 +233,7 @@ Fault frame_checked(RequestHead& head) {
   head.body = {};
   if (const auto fault = frame(head.headers, fields, head.minor_version, head.body)) return fault;
   head.keep_alive = persists(fields, head.minor_version);
-
-  // RFC 9110 section 10.1.1: HTTP/1.0 clients do not know it; without a body it means nothing.
-  const bool ignored = head.minor_version == 0 || head.body.kind == BodyKind::none;
-  if (fields.expects_other && head.minor_version > 0) return {Errc::expectation_failed, "Expect"};
-  if (fields.expects && ignored) head.headers.remove("Expect");
-  head.expects_continue = fields.expects && !ignored;
+  if (const auto fault = check_expectation(head, fields)) return fault;
 
   // RFC 9110 section 7.8: an Upgrade that Connection does not name, or in HTTP/1.0, is none. With
   // another method a websocket cannot be meant, and an upgrade may always be ignored.
@@ -237,6 +243,57 @@ Fault frame_checked(RequestHead& head) {
   if (const auto fault = check_websocket_request(head)) return fault;
   head.body = {};
   return {};
+}
+
+// Sixteen octets in base64, as the handshake of HTTP/1.1 wants them.
+std::string make_websocket_key() {
+  std::string key = to_base64url(random_bytes<16>());
+  std::replace(key.begin(), key.end(), '-', '+');
+  std::replace(key.begin(), key.end(), '_', '/');
+  return key + "==";
+}
+
+Fault check_authority(RequestHead& head, const PseudoFields& pseudo, const FramingFields& fields) {
+  if (pseudo.authority.empty()) return check_host(head, fields);
+  if (!is_authority(pseudo.authority)) return bad("malformed :authority");
+  if (fields.hosts > 1) return bad("more than one Host");
+  if (fields.hosts == 1 && !equals_ignoring_case(fields.host, pseudo.authority))
+    return bad("Host differs from :authority");
+  head.authority = pseudo.authority;
+  head.headers.remove("host");
+  return {};
+}
+
+Fault frame_checked(RequestHead& head, const PseudoFields& pseudo, bool ended) {
+  head.method = pseudo.method;
+  head.target = pseudo.path;
+  head.minor_version = 1;
+  const bool connects = head.method == "CONNECT";
+  if (connects && pseudo.protocol.empty()) return {Errc::not_implemented, "CONNECT"};
+  if (connects && pseudo.protocol != "websocket") {
+    return {Errc::not_implemented, "CONNECT to another protocol than websocket"};
+  }
+  if (head.method == "TRACE") return {Errc::not_implemented, "TRACE"};
+  if (!is_all(head.method, token_octet)) return bad("malformed method");
+  if (pseudo.scheme != "http" && pseudo.scheme != "https") return bad("scheme is not http");
+  const bool origin_form = head.target.starts_with('/') && is_all(head.target, target_octet);
+  if (!origin_form && (head.target != "*" || head.method != "OPTIONS"))
+    return bad("malformed :path");
+
+  const FramingFields fields(head.headers);
+  if (const auto fault = check_authority(head, pseudo, fields)) return fault;
+  head.body = {};
+  if (const auto fault = frame(head.headers, fields, head.minor_version, head.body)) return fault;
+  if (ended && head.body.length > 0) return bad("Content-Length without a body");
+  if (!ended && head.body.kind == BodyKind::none) head.body = {BodyKind::chunked, 0};
+  head.wants_websocket = connects;
+  if (!connects) return check_expectation(head, fields);
+
+  head.method = "GET";
+  head.body = {};
+  head.headers.remove("Expect");
+  head.headers.set("Sec-WebSocket-Key", make_websocket_key());
+  return check_websocket_request(head);
 }
 
 Fault frame_checked(ResponseHead& head, std::string_view request_method) {
@@ -269,8 +326,23 @@ Fault frame_checked(ResponseHead& head, std::string_view request_method) {
 
 }  // namespace
 
+void PseudoFields::set(std::string_view name, std::string_view value) {
+  if (name == ":method") method = value;
+  if (name == ":scheme") scheme = value;
+  if (name == ":authority") authority = value;
+  if (name == ":path") path = value;
+  if (name == ":protocol") protocol = value;
+}
+
 Outcome frame_request(RequestHead& head) {
   if (const auto fault = frame_checked(head)) {
+    return Error{fault.code, Side::client, std::string(fault.detail)};
+  }
+  return {};
+}
+
+Outcome frame_request(RequestHead& head, const PseudoFields& pseudo, bool ended) {
+  if (const auto fault = frame_checked(head, pseudo, ended)) {
     return Error{fault.code, Side::client, std::string(fault.detail)};
   }
   return {};

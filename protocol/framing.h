@@ -35,6 +35,24 @@ Outcome check_head_bytes(std::string_view head);
 // where "Connection: Upgrade" is missing, in HTTP/1.0, or with another method.
 Outcome frame_request(RequestHead& head);
 
+// What stands in the place of the first line in HTTP/2 (RFC 9113 section 8.3.1). Views.
+struct PseudoFields {
+  std::string_view method;
+  std::string_view scheme;
+  std::string_view authority;
+  std::string_view path;
+  std::string_view protocol;  // of an extended CONNECT (RFC 8441 section 4)
+
+  void set(std::string_view name, std::string_view value);
+};
+
+// The same for a request of HTTP/2, whose own rules (lower case, no field of a connection, each
+// pseudo-header field at most once and first) have been checked: fills the first line of the head
+// too. Host beside :authority must be the same, and goes. `ended`: no body follows. A websocket's
+// CONNECT becomes the GET that HTTP/1.1 asks for it with, with a key of its own; any other protocol
+// is not implemented.
+Outcome frame_request(RequestHead& head, const PseudoFields& pseudo, bool ended);
+
 // Fills `body`, `announced_length`, `keep_alive` and `requires_websocket` of a parsed response to a
 // request with that method.
 Outcome frame_response(ResponseHead& head, std::string_view request_method);

@@ -1,6 +1,10 @@
 #include "proxy/client_connection.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "proxy/http1_session.h"
+#include "proxy/http2_session.h"
 #include "proxy/worker.h"
 
 namespace usher::proxy {
@@ -114,10 +118,44 @@ void ClientConnection::on_stream_open() {
   take_peer_facts();
   // A balancer is no client: the one behind it is counted.
   if (role_.proxy_protocol && !admit()) return;
-  session_ = std::make_unique<Http1Session>(worker_, *this);
+  const bool offers_http1 = !role_.alpn.known("http/1.1").empty();
+  const bool offers_http2 = !role_.alpn.known("h2").empty();
+  if (role_.tls) {
+    const bool http2 = stream_->transport().protocol() == "h2" || !offers_http1;
+    return begin(http2 ? Protocol::http2 : Protocol::http1);
+  }
+  if (!offers_http2) return begin(Protocol::http1);
+  if (!offers_http1) return begin(Protocol::http2);
+  deadline_.start(limit_of(worker_.snapshot()->settings.timeouts.head));
+}
+
+void ClientConnection::begin(Protocol protocol) {
+  if (protocol == Protocol::http2) {
+    session_ = std::make_unique<Http2Session>(worker_, *this);
+  } else {
+    session_ = std::make_unique<Http1Session>(worker_, *this);
+  }
   stream_->set_handler(*session_);
   session_->start();
 }
+
+// With prior knowledge a client begins with what no request of HTTP/1.1 begins with (RFC 9113
+// section 3.4).
+size_t ClientConnection::on_stream_data(std::span<const char> data) {
+  constexpr std::string_view preface = "PRI ";
+  const size_t seen = first_bytes_.size();
+  first_bytes_.append(data.data(), std::min(data.size(), preface.size() - seen));
+  const bool fits = preface.starts_with(first_bytes_);
+  if (fits && first_bytes_.size() < preface.size()) return data.size();
+  const std::string first = std::exchange(first_bytes_, {});
+  begin(fits ? Protocol::http2 : Protocol::http1);
+  // What came before these data was too little for any session to do more with than to keep it.
+  net::StreamHandler& session = *session_;
+  if (seen > 0) session.on_stream_data(std::string_view(first).substr(0, seen));
+  return closed_ ? data.size() : session.on_stream_data(data);
+}
+
+void ClientConnection::on_stream_end() { close(); }
 
 void ClientConnection::on_stream_error(Error error) {
   note_failure(error.code == Errc::client_gone ? LogLevel::debug : LogLevel::info, error);

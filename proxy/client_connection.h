@@ -65,9 +65,11 @@ class ClientConnection final : public net::Mortal,
   size_t index = 0;
 
  private:
+  enum class Protocol : uint8_t { http1, http2 };
+
   void on_stream_open() override;
-  size_t on_stream_data(std::span<const char>) override { return 0; }
-  void on_stream_end() override { close(); }
+  size_t on_stream_data(std::span<const char> data) override;
+  void on_stream_end() override;
   void on_stream_writable() override {}
   void on_stream_error(Error error) override;
   void on_tunnel_over() override { close(); }
@@ -77,6 +79,7 @@ class ClientConnection final : public net::Mortal,
   void begin_handshake();
   void end_handshake();
   bool over_the_limit();
+  void begin(Protocol protocol);
 
   Worker& worker_;
   const ListenerRole& role_;
@@ -86,6 +89,7 @@ class ClientConnection final : public net::Mortal,
   std::unique_ptr<net::PeerFacts> facts_of_handshake_;               // what facts_ points to
   std::optional<std::list<ClientConnection*>::iterator> handshake_;  // in the worker's list
   std::unique_ptr<net::Stream> stream_;
+  std::string first_bytes_;  // until they tell the protocol
   std::unique_ptr<ClientSession> session_;
   std::unique_ptr<Websocket> tunnel_;
   net::Timer<&ClientConnection::on_deadline> deadline_;

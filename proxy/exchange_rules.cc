@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/address.h"
-#include "proxy/client_connection.h"
 #include "proxy/exchange.h"
+#include "proxy/requester.h"
 #include "proxy/worker.h"
 
 namespace usher::proxy {

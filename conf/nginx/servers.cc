@@ -24,11 +24,6 @@ bool means_nothing(std::string_view option) {
                      [&](std::string_view start) { return option.starts_with(start); });
 }
 
-bool serves_h2() {
-  const auto planned = rule_of(&ListenSettings::protocols).planned;
-  return std::find(planned.begin(), planned.end(), "h2") == planned.end();
-}
-
 // "80", "*:80", "[::]:80", "127.0.0.1:80", "localhost:80", "unix:/path", "127.0.0.1".
 std::optional<Endpoint> endpoint_of(const std::string& text) {
   if (text.starts_with("unix:")) {
@@ -105,7 +100,8 @@ void Servers::listen(const Directive& directive, Server& server) {
     }
   }
   const Directive* http2 = server.scope.find("http2");
-  if ((h2 || (http2 && http2->args.front() == "on")) && made.tls && serves_h2())
+  made.protocols = {"http/1.1"};
+  if ((h2 || (http2 && http2->args.front() == "on")) && made.tls)
     made.protocols = {"h2", "http/1.1"};
   if (made.address.port == 443 && !made.tls)
     report_.warning(directive.at, "port 443 without \"ssl\" speaks plain http");

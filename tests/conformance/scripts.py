@@ -1,4 +1,4 @@
-"""Suites of HTTP/1.1 that judge usher by itself, each by a script of its own, which fails if a case does."""
+"""Suites of HTTP that judge usher by itself, each by a script of its own, which fails if a case does."""
 
 import subprocess
 import sys
@@ -13,9 +13,9 @@ class Failed(AssertionError):
 
 
 class Script:
-    def __init__(self, name: str, address: str, script: str, proof: str):
+    def __init__(self, name: str, get: str, script: str, proof: str):
         self.name = name
-        self.get = f"git clone https://github.com/{address}"
+        self.get = get
         self.script = HERE / script
         self.proof = proof
 
@@ -23,15 +23,18 @@ class Script:
         return None if (suites / self.name / self.proof).exists() else self.get
 
     def version(self, suites: Path) -> str:
-        return commit(suites / self.name)
+        folder = suites / self.name
+        return commit(folder) if (folder / ".git").exists() else "the version that was built"
 
     def run(self, suites: Path, options) -> list[Comparison]:
-        if subprocess.run([sys.executable, self.script, suites / self.name]).returncode != 0:
+        subject = suites / self.name / (self.proof if self.proof == self.name else "")
+        if subprocess.run([sys.executable, self.script, subject]).returncode != 0:
             raise Failed(self.name)
         return []
 
 
 SUITES = [
-    Script("llhttp", "nodejs/llhttp", "llhttp_fixtures.py", "test/request"),
-    Script("h1spec", "uNetworking/h1spec", "h1spec.py", "http_test.ts"),
+    Script("llhttp", "git clone https://github.com/nodejs/llhttp", "llhttp_fixtures.py", "test/request"),
+    Script("h1spec", "git clone https://github.com/uNetworking/h1spec", "h1spec.py", "http_test.ts"),
+    Script("h2spec", "GOBIN=$PWD/h2spec go install github.com/summerwind/h2spec/cmd/h2spec@latest", "h2spec.py", "h2spec"),
 ]

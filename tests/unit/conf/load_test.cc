@@ -272,7 +272,6 @@ status = 404)";
   route       * / -> open-webui, bodies up to 1GiB, first_byte 5m, tunnel_idle 30s
               old.example.org / -> redirect to https://example.org/
               * /metrics -> status 404
-warning: usher.toml:7:14: "h2" is not served by this version yet; it offers "http/1.1" only
 )");
 }
 

@@ -267,20 +267,19 @@ TEST(TomlReader, TakesInlineTablesAndDottedKeysForTheSame) {
   EXPECT_EQ(settings.upstreams[0].timeouts.connect, 9s);
 }
 
-TEST(TomlReader, WarnsThatHttp2IsNotServedYetAndOffersHttp1) {
+TEST(TomlReader, OffersHttp2WithTlsUnlessToldOtherwise) {
   const auto [settings, warnings] = read(R"([[listen]]
 address = ":1"
-protocols = ["h2", "http/1.1"]
 [[listen]]
 address = ":2"
+tls = true
+[[listen]]
+address = ":3"
 protocols = ["h2"])");
-  EXPECT_THAT(settings.listen[0].protocols, ElementsAre("http/1.1"));
-  EXPECT_THAT(settings.listen[1].protocols, ElementsAre("http/1.1"));
-  EXPECT_THAT(
-      warnings,
-      ElementsAre(
-          R"(usher.toml:3:14: "h2" is not served by this version yet; it offers "http/1.1" only)",
-          R"(usher.toml:6:14: "h2" is not served by this version yet; it offers "http/1.1" only)"));
+  EXPECT_THAT(offered_protocols(settings.listen[0]), ElementsAre("http/1.1"));
+  EXPECT_THAT(offered_protocols(settings.listen[1]), ElementsAre("h2", "http/1.1"));
+  EXPECT_THAT(offered_protocols(settings.listen[2]), ElementsAre("h2"));
+  EXPECT_THAT(warnings, ElementsAre());
 }
 
 TEST(TomlReader, WarnsOfWhatIsNotUsedAndOfAShortSecret) {
