@@ -20,8 +20,8 @@ namespace usher::conf {
 namespace {
 
 constexpr const char* config_variable = "USHER_CONFIG";
-constexpr const char* searched_files[] = {"usher.toml", "/etc/usher/usher.toml",
-                                          "/etc/nginx/nginx.conf"};
+constexpr const char* nginx_file = "/etc/nginx/nginx.conf";
+constexpr const char* searched_files[] = {"usher.toml", "/etc/usher/usher.toml", nginx_file};
 // More than the reader takes: a device or a core dump is refused there, and does not fill the
 // memory.
 constexpr size_t most_of_a_file = size_t{2} << 20;
@@ -62,9 +62,17 @@ std::optional<File> asked_for(const std::string& path, std::string_view origin,
   return std::nullopt;
 }
 
+nginx::Files files_for_nginx(const FileReader& files) {
+  nginx::Files of_nginx = nginx::files_of_the_system();
+  of_nginx.read = files;
+  return of_nginx;
+}
+
 std::optional<File> search(const FileReader& files, Messages& messages) {
   for (const char* path : searched_files) {
     auto text = files(path);
+    const bool of_nginx = std::string_view(path) == nginx_file;
+    if (of_nginx && text && !nginx::is_of_a_proxy(path, *text, files_for_nginx(files))) continue;
     if (text) return File{path, *std::move(text)};
     if (text.error().code == Errc::not_found) continue;
     messages.add(std::string(path) + ": " + text.error().detail);
@@ -77,9 +85,7 @@ Result<ReadSettings> read_settings(const File& file, const CommandLine& command_
                                    const FileReader& files) {
   const bool of_nginx_surely = command_line.command == Command::import_nginx;
   if (!of_nginx_surely && !file.path.ends_with(".conf")) return read_toml(file.path, file.text);
-  nginx::Files of_nginx = nginx::files_of_the_system();
-  of_nginx.read = files;
-  return nginx::read(file.path, file.text, lenient, of_nginx);
+  return nginx::read(file.path, file.text, lenient, files_for_nginx(files));
 }
 
 struct Choice {

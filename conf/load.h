@@ -1,6 +1,6 @@
 // The settings that a process starts with: flag over environment over file over built-in defaults.
-// The file is -c, $USHER_CONFIG, ./usher.toml, /etc/usher/usher.toml, /etc/nginx/nginx.conf, or
-// there is none. One whose name ends in ".conf" is nginx's.
+// The file is -c, $USHER_CONFIG, ./usher.toml, /etc/usher/usher.toml, /etc/nginx/nginx.conf if it
+// has a proxy_pass, or there is none. One whose name ends in ".conf" is nginx's.
 #pragma once
 
 #include <functional>

@@ -65,7 +65,7 @@ Outcome Exchange::serve() {
   if (client_.facts().unknown_name && snapshot_->settings.tls.unknown_name == "misdirected") {
     return Error{Errc::misdirected, Side::client, "no certificate is for the name it asked for"};
   }
-  route_ = snapshot_->routes.find(request_.authority, request_.path(), client_.facts().local_port);
+  route_ = snapshot_->routes.find(request_.authority, request_.path(), client_.role().port);
   if (!route_) {
     return Error{Errc::no_route, Side::client,
                  std::string(request_.authority) + std::string(request_.path())};

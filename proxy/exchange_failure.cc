@@ -81,7 +81,7 @@ void Exchange::try_again(Errc failure) {
 void Exchange::look_again() {
   std::shared_ptr<const Snapshot> now = worker_.snapshot();
   const routing::Route* route =
-      now->routes.find(asked_authority_, asked_target_, client_.facts().local_port);
+      now->routes.find(asked_authority_, asked_target_, client_.role().port);
   if (!route || route->upstream != upstream_->name) return;
   const routing::Upstream* upstream = now->upstream(route->upstream);
   if (!upstream) return;

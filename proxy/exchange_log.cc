@@ -28,7 +28,7 @@ TunnelRecord Exchange::make_tunnel_record() {
   record.affinity = name_of(home_.outcome);
   record.first_byte = std::chrono::duration_cast<Duration>(*first_byte_ - started_);
   record.attempts = attempts_;
-  record.port = client_.facts().local_port;
+  record.port = client_.role().port;
   record.logged = route_->rules.access_log;
   record.idle_limit = merge(upstream_->timeouts, route_->timeouts).tunnel_idle;
   record.status = home_.replica->status;

@@ -165,6 +165,12 @@ void Locations::act(const Scope& scope, const Names& names, const Place& at, Rou
   if (const Directive* answers = scope.own("return")) return answer(*answers, names, route);
   access(scope, route);
   if (const Directive* pass = scope.own("proxy_pass")) {
+    const Directive* redirect = scope.find("proxy_redirect");
+    if (redirect && redirect->args.size() > 1) {
+      report_.not_served(redirect->at,
+                         "\"proxy_redirect\" is served as \"off\" and \"default\" only: the "
+                         "replica knows the client's own host, and redirects there");
+    }
     limits(scope, route);
     return proxy(*pass, scope, names, route);
   }

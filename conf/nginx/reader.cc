@@ -105,9 +105,21 @@ bool is_fragment(const std::vector<Directive>& main) {
   return !has("http") && has("server");
 }
 
+bool pass_on(const std::vector<Directive>& directives) {
+  return std::any_of(directives.begin(), directives.end(), [](const Directive& each) {
+    return each.name == "proxy_pass" || pass_on(each.block);
+  });
+}
+
 }  // namespace
 
 Files files_of_the_system() { return {read_file, glob_files}; }
+
+bool is_of_a_proxy(const std::string& path, std::string_view text, const Files& files) {
+  Report report(true);
+  const auto main = parse(path, text, files, report);
+  return !main || pass_on(*main);
+}
 
 Result<ReadSettings> read(const std::string& path, std::string_view text, bool lenient,
                           const Files& files) {

@@ -13,6 +13,9 @@ namespace usher::conf::nginx {
 // Those of this machine.
 Files files_of_the_system();
 
+// Does it pass anything on? What a distribution installs with its nginx does not.
+bool is_of_a_proxy(const std::string& path, std::string_view text, const Files& files);
+
 // path is also where relative includes are looked for. lenient: what is not served is a warning. A
 // file of servers without an http block, as for conf.d, is read as inside one. The error's detail
 // holds every message, a line each.

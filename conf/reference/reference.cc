@@ -27,7 +27,7 @@ constexpr std::string_view markdown_head = R"(# Settings
 usher reads one TOML file: the one given with `-c`, else `$USHER_CONFIG`, `./usher.toml`,
 `/etc/usher/usher.toml`; without any it runs with the defaults below. [usher.toml](../usher.toml) is
 the same as a file. A file whose name ends in `.conf`, and `/etc/nginx/nginx.conf` when there is no
-usher.toml, is read as nginx reads it: [nginx.md](nginx.md). `usher check` reads everything and says what would be served, or what is wrong
+usher.toml and it has a `proxy_pass`, is read as nginx reads it: [nginx.md](nginx.md). `usher check` reads everything and says what would be served, or what is wrong
 as `FILE:LINE:COL: message`.
 
 Durations are written `"250ms"`, `"3s"`, `"30m"`, `"24h"`; sizes `"64KiB"`, `"20MiB"`, `"1GiB"` or

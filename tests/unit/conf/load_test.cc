@@ -79,7 +79,8 @@ TEST(Load, WantsTheFileThatWasAskedFor) {
 TEST(Load, ReadsNginxConfLastAndAsNginxDoes) {
   Process process;
   process.files["/etc/nginx/nginx.conf"] =
-      "events {}\nhttp {\n  server {\n    listen 8081;\n    auth_basic x;\n    return 204;\n  }\n}";
+      "events {}\nhttp {\n  server {\n    listen 8081;\n    auth_basic x;\n"
+      "    location / { proxy_pass http://127.0.0.1:8080; }\n  }\n}";
   EXPECT_EQ(
       process.bad(),
       "/etc/nginx/nginx.conf:5:5: \"auth_basic\" is not served: Open WebUI asks for passwords "
@@ -96,6 +97,13 @@ TEST(Load, ReadsNginxConfLastAndAsNginxDoes) {
   EXPECT_EQ(process.good().settings.workers, 3U);
   process.line.config = "/etc/nginx/nginx.conf";
   EXPECT_EQ(process.good().source, "/etc/nginx/nginx.conf");
+}
+
+TEST(Load, LeavesTheNginxConfOfADistributionAlone) {
+  Process process;
+  process.files["/etc/nginx/nginx.conf"] =
+      "http { server { listen 80; root /var/www; location / { try_files $uri =404; } } }";
+  EXPECT_EQ(process.good().source, "built-in defaults");
 }
 
 // Each override by itself: the flag beats the environment, which beats the file.

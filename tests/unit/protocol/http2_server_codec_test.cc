@@ -186,7 +186,7 @@ TEST(Http2ServerCodec, RefusesALargeHeadAndEndsWithOneThatIsABomb) {
 }
 
 TEST(Http2ServerCodec, OpensAWindowOnlyAsDataAreTaken) {
-  Connection connection({.window = 1000});
+  Connection connection({.head = {}, .window = 1000});
   connection.ask(1, request("POST"), false);
   connection.receive(frame(data, 0, 1, std::string(1000, 'x')));
   EXPECT_EQ(connection.sent().find(frame(window_update, 0, 1, number(1000, 4))), std::string::npos);
@@ -238,7 +238,7 @@ TEST(Http2ServerCodec, ShowsThatAResponseIsBroken) {
 }
 
 TEST(Http2ServerCodec, CountsResetsForAWhileOnly) {
-  Connection connection({.resets = 10});
+  Connection connection({.head = {}, .resets = 10});
   StreamId stream = 1;
   const auto reset_some = [&](int count) {
     for (int i = 0; i < count; ++i, stream += 2) {
