@@ -21,6 +21,7 @@ ClientConnection::ClientConnection(Worker& worker, const ListenerRole& role, Fd 
                                    std::unique_ptr<net::Transport> transport)
     : worker_(worker),
       role_(role),
+      snapshot_(worker.snapshot()),
       peer_ip_(peer.ip()),
       peer_(peer),
       deadline_(worker.loop(), *this) {
@@ -114,6 +115,7 @@ void ClientConnection::note_failure(LogLevel level, const Error& error) {
 }
 
 void ClientConnection::on_stream_open() {
+  snapshot_.reset();
   end_handshake();
   take_peer_facts();
   // A balancer is no client: the one behind it is counted.

@@ -83,6 +83,8 @@ class ClientConnection final : public net::Mortal,
 
   Worker& worker_;
   const ListenerRole& role_;
+  // While the handshake lasts: it uses this one's certificates.
+  std::shared_ptr<const Snapshot> snapshot_;
   std::string peer_ip_;
   SocketAddress peer_;
   protocol::ClientFacts facts_;

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import time
 
+import fakes
 import harness
 import pytest
 import wire
@@ -145,9 +146,8 @@ def pair(house, replicas, redis):
 
 
 def assert_told_to_go(connection: wire.Wire) -> None:
-    while (head := connection.read_exactly(2))[0] == 0x89:  # the replica's own ping
-        connection.read_exactly(head[1])
-    assert head[0] == 0x88 and int.from_bytes(connection.read_exactly(2), "big") == 1001
+    frame = connection.read_exactly(4)
+    assert frame[0] == 0x88 and int.from_bytes(frame[2:4], "big") == 1001
     connection.send(wire.masked_close(1001))
 
 
@@ -180,20 +180,19 @@ def test_a_client_whose_home_was_frozen_takes_its_websockets_along(house, replic
     assert "its client has moved" in line["error"]
 
 
-def test_a_handshake_that_a_frozen_replica_answers_late_follows_its_client(house, replicas):
-    settings = settings_for(replicas)
-    settings["upstream"][0]["health"] = {"interval": "200ms", "timeout": "300ms", "fall": 2, "rise": 1}
-    node = house.usher(replicas, settings=settings)
-    cookie = at(node, "alpha")
-    replicas[0].signal(signal.SIGSTOP)
+def test_a_handshake_that_is_answered_late_follows_its_client(house, replica):
+    late = house.fake(fakes.UpgradesWhenLet())
+    node = house.usher([late, replica])
+    cookie = at(node, "late")
     connection = shake_hands(node, cookie)
-    wait_for(lambda: state(node, replicas[0]) == "down", "down")
-    assert replica_of(node, cookie) == "beta"
-    replicas[0].signal(signal.SIGCONT)
+    wait_for(lambda: late.asked, "the handshake at the replica")
+    drain(node, late, query="?within=1h")
+    assert replica_of(node, cookie) == replica.name
+    late.let()
     assert connection.read_head().status == 101
     assert_told_to_go(connection)
     line = node.await_access(lambda line: line["protocol"] == "websocket")
-    assert line["replica"] == replicas[0].address and "its client has moved" in line["error"]
+    assert line["replica"] == late.address and "its client has moved" in line["error"]
 
 
 def test_a_node_that_hears_no_announcements_learns_of_a_move_from_the_cookie(house, replicas):

@@ -396,6 +396,29 @@ class SaysUpgraded(FakeReplica):
         return False
 
 
+class UpgradesWhenLet(FakeReplica):
+    """Leaves a websocket's handshake unanswered until let(); everything else it answers."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = False
+        self.is_let = asyncio.Event()
+
+    def let(self):
+        self.loop.call_soon_threadsafe(self.is_let.set)
+
+    async def misbehave(self, head, reader, writer, number):
+        if b"Sec-WebSocket-Key" not in head:
+            writer.write(whole(b'{"replica": "late"}'))
+            return True
+        self.asked = True
+        await self.is_let.wait()
+        writer.write(switching(head))
+        while await reader.read(65536):
+            pass
+        return False
+
+
 class RefusesConnections:
     """An address on which nothing listens."""
 
