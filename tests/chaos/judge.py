@@ -282,6 +282,10 @@ def cut_by(node: str, sent: float, answered: float, faults: list[Fault]) -> Faul
     return None
 
 
+# The reason when the client had left the session by itself.
+GIVEN_UP = Fault("(given up)", "client", 0, 0)
+
+
 def lost_sessions(requests: list[dict], access: list[dict], faults: list[Fault]) -> list[tuple[dict, Fault | None]]:
     """Every 400 to a poll that its client got: its session is unknown. Each with the fault of the replica that
     had opened the session, if there is one. What a replica answers to a node that was killed, nobody gets; and a
@@ -298,6 +302,7 @@ def lost_sessions(requests: list[dict], access: list[dict], faults: list[Fault])
                 opened = line
             elif line["status"] == 400 and line["request_id"] in told:
                 if any(line["sent"] < handshake < line["time"] for handshake in handshakes):
+                    found.append((line, GIVEN_UP))
                     continue
                 candidates = reasons[opened["replica"]] if opened else []
                 found.append((line, next((fault for fault in candidates if fault.concerns(opened["sent"], line["time"])), None)))

@@ -155,4 +155,5 @@ def test_a_lost_session_needs_a_fault_of_the_replica_that_had_opened_it():
     # Its client had given it up.
     late = {**lines[-1], "time": 30}
     assert len(judge.lost_sessions([*lines[:2], late], access, [])) == 1
-    assert not judge.lost_sessions([*lines[:2], late, seen("b", 25, **socketio)], access, [])
+    left = judge.lost_sessions([*lines[:2], late, seen("b", 25, **socketio)], access, [])
+    assert [reason for _, reason in left] == [judge.GIVEN_UP]
