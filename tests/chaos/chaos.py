@@ -108,7 +108,11 @@ class Chaos:
 
     def judge_clients(self) -> None:
         cuts = [(visit.node, visit.good_at, visit.answered, visit) for visit in self.scene.visitors.visits if visit.status == 0]
-        cuts += [(event["node"], event["sent"] - NOTICED, event["time"], event) for event in self.events if event["event"] == "http_error" and event["status"] == 0]
+        # Who leaves at the end hangs up on what it still waits for.
+        left = {event["client"]: event["time"] for event in self.events if event.get("reason") == "io client disconnect"}
+        for event in self.events:
+            if event["event"] == "http_error" and event["status"] == 0 and event["time"] < left.get(event["client"], event["time"] + 1):
+                cuts.append((event["node"], event["sent"] - NOTICED, event["time"], event))
         unexplained = []
         for node, sent, answered, what in cuts:
             fault = judge.cut_by(self.urls.get(node, node), sent, answered, self.all)
