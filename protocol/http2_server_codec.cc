@@ -364,8 +364,8 @@ nghttp2_session_callbacks* Http2ServerCodec::Impl::make_callbacks() {
       });
   nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(
       all, [](nghttp2_session*, const nghttp2_frame*, int error, void* self) {
-        std::string& fault = static_cast<Impl*>(self)->fault;
-        if (fault.empty()) fault = nghttp2_strerror(error);
+        auto& impl = *static_cast<Impl*>(self);
+        if (impl.fault.empty()) impl.fault = nghttp2_strerror(error);
         return 0;
       });
   nghttp2_session_callbacks_set_error_callback2(

@@ -339,15 +339,14 @@ void Exchange::upgrade(protocol::ResponseHead head) {
   std::unique_ptr<net::Stream> stream = replica_->take_stream();
   worker_.loop().bury(std::move(replica_));
   // Its client may have moved while the replica was slow to answer, and nobody has told it.
-  const bool moved = has_moved();
+  std::optional<routing::Home> home;
+  if (claim_.cookie) {
+    home = worker_.sessions().find_now(claim_, *upstream_, worker_.cookies());
+  }
   Websocket& websocket = client_.open_tunnel(std::move(stream), std::move(record));
-  if (moved) worker_.part_with_moved(websocket);
-}
-
-bool Exchange::has_moved() {
-  if (!claim_.cookie) return false;
-  const auto home = worker_.sessions().find_now(claim_, *upstream_, worker_.cookies());
-  return home && home->replica && home->replica->id != replica_id_;
+  if (!claim_.cookie) return;
+  if (!home) return worker_.check_home(websocket);
+  if (home->replica && home->replica->id != replica_id_) worker_.part_with_moved(websocket);
 }
 
 void Exchange::on_replica_error(Error error) { fail(std::move(error)); }

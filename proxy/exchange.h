@@ -78,7 +78,6 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void on_replica_error(Error error) override;
 
   void upgrade(protocol::ResponseHead head);
-  bool has_moved();
   bool migrates() const;
   void add_cookie(protocol::Headers& headers) const;
   void pass_on(std::span<const char> data);

@@ -12,6 +12,14 @@ void HomeCheck::start(std::vector<Resident> residents) {
   residents_.empty() ? tick_.stop() : tick_.start(between_ticks);
 }
 
+void HomeCheck::add(Resident resident) {
+  if (residents_.empty()) {
+    next_ = 0;
+    tick_.start(std::chrono::milliseconds(0));
+  }
+  residents_.push_back(std::move(resident));
+}
+
 void HomeCheck::on_tick() {
   questions_.clear();
   if (!sessions_.store_available()) return tick_.start(without_store);
@@ -19,18 +27,17 @@ void HomeCheck::on_tick() {
   unanswered_ = std::min(each_tick, residents_.size() - next_);
   failed_ = false;
   for (size_t i = next_; i < next_ + unanswered_; ++i) {
-    const Resident& resident = residents_[i];
-    questions_.push_back(sessions_.recall(
-        resident.client, [this, &resident](const auto& answer) { on_answer(resident, answer); }));
+    questions_.push_back(sessions_.recall(residents_[i].client,
+                                          [this, i](const auto& answer) { on_answer(i, answer); }));
   }
 }
 
 // An equal epoch with another home: two nodes moved it at the same time, and the store has chosen.
-void HomeCheck::on_answer(const Resident& resident,
-                          const Result<std::optional<routing::Binding>>& answer) {
+void HomeCheck::on_answer(size_t index, const Result<std::optional<routing::Binding>>& answer) {
   if (!answer) failed_ = true;
   if (answer && *answer) {
     const routing::Binding& now = **answer;
+    const Resident& resident = residents_[index];
     const bool moved = now.epoch >= resident.home.epoch && now.replica != resident.home.replica;
     if (moved) on_moved_(resident.client, now.replica);
   }

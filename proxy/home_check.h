@@ -1,5 +1,6 @@
 // Do the clients of these websockets still live where the websockets lead? Asked of the store when
-// announcements of moves may have been missed; at a pace, for a node may carry thousands.
+// announcements of moves may have been missed, or came before the websocket; at a pace, for a node
+// may carry thousands.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +28,8 @@ class HomeCheck final {
 
   // Drops what is left of an earlier check.
   void start(std::vector<Resident> residents);
+  // One more, at once if nobody is being asked about.
+  void add(Resident resident);
 
  private:
   static constexpr size_t each_tick = 20;
@@ -34,7 +37,7 @@ class HomeCheck final {
   static constexpr std::chrono::milliseconds without_store{500};  // until it is tried again
 
   void on_tick();
-  void on_answer(const Resident& resident, const Result<std::optional<routing::Binding>>& answer);
+  void on_answer(size_t index, const Result<std::optional<routing::Binding>>& answer);
 
   routing::SessionDirectory& sessions_;
   OnMoved on_moved_;

@@ -14,6 +14,11 @@ constexpr std::chrono::milliseconds parting_with_the_moved{1000};
 // How soon websockets notice that their replica is down or drains.
 constexpr std::chrono::milliseconds replica_look{250};
 
+HomeCheck::Resident resident_of(const Websocket& websocket) {
+  const TunnelRecord& record = websocket.record();
+  return {record.session, {record.replica, record.epoch}};
+}
+
 }  // namespace
 
 Worker::Worker(const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
@@ -138,13 +143,13 @@ void Worker::doubt_bindings() {
   });
 }
 
+void Worker::check_home(const Websocket& websocket) { home_check_->add(resident_of(websocket)); }
+
 // Who only has a websocket asks for nothing that would show that it lives elsewhere by now.
 void Worker::check_homes() {
   std::vector<HomeCheck::Resident> residents;
-  for (const Websocket* each : websockets_) {
-    const TunnelRecord& websocket = each->record();
-    residents.push_back({websocket.session, {websocket.replica, websocket.epoch}});
-  }
+  for (const Websocket* each : websockets_)
+    residents.push_back(resident_of(*each));
   home_check_->start(std::move(residents));
 }
 

@@ -103,6 +103,8 @@ class Worker final {
   bool draining() const { return drain_.has_value(); }
   // It leads to a replica that its client has left.
   void part_with_moved(Websocket& websocket);
+  // It may: this worker does not know where its client lives by now.
+  void check_home(const Websocket& websocket);
   // The connection is closed: takes it off the table and buries it.
   void remove(ClientConnection& connection);
   // Every open websocket of this worker, whatever connection it came on.
