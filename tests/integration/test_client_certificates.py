@@ -7,6 +7,7 @@ import harness
 import pytest
 import wire
 from certificates import Authority
+from harness import wait_for
 from websockets.sync.client import connect
 
 FORGED = [("X-Client-Cert-Subject", "CN=forged"), ("x_client_cert_subject", "CN=forged"), ("X-Client-Cert-Fingerprint", "00")]
@@ -74,7 +75,7 @@ def test_who_must_show_one_and_does_not_is_refused(house, replica, authority, tm
         with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
             told(node, context)
     assert not [line for line in node.access_log if line["path"] == "/whoami"]
-    assert node.metric("usher_errors_total", cause="tls_handshake_failed") == 2
+    wait_for(lambda: node.metric("usher_errors_total", cause="tls_handshake_failed") == 2, "both are counted")
 
 
 def test_a_websocket_opens_with_one(house, replica, authority):
