@@ -183,7 +183,8 @@ SocketIoSession::Fate SocketIoSession::open_from_replica(const Packet& packet, M
   interval_ = open->interval;
   timeout_ = open->timeout;
   last_ping_ = now;
-  stage_ = Stage::joined;
+  // A client may have said CONNECT before this, to a replica that went without a word.
+  stage_ = carried_on_ ? Stage::opened : Stage::joined;
   return Fate::pass;
 }
 
@@ -225,7 +226,6 @@ SocketIoSession::Fate SocketIoSession::socket_io_from_replica(const SocketIoPack
 
 std::string_view SocketIoSession::obstacle() const {
   if (!unreadable_.empty()) return unreadable_;
-  if (!opened_) return "its replica had not opened it";
   if (ended_) return "it had been ended";
   const bool owed =
       std::ranges::any_of(asked_, [](const Outstanding& each) { return each.packet.empty(); });
@@ -248,6 +248,7 @@ void SocketIoSession::leave_replica() {
   // Whoever asked is gone: no pong that is still to come may reach another one.
   our_pings_ = ~uint32_t{0};
   stage_ = Stage::fresh;
+  carried_on_ = true;
 }
 
 std::string SocketIoSession::join_frames() {

@@ -136,6 +136,7 @@ class SocketIoSession final {
   uint32_t our_pings_ = 0;  // a bit for each ping without an answer, the oldest lowest: is it ours?
   uint8_t pings_ = 0;       // how many those are
   Stage stage_ = Stage::fresh;
+  bool carried_on_ = false;  // the replica of now is not the first one
   bool opened_ = false;
   bool ended_ = false;
 };

@@ -1,5 +1,8 @@
 """The Socket.IO server, made as Open WebUI makes its own (backend/open_webui/socket/main.py)."""
 
+import json
+import time
+
 import socketio
 
 
@@ -17,13 +20,25 @@ def make_server(name: str, transports: list[str], redis: str | None, options) ->
         client_manager=manager,
         ping_interval=options.ping_interval,
         ping_timeout=options.ping_timeout,
+        max_http_buffer_size=options.max_message,
         compression_threshold=options.compression_threshold,
     )
-    register(sio, name)
+    register(sio, name, EventLog(options.events))
     return sio
 
 
-def register(sio, name: str) -> None:
+class EventLog:
+    """One JSON line for each event that was handled and has an id."""
+
+    def __init__(self, path: str | None):
+        self.file = open(path, "a", buffering=1) if path else None
+
+    def note(self, event: str, data) -> None:
+        if self.file and isinstance(data, dict) and "id" in data:
+            self.file.write(json.dumps({"time": time.time(), "event": event, "id": data["id"]}) + "\n")
+
+
+def register(sio, name: str, log: EventLog) -> None:
     @sio.event
     async def connect(sid, environ, auth):
         pass
@@ -32,11 +47,28 @@ def register(sio, name: str) -> None:
     async def user_join(sid, data):
         user = (data or {}).get("auth", {}).get("token", "anonymous")
         await sio.enter_room(sid, f"user:{user}")
+        await sio.enter_room(sid, "everyone")
         return {"id": user, "name": user}
 
     @sio.on("echo")
     async def echo(sid, data):
+        log.note("echo", data)
         return data
+
+    @sio.on("heartbeat")
+    async def heartbeat(sid, data):
+        log.note("heartbeat", data)
+        return data
+
+    @sio.on("heartbeat", namespace="/admin")
+    async def heartbeat_of_admin(sid, data):
+        log.note("heartbeat", data)
+        return data
+
+    @sio.on("flood")
+    async def flood(sid, count):
+        for number in range(count):
+            await sio.emit("tick", number, to=sid)
 
     @sio.on("whoami")
     async def whoami(sid, data=None):

@@ -39,7 +39,9 @@ using Words = std::vector<std::string>;
 // A relay between a client and a replica that say what the test says.
 class Scene final : private SocketIoRelay::Ends {
  public:
-  Scene() {
+  // `open`: up to the replica's answer to the CONNECT.
+  explicit Scene(bool open = true) {
+    if (!open) return;
     replica(open_packet), client("40{\"token\":1}"), replica("40{\"sid\":\"x\"}"), heard();
   }
 
@@ -108,6 +110,22 @@ TEST(SocketIoRelay, OpensTheSessionAgainAndTheClientHearsOnlyOfTheNewSid) {
   heard = scene.heard();
   EXPECT_EQ(heard.client, (Words{"40{\"sid\":\"y\"}", "40/admin,{\"sid\":\"y\"}"}));
   EXPECT_EQ(heard.replica, Words{"42[\"meanwhile\"]"});
+}
+
+TEST(SocketIoRelay, OpensElsewhereWhatItsFirstReplicaHadNotOpened) {
+  Scene scene(false);
+  scene.client("40{\"token\":1}");
+  EXPECT_EQ(scene.heard().replica, Words{"40{\"token\":1}"});
+  EXPECT_EQ(scene.relay.obstacle(), "");
+  scene.relay.lose_replica();
+  EXPECT_EQ(scene.relay.ping_due(), MonotonicTime::max()) << "it knows of no interval yet";
+  scene.relay.join_replica();
+  scene.replica(open_packet);
+  const Scene::Heard heard = scene.heard();
+  EXPECT_EQ(heard.client, Words{std::string(open_packet)});
+  EXPECT_EQ(heard.replica, Words{"40{\"token\":1}"});
+  scene.replica("40{\"sid\":\"y\"}");
+  EXPECT_EQ(scene.relay.phase(), Phase::relaying);
 }
 
 TEST(SocketIoRelay, SaysAgainOnlyWhatMayBeSaidTwice) {
