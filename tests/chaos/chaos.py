@@ -56,7 +56,7 @@ class Chaos:
         self.access = self.scene.access_lines()
         for line in self.access:
             line["replica"] = names.get(line["replica"], line["replica"])
-        self.requests = self.scene.requests()
+        self.requests = judge.settled(self.scene.requests(), self.scene.arrivals(names))
         self.events = [event for group in self.scene.sockets for event in group.events()]
         self.urls = {node.url(scheme): node.name for node in self.scene.nodes for scheme in ("https", "http")}
         self.judge_answers()

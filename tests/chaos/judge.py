@@ -66,6 +66,29 @@ def kill_of(replica: str, since: float, until: float, faults: list[Fault]) -> Fa
     return None
 
 
+def settled(requests: list[dict], arrivals: Iterable[tuple[str, str, float]]) -> list[dict]:
+    """The journals' lines with what became of the websockets that were carried on: a handshake that was said again began
+    when it was, not when the client said it, and is one only if the node says that the websocket arrived there
+    (`arrivals`: request id, replica, when). A frozen replica answers those, too, that were given up long ago."""
+    first: dict[str, float] = {}
+    for line in requests:
+        if line["method"] == "WEBSOCKET":
+            first[line["request_id"]] = min(line["begun"], first.get(line["request_id"], line["begun"]))
+    again = defaultdict(list)
+    kept = []
+    for line in requests:
+        if line["method"] == "WEBSOCKET" and line["begun"] > first[line["request_id"]]:
+            again[line["request_id"], line["replica"]].append(line)
+        else:
+            kept.append(line)
+    for request_id, replica, when in arrivals:
+        before = [line for line in again[request_id, replica] if line["begun"] <= when + MOMENT]
+        if before:
+            last = max(before, key=lambda line: line["begun"])
+            kept.append({**last, "sent": last["begun"], "carried": True})
+    return sorted(kept, key=lambda line: line["sent"])
+
+
 # --- No 5xx -------------------------------------------------------------------------------------------
 
 
@@ -117,12 +140,13 @@ def moves(requests: list[dict], access: list[dict], faults: list[Fault]) -> list
                     continue
                 # It still has the cookie that it asked with at `home`, and the answer brought another: it was sent
                 # before that answer had arrived.
-                unread = left["request_id"] in brought_a_cookie and left["cookie"] == line["cookie"]
+                carried = left.get("carried", False)
+                unread = not carried and left["request_id"] in brought_a_cookie and left["cookie"] == line["cookie"]
                 if unread and line["sent"] < left["time"] + ON_ITS_WAY:
                     continue
                 reason = next((fault for fault in reasons[home] if fault.concerns(left["sent"], line["begun"])), None)
                 # Without the store two nodes that know different things may move a client to different homes.
-                if reason is None and left["request_id"] in brought_a_cookie:
+                if reason is None and (carried or left["request_id"] in brought_a_cookie):
                     reason = next((fault for fault in deaf if fault.concerns(left["sent"] - TOLD, line["begun"])), None)
                 # Whoever moves on later has left this home only once.
                 key = (home, reason.began if reason else line["replica"])

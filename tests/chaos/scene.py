@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+from datetime import datetime
 from pathlib import Path
 
 import harness
@@ -154,6 +155,14 @@ class Scene:
 
     def node_log(self) -> list[dict]:
         return [line for node in self.nodes for path in self.folder.glob(f"{node.name}.*.err") for line in json_lines(path)]
+
+    def arrivals(self, names: dict[str, str]) -> list[tuple[str, str, float]]:
+        """Websockets that were carried on: the request's id, the replica, and when it was there."""
+        return [
+            (line["request_id"], names.get(line["to"], line["to"]), datetime.fromisoformat(line["time"]).timestamp())
+            for line in self.node_log()
+            if line["event"] == "websocket_moved" and line["outcome"] == "moved"
+        ]
 
     def keep(self, what: dict) -> None:
         (self.folder / "faults.json").write_text(json.dumps(what, indent=1, default=vars))

@@ -79,6 +79,22 @@ def test_two_nodes_may_disagree_on_a_new_home_only_while_the_store_is_away():
     assert unexplained(requests[:3], [faults[0], over], (rebound,)) == [("b", "c")]
 
 
+def test_a_websocket_that_was_carried_on_is_where_its_node_says():
+    handshake = {"method": "WEBSOCKET", "request_id": "w", "status": 101}
+    here = seen("a", 10, **handshake)
+    # b was frozen, and reads what it was asked at 12 when its node has long gone on to c.
+    given_up, again, last = (seen(name, 10, begun=at, **handshake) for name, at in (("b", 16), ("c", 15), ("c", 20)))
+    requests = [here, given_up, again, last]
+    arrived = judge.settled(requests, [("w", "c", 20.05)])
+    assert [(line["replica"], line["sent"]) for line in arrived] == [("a", 10), ("c", 20)]
+    assert judge.settled(requests, []) == [here]
+    # Its client could not be told of the move: without the store another worker may know another home.
+    deaf = Fault("pause store", "redis0", 19, 22, store=True)
+    later = [*arrived, seen("a", 23)]
+    assert unexplained(later, [kill("a", 15, 17), deaf]) == []
+    assert unexplained(later, [kill("a", 15, 17)]) == [("c", "a")]
+
+
 def test_a_5xx_is_forgiven_at_the_kill_of_its_replica_and_only_then():
     faults = [kill("a", 15, 30)]
     lines = [logged("a", 14, 1, 502), logged("b", 14, 1, 502), logged("a", 17, 1, 502), logged("", 15, 0, 503)]
