@@ -58,6 +58,7 @@ class Work:
 PACED = "one in 20 ms"
 WORK = [
     Work("echo", "websocket echo 128 B, TLS, 64 at once", "echo --connections 64", bar=0.8, relays=True),
+    Work("socketio", "Socket.IO event and acknowledgement, 128 B, TLS, 64 at once", "socketio --connections 64", relays=True),
     Work("idle", "4,000 idle websockets, TLS", "idle --connections 4000", memory="idle websocket, TLS",
          memory_bar=12),
     Work("tokens", f"message of 100 B on 200 websockets, TLS, {PACED} each", "tokens --connections 200", bar=0.8,

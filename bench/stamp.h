@@ -13,6 +13,12 @@ namespace usher::bench {
 constexpr size_t kTokenBytes = 100;
 constexpr int64_t kTokenInterval = 20'000'000;
 
+// An event of Socket.IO in Engine.IO's framing, and its acknowledgement, around a text.
+constexpr std::string_view kSocketIoPath = "/ws/socket.io/?EIO=4&transport=websocket";
+constexpr std::string_view kEventOpens = R"(427["echo",")";
+constexpr std::string_view kAckOpens = R"(437[")";
+constexpr std::string_view kEventCloses = R"("])";
+
 // Nanoseconds of CLOCK_MONOTONIC: the same clock in every process.
 int64_t now();
 

@@ -75,7 +75,10 @@ void Client::visit() {
     if (field(response->head, "sec-websocket-accept") != kWebsocketAccept) {
       fail("not the answer to our websocket key: " + response->head);
     }
-    become_ready();
+    phase_ = Phase::greets;
+    if (greeted()) become_ready();
+  } else if (phase_ == Phase::greets) {
+    if (greeted()) become_ready();
   } else if (!in_.empty()) {
     fail("bytes that nobody asked for: " + in_);
   }

@@ -61,6 +61,9 @@ class Client : public Handler {
  protected:
   // Not empty: a websocket is opened there before the client is ready.
   virtual std::string_view websocket_path() const { return {}; }
+  // Called after the 101 and whenever something came: is what must be said first on that websocket
+  // said?
+  virtual bool greeted() { return true; }
   // After start():
   virtual void on_connected() {}
   virtual void on_readable();  // reads into in_ and calls on_bytes
@@ -89,7 +92,7 @@ class Client : public Handler {
   void visit();
   void become_ready();
 
-  enum class Phase : uint8_t { visits, upgrades, ready } phase_ = Phase::visits;
+  enum class Phase : uint8_t { visits, upgrades, greets, ready } phase_ = Phase::visits;
   bool announced_ = false;  // that the channel is established
   uint32_t watched_ = 0;
   std::string out_;

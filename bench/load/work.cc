@@ -132,6 +132,50 @@ class Echo : public Websocket {
   std::string said_;
 };
 
+// The same as an event of Socket.IO with an acknowledgement.
+class SocketIo : public Websocket {
+ public:
+  using Websocket::Websocket;
+
+  void start() override {
+    working_ = true;
+    began_ = now();
+    text_ = stamped(kEchoBytes - kEventOpens.size() - kEventCloses.size());
+    say(std::string(kEventOpens) + text_ + std::string(kEventCloses));
+  }
+  void finish() override { finishing_ = true; }
+
+ private:
+  std::string_view websocket_path() const override { return kSocketIoPath; }
+
+  bool greeted() override {
+    size_t offset = 0;
+    bool connected = false;
+    while (auto message = take_message(in_, offset)) {
+      if (message->starts_with("0{")) say("40");
+      connected = message->starts_with("40{");
+    }
+    in_.erase(0, offset);
+    return connected;
+  }
+
+  void on_message(std::string_view message) override {
+    if (message != std::string(kAckOpens) + text_ + std::string(kEventCloses)) {
+      fail("not the acknowledgement of what was said");
+    }
+    load_.measurement.unit(now() - began_);
+    if (finishing_) {
+      ++load_.done;
+    } else {
+      start();
+    }
+  }
+
+  int64_t began_ = 0;
+  bool finishing_ = false;
+  std::string text_;
+};
+
 // A websocket on which nothing happens.
 class Idle : public Websocket {
  public:
@@ -335,6 +379,7 @@ constexpr std::array kWork{
     Work{.name = "keep-alive", .make = make<KeepAlive>},
     Work{.name = "per-request", .make = make<PerRequest>},
     Work{.name = "echo", .make = make<Echo>},
+    Work{.name = "socketio", .make = make<SocketIo>},
     Work{.name = "idle", .make = make<Idle>, .silent = true},
     Work{.name = "tokens", .make = make<Tokens>, .paced = true},
     Work{.name = "events", .make = make<Events>, .paced = true},

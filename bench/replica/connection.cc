@@ -21,6 +21,9 @@ namespace {
 constexpr size_t kMostQueued = 1 << 20;  // a stream that falls behind by so much is a failed run
 constexpr std::string_view kBytesPath = "/bytes/";
 
+constexpr std::string_view kOpenPacket =
+    R"(0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000})";
+
 std::string ok_with_length(size_t length) {
   return "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " +
          std::to_string(length) + "\r\n\r\n";
@@ -91,6 +94,7 @@ void Connection::serve(std::string_view head) {
   if (path == "/") return answer("ok");
   if (path == "/kib") return answer(replica_.page);
   if (path == "/ws/echo") return upgrade(head, Speaks::echo);
+  if (path == kSocketIoPath) return upgrade(head, Speaks::socketio);
   if (path == "/ws/tokens") return upgrade(head, Speaks::tokens);
   if (path == "/events") {
     speaks_ = Speaks::events;
@@ -115,6 +119,7 @@ void Connection::upgrade(std::string_view head, Speaks speaks) {
   speaks_ = speaks;
   out_ += "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
   out_ += "Sec-WebSocket-Accept: " + std::string(kWebsocketAccept) + "\r\n\r\n";
+  if (speaks == Speaks::socketio) append_message(out_, kOpenPacket, false);
   flush();
 }
 
@@ -129,6 +134,8 @@ void Connection::hear_messages() {
   while (auto message = take_message(in_, offset)) {
     if (speaks_ == Speaks::echo) {
       append_message(out_, *message, false);
+    } else if (speaks_ == Speaks::socketio) {
+      hear_packet(*message);
     } else if (message == kStopStream) {
       end_stream();
       append_message(out_, kStreamStopped, false);
@@ -138,6 +145,13 @@ void Connection::hear_messages() {
   }
   in_.erase(0, offset);
   flush();
+}
+
+void Connection::hear_packet(std::string_view packet) {
+  if (packet == "40") return append_message(out_, R"(40{"sid":"b"})", false);
+  if (!packet.starts_with(kEventOpens)) fail("not our packet: " + std::string(packet));
+  packet.remove_prefix(kEventOpens.size());
+  append_message(out_, std::string(kAckOpens) + std::string(packet), false);
 }
 
 void Connection::begin_stream() {

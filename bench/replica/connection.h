@@ -30,7 +30,7 @@ class Connection : public Handler, private Stream {
   void on_ready(uint32_t events) override;
 
  private:
-  enum class Speaks : uint8_t { requests, echo, tokens, events };
+  enum class Speaks : uint8_t { requests, echo, socketio, tokens, events };
 
   void read();
   void discard_upload();
@@ -39,6 +39,7 @@ class Connection : public Handler, private Stream {
   void upgrade(std::string_view head, Speaks speaks);
   void answer(std::string_view body);
   void hear_messages();
+  void hear_packet(std::string_view packet);
   void on_beat() override;
   void begin_stream();
   void end_stream();
