@@ -8,11 +8,13 @@ DIRECT = "direct"
 
 @dataclasses.dataclass(frozen=True)
 class Way:
-    """How the suite reaches the server: without usher, or through it over a scheme to so many replicas."""
+    """How the suite reaches the server: without usher, or through it over a scheme to so many replicas; `beside`: while
+    another replica, and all who are there, dies and comes back all the time."""
 
     name: str
     scheme: str = "http"
     replicas: int = 1
+    beside: bool = False
 
     @property
     def is_direct(self) -> bool:

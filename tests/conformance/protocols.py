@@ -1,12 +1,14 @@
 """The suites of the Engine.IO and the Socket.IO protocol: mocha, run against the Node reference server and against
 python-engineio and python-socketio. They keep no cookies, so with two replicas only the sid leads to the right one."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import ssl
 import subprocess
+import threading
 from pathlib import Path
 
 import harness
@@ -19,6 +21,7 @@ WAYS = [
     Way("plain, 2", "http", 2),
     Way("TLS, 1", "https", 1),
     Way("TLS, 2", "https", 2),
+    Way("TLS, 1, beside a dying replica", "https", 1, beside=True),
 ]
 SERVERS = {
     "Node": ["node", HERE / "servers" / "reference.mjs"],
@@ -64,6 +67,41 @@ def trust(node: harness.Usher, folder: Path) -> dict[str, str]:
     path = folder / f"{node.name}.pem"
     path.write_text(ssl.get_server_certificate(("127.0.0.1", node.port("https"))))
     return {"NODE_EXTRA_CA_CERTS": str(path), "SSL_CERT_FILE": str(path)}
+
+
+class DyingReplica:
+    """Clients of another upstream of the same node, whose one replica is killed every two seconds."""
+
+    PATH = "/ws/"  # where they come; no suite does
+    EVERY = 2.0
+
+    def __init__(self, house: harness.House, servers: list):
+        self.replica = house.replica("dying", port=harness.free_port())
+        settings = harness.settings_for(servers)
+        settings["upstream"][0]["socketio"] = ["/engine.io/", "/socket.io/"]
+        settings["upstream"].append({**settings["upstream"][0], "name": "dying", "replicas": [self.replica.address], "socketio": [self.PATH]})
+        settings["route"].append({"path": self.PATH, "upstream": "dying"})
+        self.node = house.usher(servers, name="beside", settings=settings, wait=False).await_replicas(len(servers) + 1)
+        self.clients = house.clients([self.node.url("https")], 50, args=["--interval-ms", "100"])
+        self.clients.await_connected()
+        self.deaths = 0
+
+    @contextlib.contextmanager
+    def dying(self):
+        over = threading.Event()
+        thread = threading.Thread(target=self.die, args=[over])
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join(30)
+
+    def die(self, over: threading.Event) -> None:
+        while not over.wait(self.EVERY):
+            self.replica.kill()
+            self.replica.start()
+            self.deaths += 1
 
 
 class Protocol:
@@ -119,9 +157,14 @@ class Protocol:
             servers = [house.keep(Server(folder, f"replica{number}", command)).start() for number in (1, 2)]
             nodes = {count: usher_in_front_of(house, servers[:count], f"usher{count}") for count in (1, 2)}
 
+            beside = DyingReplica(house, servers[:1])
+
             def on(way: Way, only: list[str] = ()) -> dict[str, str]:
                 if way.is_direct:
                     return self.mocha(copy, f"http://{servers[0].address}", {}, only)
+                if way.beside:
+                    with beside.dying():
+                        return self.mocha(copy, beside.node.url(way.scheme), trust(beside.node, folder), only)
                 node = nodes[way.replicas]
                 return self.mocha(copy, node.url(way.scheme), trust(node, folder), only)
 
@@ -129,6 +172,7 @@ class Protocol:
                 for way in (DIRECTLY, *WAYS):
                     found.add(way, on(way))
             found.look_again(on, WAYS, options.looks)
+            assert beside.deaths, "nothing has died"
         finally:
             house.close()
         return found
