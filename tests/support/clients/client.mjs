@@ -32,6 +32,7 @@ export class Client {
     };
     this.asked = 0;
     this.fetched = 0;
+    this.said = 0;
     this.acked = 0;
     this.lost = 0;
     this.connects = 0;
@@ -106,7 +107,8 @@ export class Client {
     const { socket } = this;
     if (!socket.connected) return;
     const began = performance.now();
-    socket.timeout(this.options.ackMs).emit("echo", { client: this.id, n: this.acked }, (error) => {
+    const id = `${this.id}/${this.said++}`;
+    socket.timeout(this.options.ackMs).emit(this.options.event, { client: this.id, id }, (error) => {
       const ms = performance.now() - began;
       if (error) {
         // The ack of a message whose socket was lost can never come; that loss has its own event.
@@ -122,8 +124,14 @@ export class Client {
   }
 
   state() {
-    const { id, replica, node, connects, acked, fetched, lost, worst } = this;
-    return { client: id, connected: this.socket.connected, replica, node, connects, acked, fetched, lost, worst };
+    const { id, replica, node, connects, said, acked, fetched, lost, worst } = this;
+    return { client: id, connected: this.socket.connected, replica, node, connects, said, acked, fetched, lost, worst };
+  }
+
+  // Nothing more is said; what was is still answered.
+  hush() {
+    clearInterval(this.ticker);
+    clearInterval(this.fetcher);
   }
 
   resetWorst() {
@@ -131,8 +139,7 @@ export class Client {
   }
 
   stop() {
-    clearInterval(this.ticker);
-    clearInterval(this.fetcher);
+    this.hush();
     this.socket.disconnect();
     this.agents.http.destroy();
     this.agents.https.destroy();

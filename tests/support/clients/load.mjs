@@ -1,7 +1,7 @@
 // Opens N socket.io clients and reports, as JSON lines on standard output, what happens to them.
 //   node load.mjs --nodes URL,URL --clients N --transport websocket|polling [--no-jar] [--per-request-random]
-// Commands on standard input, one a line: "report", "emit-room USER TEXT", "reset", "stop". The end of
-// standard input stops it too, so that it never outlives the test that started it.
+// Commands on standard input, one a line: "report", "emit-room USER TEXT", "reset", "hush", "stop". The end
+// of standard input stops it too, so that it never outlives the test that started it.
 
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     prefix: { type: "string", default: "client" },
     "no-jar": { type: "boolean", default: false },
     "per-request-random": { type: "boolean", default: false },
+    event: { type: "string", default: "echo" }, // what is said, again and again
     "interval-ms": { type: "string", default: "1000" },
     "http-ms": { type: "string", default: "0" },
     posts: { type: "boolean", default: false }, // every other page is a POST
@@ -40,6 +41,7 @@ const options = {
   transport: values.transport,
   jar: !values["no-jar"],
   perRequestRandom: values["per-request-random"],
+  event: values.event,
   intervalMs: Number(values["interval-ms"]),
   httpMs: Number(values["http-ms"]),
   posts: values.posts,
@@ -67,6 +69,7 @@ commands.on("line", (line) => {
   if (command === "stop") stop();
   if (command === "report") report({ event: "report", clients: clients.map((client) => client.state()) });
   if (command === "reset") for (const client of clients) client.resetWorst();
+  if (command === "hush") for (const client of clients) client.hush();
   if (command === "emit-room") clients[0].socket.emit("room", { user: rest[0], text: rest.slice(1).join(" ") });
 });
 commands.on("close", stop);
