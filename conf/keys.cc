@@ -247,8 +247,8 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
      "and all of it after this time. \"0s\": at once."},
     {"rebalance", &UpstreamSettings::rebalance, {0, 10'000},
      "After a replica has joined or come back: so many clients a second are moved to it by each "
-     "node, of those that have neither a websocket nor a request open, until it has as many as the "
-     "others. 0: who has a replica stays there."},
+     "node, at a moment when nothing is going on between them and theirs, until it has as many as "
+     "the others. 0: who has a replica stays there."},
     {"max_connections", &UpstreamSettings::max_connections, {0, 1'000'000},
      "Requests and websockets that this node has at one replica at a time; 0: no limit. New "
      "clients go to another replica, those who are bound to a full one wait."},
@@ -268,8 +268,11 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
      "Socket.IO events that do no harm when two replicas get them: sent again to the new replica "
      "when the old one had not acknowledged them. With any other the client is told to reconnect."},
     {"quiet", &UpstreamSettings::quiet, {0, hour},
-     "A session leaves a draining replica when nobody owes an answer and the replica has sent "
-     "nothing for so long."},
+     "A session leaves a draining replica, or one that has too many, when nobody owes an answer and "
+     "the replica has sent nothing for so long."},
+    {"hold", &UpstreamSettings::hold, {0, 10 * minute},
+     "While no replica is up, GET and HEAD requests wait for so long before they are answered with "
+     "503; page navigations get a page at once that tries again. \"0s\": no request waits."},
     {"park", &UpstreamSettings::park, {0, day},
      "While no replica is up, Socket.IO websockets stay open for so long and wait; then their "
      "clients are told to reconnect."},

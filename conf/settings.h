@@ -158,6 +158,7 @@ struct UpstreamSettings {
   std::vector<std::string> replay{"user-join", "join-channels",      "heartbeat",
                                   "usage",     "ydoc:document:join", "ydoc:document:state"};
   Millis quiet = 3s;            // a silence in which a session may leave a draining replica
+  Millis hold = 5s;             // how long a GET waits for a replica
   Millis park = 15min;          // how long a websocket waits for a replica
   uint32_t migrate_rate = 200;  // websockets a second that this node moves to one replica
   HealthSettings health;

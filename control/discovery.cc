@@ -192,6 +192,7 @@ std::vector<routing::Upstream> Discovery::upstreams(const conf::AffinitySettings
     upstream.migrate = settings.migrate;
     upstream.replay = watched.replay;
     upstream.quiet = settings.quiet;
+    upstream.hold = settings.hold;
     upstream.park = settings.park;
     upstream.migrate_rate = settings.migrate_rate;
     upstream.fall = settings.health.fall;

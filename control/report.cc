@@ -121,6 +121,9 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
               "Requests that waited for a place at a full replica.",
               sum(
                   facts, [](const WorkerCounters& w) -> auto& { return w.queued; }));
+  text.single("usher_requests_held", "gauge", "Requests that wait because no replica is up.",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.held; }));
   text.family("usher_websocket_moves_total", "counter",
               "Websockets that left a replica, by why and by what came of it.");
   for (size_t reason = 0; reason < proxy::move_reasons; ++reason) {
@@ -285,21 +288,24 @@ std::string make_status(const ReportFacts& facts) {
   }
   const auto uptime =
       std::chrono::duration_cast<std::chrono::seconds>(facts.now - facts.started).count();
-  const Json status{{"node", facts.node},
-                    {"version", USHER_VERSION},
-                    {"uptime_seconds", uptime},
-                    {"draining", facts.draining},
-                    {"websockets_moving",
-                     sum(
-                         facts, [](const proxy::WorkerCounters& w) -> auto& { return w.moving; })},
-                    {"websockets_parked",
-                     sum(
-                         facts, [](const proxy::WorkerCounters& w) -> auto& { return w.parked; })},
-                    {"store",
-                     {{"url", facts.store_url},
-                      {"state", name_of(facts.store_state)},
-                      {"announcements", facts.announcements_heard ? "heard" : "missed"}}},
-                    {"upstreams", std::move(upstreams)}};
+  const Json status{
+      {"node", facts.node},
+      {"version", USHER_VERSION},
+      {"uptime_seconds", uptime},
+      {"draining", facts.draining},
+      {"requests_held", sum(
+                            facts, [](const proxy::WorkerCounters& w) -> auto& { return w.held; })},
+      {"websockets_moving",
+       sum(
+           facts, [](const proxy::WorkerCounters& w) -> auto& { return w.moving; })},
+      {"websockets_parked",
+       sum(
+           facts, [](const proxy::WorkerCounters& w) -> auto& { return w.parked; })},
+      {"store",
+       {{"url", facts.store_url},
+        {"state", name_of(facts.store_state)},
+        {"announcements", facts.announcements_heard ? "heard" : "missed"}}},
+      {"upstreams", std::move(upstreams)}};
   return status.dump();
 }
 

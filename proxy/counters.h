@@ -41,6 +41,7 @@ struct WorkerCounters {
   std::array<Counter, traffic_causes> retries;  // by the Errc of the attempt before
   Counter retries_refused;                      // by the budget
   Counter queued;  // requests that waited for a place at a full replica
+  Counter held;    // requests that wait now because no replica is up
   // Websockets that left a replica: by MoveReason, then by MoveOutcome.
   std::array<std::array<Counter, move_outcomes>, move_reasons> moves;
   Counter moving;  // now

@@ -142,16 +142,34 @@ void Exchange::find_home() {
 
 void Exchange::settle(routing::Home home) {
   home_ = std::move(home);
-  if (!home_.replica) {
-    std::string detail = "no replica of " + upstream_->name + " is up";
-    if (earlier_.code != Errc::none) detail += "; before that, " + to_string(earlier_);
-    return fail({Errc::no_replica, Side::usher, std::move(detail)});
-  }
+  if (!home_.replica) return may_wait() ? wait_for_replica() : fail_homeless();
   bring_home();
-  if (upstream_->rebalance > 0) {
-    open_request_.emplace(worker_.shared().live_sessions, home_.client);
-  }
+  if (claim_.cookie) open_request_.emplace(worker_.shared().live_sessions, home_.client);
   enter();
+}
+
+void Exchange::fail_homeless() {
+  std::string detail = "no replica of " + upstream_->name + " is up";
+  if (waited_) detail += ", after a wait of " + std::to_string(upstream_->hold.count()) + " ms";
+  if (earlier_.code != Errc::none) detail += "; before that, " + to_string(earlier_);
+  fail({Errc::no_replica, Side::usher, std::move(detail)});
+}
+
+// A page says itself that it waits; and only what a client asks for without a body is held, once.
+bool Exchange::may_wait() const {
+  const bool asks = request_.method == "GET" || request_.method == "HEAD";
+  return asks && !has_body(request_) && !wants_page(request_) && !waited_ &&
+         upstream_->hold.count() > 0 && !worker_.held().full();
+}
+
+void Exchange::wait_for_replica() {
+  waited_ = true;
+  lookup_ = worker_.held().wait(*upstream_, [this](bool up) {
+    if (!up) return fail_homeless();
+    avoid_ = nullptr;
+    look_again();
+    find_home();
+  });
 }
 
 // Whoever learns where a client lives now, by moving it or by its cookie, tells its websockets.
@@ -333,6 +351,7 @@ void Exchange::upgrade(protocol::ResponseHead head) {
   status_ = 101;
   response_started_ = true;
   finished_ = true;
+  open_request_.reset();
   worker_.count().responses[1].add();
   client_.send_head(head, false);
   TunnelRecord record = make_tunnel_record();

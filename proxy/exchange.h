@@ -66,6 +66,9 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void read_session();
   void find_home();
   void settle(routing::Home home);
+  void fail_homeless();
+  bool may_wait() const;
+  void wait_for_replica();
   void bring_home() const;
   void enter();
   void lease();
@@ -109,7 +112,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
 
   routing::SessionClaim claim_;
   routing::Home home_;
-  Pending lookup_;  // of the home, for a place there, or of a sid being kept
+  Pending lookup_;  // of the home, for any or for a place there, or of a sid being kept
   routing::Place place_;
   std::optional<routing::OpenRequest> open_request_;
   std::unique_ptr<ReplicaConnection> replica_;
@@ -136,6 +139,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   const routing::Replica* avoid_ = nullptr;
   bool socketio_ = false;
   bool body_begun_ = false;
+  bool waited_ = false;       // because no replica was up
   bool sent_before_ = false;  // an attempt that failed may have reached a replica
   bool response_started_ = false;
   bool client_must_close_ = false;  // said so in the response's head

@@ -16,15 +16,12 @@ constexpr std::chrono::milliseconds handshake_limit{5000};
 
 }  // namespace
 
-Replacement::Replacement(Worker& worker, const TunnelRecord& record, User& user)
-    : worker_(worker), record_(record), user_(user), turn_(worker.loop(), *this) {}
+Replacement::Replacement(Worker& worker, const TunnelRecord& record, User& user, Aim aim)
+    : worker_(worker), record_(record), user_(user), aim_(aim), turn_(worker.loop(), *this) {}
 
 Replacement::~Replacement() { close(); }
 
-void Replacement::start(bool avoid) {
-  avoids_ = avoid;
-  turn_.start(std::chrono::milliseconds(0));
-}
+void Replacement::start() { turn_.start(std::chrono::milliseconds(0)); }
 
 void Replacement::close() {
   if (over_) return;
@@ -54,7 +51,8 @@ void Replacement::begin() {
     return replica.status->serves_bound();
   });
   if (!any) return fail({Errc::no_replica, Side::usher, "no replica is up"});
-  if (avoids_) avoid_ = upstream_->find(record_.replica);
+  if (aim_ == Aim::any_other) avoid_ = upstream_->find(record_.replica);
+  claim_.has_turn = aim_ == Aim::newcomer;
   const auto& cookies = worker_.cookies();
   claim_.cookie = cookies.open(cookies.seal(record_.session, {record_.replica, record_.epoch}));
   find_home();

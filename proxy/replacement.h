@@ -37,13 +37,18 @@ class Replacement final : public net::Mortal, private ReplicaConnectionUser {
     ~User() = default;
   };
 
+  enum class Aim : uint8_t {
+    home,       // wherever the client lives; that may be the replica that is left
+    any_other,  // its replica has just failed
+    newcomer,   // it has taken the client's turn to move to one that has joined
+  };
+
   // `record` has the replica that is left. It outlives this.
-  Replacement(Worker& worker, const TunnelRecord& record, User& user);
+  Replacement(Worker& worker, const TunnelRecord& record, User& user, Aim aim);
   ~Replacement() override;
 
-  // `avoid`: its replica has just failed; else it may be the one again. The user hears in a later
-  // turn of the loop.
-  void start(bool avoid);
+  // The user hears in a later turn of the loop.
+  void start();
   void close();
 
  private:
@@ -64,6 +69,7 @@ class Replacement final : public net::Mortal, private ReplicaConnectionUser {
   Worker& worker_;
   const TunnelRecord& record_;
   User& user_;
+  const Aim aim_;
   std::shared_ptr<const Snapshot> snapshot_;
   const routing::Upstream* upstream_ = nullptr;
   const routing::Replica* avoid_ = nullptr;
@@ -75,7 +81,6 @@ class Replacement final : public net::Mortal, private ReplicaConnectionUser {
   protocol::RequestHead handshake_;
   std::unique_ptr<ReplicaConnection> replica_;
   net::Timer<&Replacement::on_turn> turn_;
-  bool avoids_ = false;
   bool over_ = false;
 };
 

@@ -35,11 +35,9 @@ void SocketIoTunnel::leave(MoveReason reason, milliseconds limit, std::string) {
   arm();
 }
 
-bool SocketIoTunnel::leave_if_quiet(milliseconds quiet) {
+bool SocketIoTunnel::quiet_for(milliseconds quiet) const {
   const bool free = phase_ == Phase::open && !move_ && !leave_by_;
-  if (!free || !relay_.quiet(worker_.loop().now() - quiet)) return false;
-  begin_leaving(MoveReason::drained);
-  return true;
+  return free && relay_.quiet(worker_.loop().now() - quiet);
 }
 
 void SocketIoTunnel::begin_move(MoveReason reason) {
@@ -68,14 +66,17 @@ void SocketIoTunnel::lost(MoveReason reason) {
   if (phase == SocketIoRelay::Phase::joining) {
     return seek_again({Errc::replica_closed, Side::replica, record_.replica + " let go of it"});
   }
-  // A client whose home is known to be elsewhere goes there; any other avoids what it has lost.
-  seek(reason != MoveReason::home || phase != SocketIoRelay::Phase::leaving);
+  // Whoever has left for another replica goes there; any other avoids what it has lost.
+  const bool left = phase == SocketIoRelay::Phase::leaving;
+  if (left && reason == MoveReason::home) return seek(Replacement::Aim::home);
+  if (left && reason == MoveReason::rebalanced) return seek(Replacement::Aim::newcomer);
+  seek(Replacement::Aim::any_other);
 }
 
-void SocketIoTunnel::seek(bool avoid) {
+void SocketIoTunnel::seek(Replacement::Aim aim) {
   Replacement::User& user = *this;
-  move_->replacement = std::make_unique<Replacement>(worker_, record_, user);
-  move_->replacement->start(avoid);
+  move_->replacement = std::make_unique<Replacement>(worker_, record_, user, aim);
+  move_->replacement->start();
 }
 
 void SocketIoTunnel::on_not_replaced(Error why, bool final) {
@@ -121,7 +122,7 @@ void SocketIoTunnel::on_replaced(Replacement::Opened opened) {
 
 void SocketIoTunnel::on_step() {
   switch (relay_.phase()) {
-    case SocketIoRelay::Phase::alone: return seek(false);
+    case SocketIoRelay::Phase::alone: return seek(Replacement::Aim::home);
     case SocketIoRelay::Phase::leaving: return lost(move_->reason);
     case SocketIoRelay::Phase::joining: return lost(move_->reason);
     case SocketIoRelay::Phase::relaying: return;

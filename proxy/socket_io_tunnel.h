@@ -31,7 +31,7 @@ class SocketIoTunnel final : public Websocket,
   void start() override;
   void go_away(std::chrono::milliseconds limit, std::string why) override;
   void leave(MoveReason reason, std::chrono::milliseconds limit, std::string why) override;
-  bool leave_if_quiet(std::chrono::milliseconds quiet) override;
+  bool quiet_for(std::chrono::milliseconds quiet) const override;
   const TunnelRecord& record() const override { return record_; }
   void close() override;
 
@@ -87,7 +87,7 @@ class SocketIoTunnel final : public Websocket,
   void begin_move(MoveReason reason);
   void begin_leaving(MoveReason reason);
   void lost(MoveReason reason);
-  void seek(bool avoid);
+  void seek(Replacement::Aim aim);
   void seek_again(const Error& why);
   void on_step();
   void finish_move(MoveOutcome outcome, std::string_view why = {});

@@ -10,8 +10,8 @@
 namespace usher::proxy {
 
 std::string_view name_of(MoveReason reason) {
-  constexpr std::array<std::string_view, move_reasons> names{"closed", "broken",  "silent",
-                                                             "down",   "drained", "home"};
+  constexpr std::array<std::string_view, move_reasons> names{
+      "closed", "broken", "silent", "down", "drained", "home", "rebalanced"};
   return names[static_cast<size_t>(reason)];
 }
 

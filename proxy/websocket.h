@@ -22,14 +22,15 @@ class Worker;
 
 // Why a websocket leaves its replica.
 enum class MoveReason : uint8_t {
-  closed,   // the replica said Close 1001 or 1012
-  broken,   // its connection ended or was reset
-  silent,   // not a byte for longer than Engine.IO allows
-  down,     // the health checks say so
-  drained,  // an operator wants it empty
-  home,     // all other traffic of the client goes elsewhere
+  closed,      // the replica said Close 1001 or 1012
+  broken,      // its connection ended or was reset
+  silent,      // not a byte for longer than Engine.IO allows
+  down,        // the health checks say so
+  drained,     // an operator wants it empty
+  home,        // all other traffic of the client goes elsewhere
+  rebalanced,  // a replica has joined that has fewer clients
 };
-inline constexpr size_t move_reasons = 6;
+inline constexpr size_t move_reasons = 7;
 std::string_view name_of(MoveReason reason);
 
 enum class MoveOutcome : uint8_t {
@@ -90,8 +91,9 @@ class Websocket : public net::Mortal {
   virtual void leave(MoveReason, std::chrono::milliseconds limit, std::string why) {
     go_away(limit, std::move(why));
   }
-  // Its replica drains. True: it has begun to move, because nothing was going on.
-  virtual bool leave_if_quiet(std::chrono::milliseconds) { return false; }
+  // It could leave at once and be carried on: nothing is going on, and nothing came from the
+  // replica for so long.
+  virtual bool quiet_for(std::chrono::milliseconds) const { return false; }
   virtual const TunnelRecord& record() const = 0;
   // Idempotent. Writes the line of the access log; the owner ends with it.
   virtual void close() = 0;

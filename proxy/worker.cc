@@ -206,14 +206,16 @@ void Worker::on_parting_tick() {
 // What can be carried on elsewhere leaves replicas that are down or drain, before it has to.
 void Worker::on_replica_tick() {
   replica_tick_.start(replica_look);
-  if (drain_) return;
   const std::shared_ptr<const Snapshot> snapshot = snapshot_;
+  held_.look(*snapshot, std::chrono::duration<double>(replica_look).count());
+  if (drain_) return;
   for (const routing::Upstream& upstream : snapshot->upstreams) {
     for (const routing::Replica& replica : upstream.replicas) {
       if (!upstream.migrate || replica.status->websockets == 0) continue;
       const routing::ReplicaState state = replica.status->state();
       if (state == routing::ReplicaState::down) leave_dead(upstream, replica);
       if (state == routing::ReplicaState::draining) leave_quietly(upstream, replica);
+      if (state == routing::ReplicaState::up) rebalance(upstream, replica);
     }
   }
 }
@@ -243,7 +245,33 @@ void Worker::leave_quietly(const routing::Upstream& upstream, const routing::Rep
     const TunnelRecord& record = websockets_[i]->record();
     if (record.status != replica.status || !record.migration) continue;
     if (shared_.live_sessions.has_fixed(record.session, record.replica)) continue;
-    if (websockets_[i]->leave_if_quiet(upstream.quiet)) --left;
+    if (shared_.live_sessions.has_request(record.session)) continue;
+    if (!websockets_[i]->quiet_for(upstream.quiet)) continue;
+    websockets_[i]->leave(MoveReason::drained, {}, "its replica drains");
+    --left;
+  }
+}
+
+// A client is moved with its only websocket; what else it has open would have to follow at a moment
+// that is not quiet.
+void Worker::rebalance(const routing::Upstream& upstream, const routing::Replica& replica) {
+  if (upstream.rebalance == 0 || !sessions_->store_available()) return;
+  const MonotonicTime now = loop_.now();
+  const auto* next = routing::Placement::emptier_newcomer(upstream, replica, now);
+  if (!next) return;
+  // Those who leave now are counted where they arrive a moment later.
+  const uint64_t here = routing::Placement::clients_at(replica);
+  const uint64_t there = routing::Placement::clients_at(*next);
+  uint64_t left = here > there ? (here - there + 1) / 2 : 1;
+  for (size_t i = websockets_.size(); i-- > 0 && left > 0;) {
+    const TunnelRecord& record = websockets_[i]->record();
+    if (record.status != replica.status || !record.migration) continue;
+    if (shared_.live_sessions.websockets(record.session) != 1) continue;
+    if (shared_.live_sessions.has_request(record.session)) continue;
+    if (!websockets_[i]->quiet_for(upstream.quiet)) continue;
+    if (!next->status->receive(now, upstream.rebalance_pause(), replica_look)) return;
+    websockets_[i]->leave(MoveReason::rebalanced, {}, "a replica has joined");
+    --left;
   }
 }
 

@@ -23,6 +23,7 @@
 #include "proxy/connection_limit.h"
 #include "proxy/counters.h"
 #include "proxy/drain_schedule.h"
+#include "proxy/held_requests.h"
 #include "proxy/home_check.h"
 #include "proxy/replica_pool.h"
 #include "proxy/replica_queue.h"
@@ -92,6 +93,7 @@ class Worker final {
   const std::shared_ptr<const Snapshot>& snapshot() const { return snapshot_; }
   ReplicaPool& pool() { return pool_; }
   ReplicaQueue& queue() { return queue_; }
+  HeldRequests& held() { return held_; }
   RetryBudget& retry_budget(const routing::Upstream& upstream);
   routing::SessionDirectory& sessions() { return *sessions_; }
   const routing::AffinityCookies& cookies() const { return *cookies_.back(); }
@@ -122,6 +124,7 @@ class Worker final {
   void on_replica_tick();
   void leave_dead(const routing::Upstream& upstream, const routing::Replica& replica);
   void leave_quietly(const routing::Upstream& upstream, const routing::Replica& replica);
+  void rebalance(const routing::Upstream& upstream, const routing::Replica& replica);
 
   const Shared& shared_;
   net::Loop loop_;
@@ -141,6 +144,7 @@ class Worker final {
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::vector<Websocket*> websockets_;
   WorkerCounters counters_;
+  HeldRequests held_{loop_, counters_.held};
   RefusalBudget refusals_;
   std::list<ClientConnection*> handshakes_;
   net::Timer<&Worker::on_drain_tick> drain_tick_{loop_, *this};

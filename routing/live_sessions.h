@@ -1,14 +1,17 @@
-// Which clients have a websocket open through this node, and to which replica: a draining replica
-// keeps those, and only those. With upstream.rebalance, also who has a request open. Any thread;
-// touched when a websocket (or such a request) opens or closes, and seldom asked.
+// Which clients have a websocket open through this node, and to which replica, and which have a
+// request open: what decides whether a client may be moved now. Any thread; touched when one of
+// those opens or closes, and seldom asked.
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/strings.h"
 
@@ -18,67 +21,99 @@ class LiveSessions final {
  public:
   // `fixed`: it ends when it leaves that replica.
   void opened(std::string_view client, std::string_view replica, bool fixed = true) {
-    const std::lock_guard lock(mutex_);
-    open_.emplace(client, Place{std::string(replica), fixed});
+    const Locked at(*this, client);
+    at->websockets[std::string(client)].push_back({std::string(replica), fixed});
   }
   void closed(std::string_view client, std::string_view replica, bool fixed = true) {
-    const std::lock_guard lock(mutex_);
-    const auto [first, last] = open_.equal_range(std::string(client));
-    const auto found = std::find_if(first, last, [&](const auto& entry) {
-      return entry.second.replica == replica && entry.second.fixed == fixed;
-    });
-    if (found != last) open_.erase(found);
+    const Locked at(*this, client);
+    const auto found = at->websockets.find(client);
+    if (found == at->websockets.end()) return;
+    std::vector<Place>& places = found->second;
+    const auto place = std::ranges::find(places, Place{std::string(replica), fixed});
+    if (place != places.end()) places.erase(place);
+    if (places.empty()) at->websockets.erase(found);
   }
   bool has_fixed(std::string_view client, std::string_view replica) const {
-    const std::lock_guard lock(mutex_);
-    const auto [first, last] = open_.equal_range(std::string(client));
-    return std::any_of(first, last, [&](const auto& entry) {
-      return entry.second.replica == replica && entry.second.fixed;
-    });
+    return any_websocket(
+        client, [&](const Place& place) { return place.replica == replica && place.fixed; });
   }
   bool has(std::string_view client) const {
-    const std::lock_guard lock(mutex_);
-    return open_.contains(std::string(client));
+    return any_websocket(client, [](const Place&) { return true; });
   }
   bool has(std::string_view client, std::string_view replica) const {
-    const std::lock_guard lock(mutex_);
-    const auto [first, last] = open_.equal_range(std::string(client));
-    return std::any_of(first, last,
-                       [&](const auto& entry) { return entry.second.replica == replica; });
+    return any_websocket(client, [&](const Place& place) { return place.replica == replica; });
   }
   // To any other replica.
   bool has_elsewhere(std::string_view client, std::string_view replica) const {
-    const std::lock_guard lock(mutex_);
-    const auto [first, last] = open_.equal_range(std::string(client));
-    return std::any_of(first, last,
-                       [&](const auto& entry) { return entry.second.replica != replica; });
+    return any_websocket(client, [&](const Place& place) { return place.replica != replica; });
+  }
+  size_t websockets(std::string_view client) const {
+    const Locked at(*this, client);
+    const auto found = at->websockets.find(client);
+    return found == at->websockets.end() ? 0 : found->second.size();
   }
 
   void request_began(std::string_view client) {
-    const std::lock_guard lock(mutex_);
-    ++requests_[std::string(client)];
+    const Locked at(*this, client);
+    const auto found = at->requests.find(client);
+    if (found == at->requests.end()) {
+      at->requests.emplace(client, 1);
+    } else {
+      ++found->second;
+    }
   }
   void request_ended(std::string_view client) {
-    const std::lock_guard lock(mutex_);
-    const auto found = requests_.find(std::string(client));
-    if (found != requests_.end() && --found->second == 0) requests_.erase(found);
+    const Locked at(*this, client);
+    const auto found = at->requests.find(client);
+    if (found != at->requests.end() && --found->second == 0) at->requests.erase(found);
+  }
+  bool has_request(std::string_view client) const {
+    const Locked at(*this, client);
+    return at->requests.contains(client);
   }
   // Neither a websocket nor a request.
   bool idle(std::string_view client) const {
-    const std::lock_guard lock(mutex_);
-    const std::string key(client);
-    return !open_.contains(key) && !requests_.contains(key);
+    const Locked at(*this, client);
+    return !at->websockets.contains(client) && !at->requests.contains(client);
   }
 
  private:
   struct Place {
     std::string replica;
     bool fixed;
+    bool operator==(const Place&) const = default;
+  };
+  struct Hash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  template <typename Value>
+  using ByClient = std::unordered_map<std::string, Value, Hash, std::equal_to<>>;
+
+  // So that workers seldom wait for each other.
+  struct alignas(64) Shard {
+    std::mutex mutex;
+    ByClient<std::vector<Place>> websockets;
+    ByClient<uint32_t> requests;
+  };
+  class Locked {
+   public:
+    Locked(const LiveSessions& live, std::string_view client)
+        : shard_(live.shards_[Hash()(client) % live.shards_.size()]), lock_(shard_.mutex) {}
+    Shard* operator->() const { return &shard_; }
+
+   private:
+    Shard& shard_;
+    std::lock_guard<std::mutex> lock_;
   };
 
-  mutable std::mutex mutex_;
-  std::unordered_multimap<std::string, Place> open_;  // by client, one for each websocket
-  std::unordered_map<std::string, uint32_t> requests_;
+  template <typename Condition>
+  bool any_websocket(std::string_view client, Condition condition) const {
+    const Locked at(*this, client);
+    const auto found = at->websockets.find(client);
+    return found != at->websockets.end() && std::ranges::any_of(found->second, condition);
+  }
+
+  mutable std::array<Shard, 16> shards_;
 };
 
 // A client's request that is open, while this lives.

@@ -24,6 +24,13 @@ void NodeBindings::put(std::string_view key, const Known& known) {
   cache_.put(key, known.binding, known.verified).absences = known.absences;
 }
 
+void NodeBindings::suppose(std::string_view key, const Binding& binding) {
+  const std::lock_guard lock(mutex_);
+  const BindingCache::Entry* entry = cache_.find(key);
+  if (entry && entry->binding.epoch >= binding.epoch) return;
+  cache_.put(key, binding, BindingCache::never);
+}
+
 void NodeBindings::learn(const Moved& moved) {
   const std::lock_guard lock(mutex_);
   if (cache_.find(moved.key)) return cache_.learn(moved);

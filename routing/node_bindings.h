@@ -25,6 +25,9 @@ class NodeBindings final {
   // However old, and doubted or not: if its epoch is above that one.
   std::optional<Binding> last_known(std::string_view key, uint64_t above);
   void put(std::string_view key, const Known& known);
+  // Decided by a worker that cannot ask the store. Remembered for last_known() alone, and only if
+  // nothing of its epoch is known.
+  void suppose(std::string_view key, const Binding& binding);
 
   // Another node has moved this session. Remembered also when nobody has asked about it here.
   void learn(const Moved& moved);

@@ -179,12 +179,17 @@ const Replica* Placement::pick_by_key(const Upstream& upstream, std::string_view
   return best;
 }
 
+// Not all who have a websocket have come back with their cookie and are known as sessions.
+uint64_t Placement::clients_at(const Replica& replica) {
+  return std::max<uint64_t>(replica.status->sessions.load(std::memory_order_relaxed),
+                            replica.status->websockets.load(std::memory_order_relaxed));
+}
+
 const Replica* Placement::emptier_newcomer(const Upstream& upstream, const Replica& home,
                                            MonotonicTime now) {
   const auto crowd = [&](const Replica& replica, uint64_t more) {
     const double weight = replica.weight * replica.status->readiness(now, upstream.slow_start);
-    return static_cast<double>(replica.status->sessions.load(std::memory_order_relaxed) + more) /
-           weight;
+    return static_cast<double>(clients_at(replica) + more) / weight;
   };
   const Replica* emptiest = nullptr;
   double least = crowd(home, 0);

@@ -28,6 +28,9 @@ class Placement final {
   static const Replica* pick_by_key(const Upstream& upstream, std::string_view key,
                                     const Replica* avoid = nullptr, const Replica* home = nullptr);
 
+  // About how many clients live there.
+  static uint64_t clients_at(const Replica& replica);
+
   // The replica that has joined and where a client of `home` had better be: one of its version with
   // fewer clients than home has, by weight, so that a move makes them more even. nullptr: none.
   static const Replica* emptier_newcomer(const Upstream& upstream, const Replica& home,

@@ -35,6 +35,10 @@ void Upstream::rank_versions(bool newest) {
   }
 }
 
+MonotonicTime::duration Upstream::rebalance_pause() const {
+  return MonotonicTime::duration(std::chrono::seconds(1)) / std::max<uint32_t>(rebalance, 1);
+}
+
 const Replica* Upstream::find(std::string_view id) const {
   const auto found = std::find_if(replicas.begin(), replicas.end(),
                                   [&](const Replica& replica) { return replica.id == id; });

@@ -32,6 +32,7 @@ struct Upstream {
   // Events that two replicas may get. Shared by all snapshots until it changes.
   std::shared_ptr<const std::vector<std::string>> replay{};
   conf::Millis quiet{0};
+  conf::Millis hold{0};
   conf::Millis park{0};
   uint32_t migrate_rate = 1;  // a second, to each replica
   conf::UpstreamTimeouts timeouts;
@@ -48,6 +49,9 @@ struct Upstream {
   // Sets each replica's version_rank. By `newest`, 0 is the oldest version, and a replica without
   // one counts as newest: it might be. Else all are alike.
   void rank_versions(bool newest);
+
+  // Between two clients that move to one replica.
+  MonotonicTime::duration rebalance_pause() const;
 
   const Replica* find(std::string_view id) const;
   bool is_socketio(std::string_view path) const;

@@ -78,10 +78,11 @@ void ReplicaStatus::answered() {
   failures_.store(0, std::memory_order_relaxed);
 }
 
-bool ReplicaStatus::receive(MonotonicTime now, MonotonicTime::duration pause) {
+bool ReplicaStatus::receive(MonotonicTime now, MonotonicTime::duration pause,
+                            MonotonicTime::duration burst) {
   MonotonicTime next = next_move_.load(std::memory_order_relaxed);
-  return now >= next &&
-         next_move_.compare_exchange_strong(next, now + pause, std::memory_order_relaxed);
+  return now >= next && next_move_.compare_exchange_strong(
+                            next, std::max(next, now - burst) + pause, std::memory_order_relaxed);
 }
 
 Duration ReplicaStatus::book_move(MonotonicTime now, MonotonicTime::duration spacing) {

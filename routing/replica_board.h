@@ -61,11 +61,13 @@ class ReplicaStatus final {
   void begin_slow_start(MonotonicTime now) { risen_.store(now, std::memory_order_relaxed); }
   // Has it come after the others?
   bool has_joined() const { return risen_.load(std::memory_order_relaxed) != MonotonicTime::min(); }
-  // Clients move to it one after the other, one in each `pause`. True: it is one's turn, and taken.
+  // Clients move to it one after the other, one in each `pause`; whoever looks only now and then
+  // may make up for as much as `burst`. True: it is one's turn, and taken.
   bool may_receive(MonotonicTime now) const {
     return now >= next_move_.load(std::memory_order_relaxed);
   }
-  bool receive(MonotonicTime now, MonotonicTime::duration pause);
+  bool receive(MonotonicTime now, MonotonicTime::duration pause,
+               MonotonicTime::duration burst = MonotonicTime::duration(0));
   // What part of its weight counts at `now`: rises from a tenth to 1 in `slow_start`.
   double readiness(MonotonicTime now, Duration slow_start) const;
 

@@ -342,11 +342,13 @@ Binding SessionDirectory::believed(const View& view) {
   const Binding said{named ? named->id : std::string(), cookie.epoch};
   const std::string key = client_key(cookie.client);
   const BindingCache::Entry* known = cache_.find(key);
-  // While this worker waited for a replica, another one may have moved the client.
-  if (!known) return node_bindings_.last_known(key, said.epoch).value_or(said);
-  if (known->binding.epoch < said.epoch) return said;
-  if (known->binding.epoch > said.epoch || !named) return known->binding;
-  return known->verified != BindingCache::never ? known->binding : said;
+  const auto best = [&]() -> const Binding& {
+    if (!known || known->binding.epoch < said.epoch) return said;
+    if (known->binding.epoch > said.epoch || !named) return known->binding;
+    return known->verified != BindingCache::never ? known->binding : said;
+  };
+  // Another worker may have moved the client: while this one waited, or without the store.
+  return node_bindings_.last_known(key, best().epoch).value_or(best());
 }
 
 // A replica that has joined, if this client may move to it now: it is idle, and everybody can be
@@ -355,7 +357,8 @@ const Replica* SessionDirectory::better_home(const View& view, const Replica& ho
   if (view.upstream.rebalance == 0 || !store_.available()) return nullptr;
   const MonotonicTime now = clock_.now();
   const Replica* next = Placement::emptier_newcomer(view.upstream, home, now);
-  if (!next || !next->status->may_receive(now)) return nullptr;
+  if (!next || view.claim.has_turn) return next;
+  if (!next->status->may_receive(now)) return nullptr;
   return live_.idle(view.claim.cookie->client) ? next : nullptr;
 }
 
@@ -364,9 +367,10 @@ const Replica* SessionDirectory::better_home(const View& view, const Replica& ho
 SessionDirectory::Choice SessionDirectory::choose(const View& view, const Binding& known) const {
   if (const Replica* home = usable(view, known.replica)) {
     const Replica* better = better_home(view, *home);
-    const auto pause = MonotonicTime::duration(std::chrono::seconds(1)) /
-                       std::max<uint32_t>(view.upstream.rebalance, 1);
-    if (!better || !better->status->receive(clock_.now(), pause)) return {home, known};
+    const bool moves =
+        better && (view.claim.has_turn ||
+                   better->status->receive(clock_.now(), view.upstream.rebalance_pause()));
+    if (!moves) return {home, known};
     return {better, {better->id, known.epoch + 1}};
   }
   const std::string_view client = view.claim.cookie->client;
@@ -404,7 +408,10 @@ Home SessionDirectory::decide_alone(const View& view) {
   const std::string key = client_key(view.claim.cookie->client);
   const BindingCache::Entry* known = cache_.find(key);
   const bool news = !known || known->binding != choice.binding;
-  if (news) cache_.put(key, choice.binding, BindingCache::never);
+  if (news) {
+    cache_.put(key, choice.binding, BindingCache::never);
+    node_bindings_.suppose(key, choice.binding);
+  }
   Home home = client_home(view, choice);
   home.news = news;
   return home;

@@ -40,6 +40,9 @@ std::string_view name_of(AffinityOutcome outcome);  // "none", "new", "cookie", 
 struct SessionClaim {
   std::string sid;                      // empty: none
   std::optional<CookieContent> cookie;  // genuine
+  // Whoever asks has taken its client's turn to move to a replica that has joined
+  // (ReplicaStatus::receive), and nothing of that client is open.
+  bool has_turn = false;
 };
 
 struct Home {

@@ -89,6 +89,40 @@ def test_whoever_is_never_quiet_leaves_when_the_drain_ends(house):
     assert_nobody_noticed(clients)
 
 
+def test_who_has_a_stream_open_is_not_moved_before_it_ends(house):
+    replica, other = replicas = house.replicas(["alpha", "beta"])
+    node = house.usher(replicas, settings=settings(replicas))
+
+    def order(which, what):
+        assert node.admin_get(f"/api/replicas/{which.address}/{what}", "POST")[0] == 200
+
+    order(other, "drain")
+    cookies = [wire.fetch(node.url() + "/whoami").cookie() for _ in range(2)]
+    sessions = [engine.Session(node, additional_headers={"Cookie": cookie}) for cookie in cookies]
+    stream = wire.Wire(node.url())
+    stream.send(b"GET /sse?count=100000 HTTP/1.1\r\nHost: a\r\nCookie: %s\r\n\r\n" % cookies[0].encode())
+    assert stream.read_head().status == 200
+    assert at(node, replica) == 2
+    order(other, "undrain")
+    order(replica, "drain?within=10m")
+    sessions[1].await_packet("40{")
+    assert at(node, replica) == at(node, other) == 1 and moves(node, "moved") == 1
+    stream.close()
+    sessions[0].await_packet("40{")
+    for session in sessions:
+        session.close()
+
+
+def test_websockets_move_to_a_replica_that_has_joined(house):
+    replicas, node, clients = start(house, rebalance=50, slow_start="0s")
+    replicas[1].kill()
+    await_gone_from(node, replicas[1], clients)
+    replicas[1].start()
+    wait_for(lambda: at(node, replicas[0]) == at(node, replicas[1]) == clients.count / 2, "as many at each")
+    assert_nobody_noticed(clients)
+    assert node.metric("usher_websocket_moves_total", reason="rebalanced", outcome="moved") >= clients.count / 2
+
+
 def test_a_frozen_replica_is_left_when_it_is_down(house):
     replicas, node, clients = start(house, health={"interval": "200ms", "timeout": "300ms", "fall": 2, "rise": 1})
     replicas[0].signal(signal.SIGSTOP)

@@ -475,6 +475,20 @@ TEST_F(ADirectoryThatRebalances, LeavesWhoeverHasSomethingOpen) {
   EXPECT_EQ(ask_all(), 1);
 }
 
+TEST_F(ADirectoryThatRebalances, MovesWhoHasBeenGivenATurn) {
+  // A websocket that leaves for it, at a quiet moment.
+  EXPECT_EQ(ask_all(), 1) << "the turn of this tenth of a second";
+  const auto at_r1 = std::ranges::find_if(cookies_, [&](const std::string& cookie) {
+    return node_.get(node_.by_cookie(cookie)).replica->id == "r1";
+  });
+  ASSERT_NE(at_r1, cookies_.end());
+  SessionClaim claim = node_.by_cookie(*at_r1);
+  claim.has_turn = true;
+  const Home home = node_.get(claim);
+  EXPECT_EQ(home.replica->id, "r3");
+  EXPECT_EQ(home.outcome, AffinityOutcome::rebound);
+}
+
 TEST_F(ADirectoryThatRebalances, MovesNobodyWithoutTheStoreOrTheSetting) {
   node_.store.up = false;
   EXPECT_EQ(ask_all(), 0);
@@ -740,6 +754,26 @@ TEST_F(ADirectoryAlone, DoesNotFlapBackWhenTheReplicaReturns) {
   EXPECT_EQ(node_.get(claim("r2", 1)).replica, moved.replica);
   EXPECT_TRUE(node_.home->set_cookie);
   EXPECT_FALSE(node_.home->news);
+}
+
+TEST_F(ADirectoryAlone, FollowsWhatAnotherWorkerOfItsNodeHasDecided) {
+  // A websocket's client is moved: nobody can give it another cookie.
+  node_.store.up = false;
+  fleet_.set_up("r2", false);
+  const Home moved = node_.get(claim("r2", 1));
+  fleet_.set_up("r2", true);
+  Placement placement(1, clock_);
+  SessionDirectory other(node_.store, clock_, node_.settings, placement, node_.live,
+                         node_.node_sids, node_.node_bindings);
+  (void)other.find_now(claim("r1", 0), fleet_.upstream, node_.cookies);
+  const auto home = other.find_now(claim("r2", 1), fleet_.upstream, node_.cookies);
+  ASSERT_TRUE(home);
+  EXPECT_EQ(home->binding, moved.binding);
+  EXPECT_TRUE(home->set_cookie);
+  // But a cookie of the same epoch is what all nodes see.
+  const auto said =
+      other.find_now(claim("r3", moved.binding.epoch), fleet_.upstream, node_.cookies);
+  EXPECT_EQ(said->replica, moved.replica->id == "r3" ? moved.replica : fleet_.replica("r3"));
 }
 
 TEST_F(ADirectoryAlone, TellsTheStoreWhenItIsBack) {
