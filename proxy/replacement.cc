@@ -16,8 +16,11 @@ constexpr std::chrono::milliseconds handshake_limit{5000};
 
 }  // namespace
 
-Replacement::Replacement(Worker& worker, const TunnelRecord& record, User& user, Aim aim)
-    : worker_(worker), record_(record), user_(user), aim_(aim), turn_(worker.loop(), *this) {}
+Replacement::Replacement(Worker& worker, const TunnelRecord& record, User& user, Aim aim,
+                         const routing::ReplicaStatus* newcomer)
+    : worker_(worker), record_(record), user_(user), aim_(aim), turn_(worker.loop(), *this) {
+  claim_.turn_at = newcomer;
+}
 
 Replacement::~Replacement() { close(); }
 
@@ -52,7 +55,6 @@ void Replacement::begin() {
   });
   if (!any) return fail({Errc::no_replica, Side::usher, "no replica is up"});
   if (aim_ == Aim::any_other) avoid_ = upstream_->find(record_.replica);
-  claim_.has_turn = aim_ == Aim::newcomer;
   const auto& cookies = worker_.cookies();
   claim_.cookie = cookies.open(cookies.seal(record_.session, {record_.replica, record_.epoch}));
   find_home();

@@ -40,11 +40,12 @@ class Replacement final : public net::Mortal, private ReplicaConnectionUser {
   enum class Aim : uint8_t {
     home,       // wherever the client lives; that may be the replica that is left
     any_other,  // its replica has just failed
-    newcomer,   // it has taken the client's turn to move to one that has joined
   };
 
-  // `record` has the replica that is left. It outlives this.
-  Replacement(Worker& worker, const TunnelRecord& record, User& user, Aim aim);
+  // `record` has the replica that is left; it outlives this. `newcomer` is to be the home from now
+  // on (SessionClaim::turn_at), or nullptr.
+  Replacement(Worker& worker, const TunnelRecord& record, User& user, Aim aim,
+              const routing::ReplicaStatus* newcomer);
   ~Replacement() override;
 
   // The user hears in a later turn of the loop.

@@ -35,6 +35,12 @@ void SocketIoTunnel::leave(MoveReason reason, milliseconds limit, std::string) {
   arm();
 }
 
+void SocketIoTunnel::rebalance(routing::ReplicaStatus& newcomer) {
+  routing::ReplicaStatus& left = *record_.status;
+  begin_leaving(MoveReason::rebalanced);
+  move_->transfer.emplace(left, newcomer);
+}
+
 bool SocketIoTunnel::quiet_for(milliseconds quiet) const {
   const bool free = phase_ == Phase::open && !move_ && !leave_by_;
   return free && relay_.quiet(worker_.loop().now() - quiet);
@@ -68,14 +74,15 @@ void SocketIoTunnel::lost(MoveReason reason) {
   }
   // Whoever has left for another replica goes there; any other avoids what it has lost.
   const bool left = phase == SocketIoRelay::Phase::leaving;
-  if (left && reason == MoveReason::home) return seek(Replacement::Aim::home);
-  if (left && reason == MoveReason::rebalanced) return seek(Replacement::Aim::newcomer);
-  seek(Replacement::Aim::any_other);
+  const bool for_another = reason == MoveReason::home || reason == MoveReason::rebalanced;
+  seek(left && for_another ? Replacement::Aim::home : Replacement::Aim::any_other);
 }
 
 void SocketIoTunnel::seek(Replacement::Aim aim) {
   Replacement::User& user = *this;
-  move_->replacement = std::make_unique<Replacement>(worker_, record_, user, aim);
+  const routing::ReplicaStatus* newcomer =
+      aim == Replacement::Aim::home && move_->transfer ? &move_->transfer->to() : nullptr;
+  move_->replacement = std::make_unique<Replacement>(worker_, record_, user, aim, newcomer);
   move_->replacement->start();
 }
 

@@ -31,6 +31,7 @@ class SocketIoTunnel final : public Websocket,
   void start() override;
   void go_away(std::chrono::milliseconds limit, std::string why) override;
   void leave(MoveReason reason, std::chrono::milliseconds limit, std::string why) override;
+  void rebalance(routing::ReplicaStatus& newcomer) override;
   bool quiet_for(std::chrono::milliseconds quiet) const override;
   const TunnelRecord& record() const override { return record_; }
   void close() override;
@@ -126,6 +127,7 @@ struct SocketIoTunnel::Move {
   MonotonicTime started;
   std::string from;
   std::unique_ptr<Replacement> replacement;
+  std::optional<routing::Transfer> transfer;
   net::Timer<&SocketIoTunnel::on_step> step;
   unsigned attempts = 0;
   bool parked = false;

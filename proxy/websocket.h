@@ -91,6 +91,8 @@ class Websocket : public net::Mortal {
   virtual void leave(MoveReason, std::chrono::milliseconds limit, std::string why) {
     go_away(limit, std::move(why));
   }
+  // It moves to a replica that has joined. Only if quiet_for().
+  virtual void rebalance(routing::ReplicaStatus&) {}
   // It could leave at once and be carried on: nothing is going on, and nothing came from the
   // replica for so long.
   virtual bool quiet_for(std::chrono::milliseconds) const { return false; }

@@ -259,19 +259,16 @@ void Worker::rebalance(const routing::Upstream& upstream, const routing::Replica
   const MonotonicTime now = loop_.now();
   const auto* next = routing::Placement::emptier_newcomer(upstream, replica, now);
   if (!next) return;
-  // Those who leave now are counted where they arrive a moment later.
-  const uint64_t here = routing::Placement::clients_at(replica);
-  const uint64_t there = routing::Placement::clients_at(*next);
-  uint64_t left = here > there ? (here - there + 1) / 2 : 1;
-  for (size_t i = websockets_.size(); i-- > 0 && left > 0;) {
+  for (size_t i = websockets_.size(); i-- > 0;) {
     const TunnelRecord& record = websockets_[i]->record();
     if (record.status != replica.status || !record.migration) continue;
     if (shared_.live_sessions.websockets(record.session) != 1) continue;
     if (shared_.live_sessions.has_request(record.session)) continue;
     if (!websockets_[i]->quiet_for(upstream.quiet)) continue;
     if (!next->status->receive(now, upstream.rebalance_pause(), replica_look)) return;
-    websockets_[i]->leave(MoveReason::rebalanced, {}, "a replica has joined");
-    --left;
+    websockets_[i]->rebalance(*next->status);
+    next = routing::Placement::emptier_newcomer(upstream, replica, now);
+    if (!next) return;
   }
 }
 

@@ -181,8 +181,11 @@ const Replica* Placement::pick_by_key(const Upstream& upstream, std::string_view
 
 // Not all who have a websocket have come back with their cookie and are known as sessions.
 uint64_t Placement::clients_at(const Replica& replica) {
-  return std::max<uint64_t>(replica.status->sessions.load(std::memory_order_relaxed),
-                            replica.status->websockets.load(std::memory_order_relaxed));
+  const ReplicaStatus& status = *replica.status;
+  const uint64_t there = std::max<uint64_t>(status.sessions.load(std::memory_order_relaxed),
+                                            status.websockets.load(std::memory_order_relaxed));
+  const uint64_t going = status.going.load(std::memory_order_relaxed);
+  return status.coming.load(std::memory_order_relaxed) + there - std::min(going, there);
 }
 
 const Replica* Placement::emptier_newcomer(const Upstream& upstream, const Replica& home,

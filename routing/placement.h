@@ -28,7 +28,7 @@ class Placement final {
   static const Replica* pick_by_key(const Upstream& upstream, std::string_view key,
                                     const Replica* avoid = nullptr, const Replica* home = nullptr);
 
-  // About how many clients live there.
+  // About how many clients live there, those who are on their way counted where they go.
   static uint64_t clients_at(const Replica& replica);
 
   // The replica that has joined and where a client of `home` had better be: one of its version with

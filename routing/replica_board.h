@@ -86,6 +86,7 @@ class ReplicaStatus final {
   std::atomic<uint32_t> websockets{0};
   std::atomic<uint64_t> sessions{0};  // clients whose home it is, as this node remembers
   std::atomic<uint64_t> requests{0};
+  std::atomic<uint32_t> coming{0}, going{0};  // clients: see Transfer
 
  private:
   enum class Health : uint8_t { unknown, up, down };
@@ -99,6 +100,27 @@ class ReplicaStatus final {
   std::atomic<uint32_t> failures_{0};
   std::atomic<uint32_t> absences_{0};
   std::atomic<MonotonicTime> next_websocket_{MonotonicTime::min()};
+};
+
+// A client is on its way from one replica to another, while this lives: so that all workers
+// together do not send more than a newcomer lacks.
+class Transfer final {
+ public:
+  Transfer(ReplicaStatus& from, ReplicaStatus& to) : from_(from), to_(to) {
+    ++from_.going;
+    ++to_.coming;
+  }
+  ~Transfer() {
+    --from_.going;
+    --to_.coming;
+  }
+  const ReplicaStatus& to() const { return to_; }
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+
+ private:
+  ReplicaStatus& from_;
+  ReplicaStatus& to_;
 };
 
 class ReplicaBoard final {

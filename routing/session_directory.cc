@@ -355,10 +355,15 @@ Binding SessionDirectory::believed(const View& view) {
 // told.
 const Replica* SessionDirectory::better_home(const View& view, const Replica& home) const {
   if (view.upstream.rebalance == 0 || !store_.available()) return nullptr;
+  if (view.claim.turn_at) {
+    const auto newcomer =
+        std::ranges::find(view.upstream.replicas, view.claim.turn_at, &Replica::status);
+    const bool takes = newcomer != view.upstream.replicas.end() && newcomer->status->takes_new();
+    return takes ? &*newcomer : nullptr;
+  }
   const MonotonicTime now = clock_.now();
   const Replica* next = Placement::emptier_newcomer(view.upstream, home, now);
-  if (!next || view.claim.has_turn) return next;
-  if (!next->status->may_receive(now)) return nullptr;
+  if (!next || !next->status->may_receive(now)) return nullptr;
   return live_.idle(view.claim.cookie->client) ? next : nullptr;
 }
 
@@ -368,7 +373,7 @@ SessionDirectory::Choice SessionDirectory::choose(const View& view, const Bindin
   if (const Replica* home = usable(view, known.replica)) {
     const Replica* better = better_home(view, *home);
     const bool moves =
-        better && (view.claim.has_turn ||
+        better && (view.claim.turn_at ||
                    better->status->receive(clock_.now(), view.upstream.rebalance_pause()));
     if (!moves) return {home, known};
     return {better, {better->id, known.epoch + 1}};

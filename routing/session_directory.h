@@ -40,9 +40,9 @@ std::string_view name_of(AffinityOutcome outcome);  // "none", "new", "cookie", 
 struct SessionClaim {
   std::string sid;                      // empty: none
   std::optional<CookieContent> cookie;  // genuine
-  // Whoever asks has taken its client's turn to move to a replica that has joined
-  // (ReplicaStatus::receive), and nothing of that client is open.
-  bool has_turn = false;
+  // Whoever asks has taken its client's turn (ReplicaStatus::receive) to move to this replica,
+  // which has joined, and nothing of that client is open. Or nullptr.
+  const ReplicaStatus* turn_at = nullptr;
 };
 
 struct Home {

@@ -1,6 +1,7 @@
 """A relay before a replica that cuts chosen websockets after so many bytes, and tells where their frames begin."""
 
 import asyncio
+import contextlib
 import socket
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
@@ -62,7 +63,8 @@ class Scissors(Fake):
             await asyncio.gather(*tasks, return_exceptions=True)
             if plan and plan.done and plan.how is Cut.RST:
                 for side in (writer, to_replica[1]):
-                    side.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+                    with contextlib.suppress(OSError):  # its end may have been noticed
+                        side.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
                     side.transport.abort()
         finally:
             to_replica[1].close()

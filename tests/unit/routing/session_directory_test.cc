@@ -483,7 +483,7 @@ TEST_F(ADirectoryThatRebalances, MovesWhoHasBeenGivenATurn) {
   });
   ASSERT_NE(at_r1, cookies_.end());
   SessionClaim claim = node_.by_cookie(*at_r1);
-  claim.has_turn = true;
+  claim.turn_at = &fleet_.status("r3");
   const Home home = node_.get(claim);
   EXPECT_EQ(home.replica->id, "r3");
   EXPECT_EQ(home.outcome, AffinityOutcome::rebound);
