@@ -212,10 +212,10 @@ def scene(tmp_path_factory):
 
 
 def in_a_long_frame(watched: Plan, plan: Plan) -> bool:
-    """Half of a message that is passed on as it comes: not even a Close can follow it. A reset takes along what was not
-    read yet."""
-    frames = itertools.pairwise(watched.boundaries(DOWN))
-    return plan.direction == DOWN and any(begin < plan.after <= end and end - begin > 64 << 10 for begin, end in frames)
+    """Half of a message that is passed on as it comes: not even a Close can follow it. A reset that comes later takes
+    along what was not read yet."""
+    long = [(begin, end) for begin, end in itertools.pairwise(watched.boundaries(DOWN)) if end - begin > 64 << 10]
+    return plan.direction == DOWN and any(begin < plan.after and (plan.after < end or plan.how is Cut.RST) for begin, end in long)
 
 
 def places(watched: Plan) -> list[Plan]:
