@@ -171,27 +171,29 @@ class Http2Load:
 
     def __init__(self, processes: Processes, work: Work, proxy: Proxy, replica: int, seconds: float, warm_up: float):
         self.processes, self.proxy, self.replica, self.seconds = processes, proxy, replica, seconds
-        self.command = [*work.load.split(), "-t", "1", f"https://127.0.0.1:{proxy.https}/kib"]
+        self.command = [*work.load.split(), "-t", "1", "--tls13-ciphers=TLS_AES_128_GCM_SHA256", f"https://127.0.0.1:{proxy.https}/kib"]
 
     def await_ready(self) -> None:
         self.run(1)
 
-    def run(self, seconds: float) -> int:
-        """How many requests were answered well."""
+    def run(self, seconds: float) -> str:
+        """What h2load says of so many seconds; all requests were answered well."""
         errors = self.proxy.folder / "load.err"
         process = self.processes.start([*self.command, "-D", str(max(1, int(seconds)))], stderr=errors)
         said = process.communicate(timeout=60 + 2 * seconds)[0].decode()
         counts = re.search(r"(\d+) done, (\d+) succeeded, (\d+) failed", said)
-        if not counts or int(counts[3]) or "h2" not in said:
+        if not counts or int(counts[3]) or "Application protocol: h2" not in said:
             raise Failed(f"h2load: {said}")
-        return int(counts[2])
+        return said
 
     def work(self) -> dict:
         proxies = self.proxy.processes()
         before, other_before, began = sum(map(cpu_seconds, proxies)), cpu_seconds(self.replica), time.monotonic()
-        units = self.run(self.seconds)
+        said = self.run(self.seconds)
+        tls = [re.search(rf"^{what}: (\S+)", said, re.MULTILINE)[1] for what in ("TLS Protocol", "Cipher", "Server Temp Key")]
         return {
-            "units": units,
+            "units": int(re.search(r"(\d+) succeeded", said)[1]),
+            "cryptography": " ".join(tls).replace("X25519", "x25519"),
             "seconds": time.monotonic() - began,
             "cpu_seconds": sum(map(cpu_seconds, proxies)) - before,
             "others_cpu_seconds": cpu_seconds(self.replica) - other_before,

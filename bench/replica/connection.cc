@@ -92,6 +92,7 @@ void Connection::serve(std::string_view head) {
   path = path.substr(0, path.find(' '));
   if (method == "POST") return answer(std::to_string(upload_));
   if (path == "/") return answer("ok");
+  if (path == "/api/version") return answer("{}");
   if (path == "/kib") return answer(replica_.page);
   if (path == "/ws/echo") return upgrade(head, Speaks::echo);
   if (path == kSocketIoPath) return upgrade(head, Speaks::socketio);
