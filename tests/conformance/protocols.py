@@ -1,14 +1,13 @@
 """The suites of the Engine.IO and the Socket.IO protocol: mocha, run against the Node reference server and against
 python-engineio and python-socketio. They keep no cookies, so with two replicas only the sid leads to the right one."""
 
-import contextlib
+import concurrent.futures
 import json
 import os
 import re
 import shutil
 import ssl
 import subprocess
-import threading
 from pathlib import Path
 
 import harness
@@ -86,22 +85,15 @@ class DyingReplica:
         self.clients.await_connected()
         self.deaths = 0
 
-    @contextlib.contextmanager
-    def dying(self):
-        over = threading.Event()
-        thread = threading.Thread(target=self.die, args=[over])
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join(30)
-
-    def die(self, over: threading.Event) -> None:
-        while not over.wait(self.EVERY):
-            self.replica.kill()
-            self.replica.start()
-            self.deaths += 1
+    def die_beside(self, work):
+        """What work() gives; the replica dies until then."""
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            result = pool.submit(work)
+            while not concurrent.futures.wait([result], self.EVERY).done:
+                self.replica.kill()
+                self.replica.start()
+                self.deaths += 1
+            return result.result()
 
 
 class Protocol:
@@ -163,8 +155,8 @@ class Protocol:
                 if way.is_direct:
                     return self.mocha(copy, f"http://{servers[0].address}", {}, only)
                 if way.beside:
-                    with beside.dying():
-                        return self.mocha(copy, beside.node.url(way.scheme), trust(beside.node, folder), only)
+                    trusting = trust(beside.node, folder)
+                    return beside.die_beside(lambda: self.mocha(copy, beside.node.url(way.scheme), trusting, only))
                 node = nodes[way.replicas]
                 return self.mocha(copy, node.url(way.scheme), trust(node, folder), only)
 
