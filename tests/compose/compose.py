@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+"""docker-compose.yml as it is, in containers on this machine, with guests who notice: started, scaled from 1 to 4
+replicas and back to 2, every container restarted in turn. Run it with ./dev compose; docs/open-webui.md says what came
+of it.
+
+It needs root: it starts a Docker daemon of its own, and ends it, unless one runs already. Ports 80 and 443 must be
+free."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from guests import Guests  # noqa: E402
+from harness import Child, wait_for  # noqa: E402
+from verdict import Verdict, say  # noqa: E402
+
+PROJECT = "usher-compose"
+GUESTS = 40
+LIMIT = 100_000_000  # bytes of usher's image
+PATIENCE = 240  # seconds: containers start slowly on a busy machine
+SETTLED = 60
+
+
+def run(*command: str, quiet: bool = True, **options) -> str:
+    done = subprocess.run(command, capture_output=quiet, text=True, cwd=ROOT, **options)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return (done.stdout or "").strip()
+
+
+def inspect(kind: str, name: str) -> dict:
+    return json.loads(run("docker", kind, "inspect", name))[0]
+
+
+class Daemon(Child):
+    """dockerd, if none answers."""
+
+    def __init__(self, folder: Path):
+        super().__init__("dockerd", folder)
+
+    def start(self) -> "Daemon":
+        if not self.answers():
+            data = os.environ.get("USHER_DOCKER_DATA", str(self.folder / "docker"))
+            self.spawn(
+                [
+                    "dockerd",
+                    "--data-root",
+                    data,
+                    "--exec-root",
+                    self.folder / "exec",
+                    "--pidfile",
+                    self.folder / "dockerd.pid",
+                ]
+            )
+            wait_for(lambda: not self.running or self.answers(), "dockerd answers", 60, 0.5)
+            assert self.running, self.stderr[-4000:]
+        return self
+
+    @staticmethod
+    def answers() -> bool:
+        return subprocess.run(["docker", "info"], capture_output=True).returncode == 0
+
+    def close(self) -> None:
+        if self.running:
+            self.signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.wait(60)
+        self.kill()
+
+
+class Stack:
+    """The containers of docker-compose.yml."""
+
+    def __init__(self):
+        self.environment = {
+            **os.environ,
+            "WEBUI_SECRET_KEY": secrets.token_hex(32),
+            "POSTGRES_PASSWORD": secrets.token_hex(24),
+            "DOCKER_BUILDKIT": "0",
+            "COMPOSE_DOCKER_CLI_BUILD": "0",
+        }
+
+    def compose(self, *arguments: str) -> str:
+        return run("docker-compose", "-p", PROJECT, *arguments, env=self.environment)
+
+    async def later(self, *arguments: str) -> None:
+        """While the guests go on."""
+        await asyncio.to_thread(self.compose, *arguments)
+
+    def containers(self, service: str) -> list[str]:
+        return self.compose("ps", "-q", service).split()
+
+    def status(self) -> dict:
+        return json.loads(run("docker", "exec", *self.containers("usher"), "usher", "status", "--json"))
+
+    def up(self) -> list[dict]:
+        """The replicas that usher has found, and that are up."""
+        try:
+            replicas = self.status()["upstreams"][0]["replicas"]
+        except (AssertionError, json.JSONDecodeError, IndexError):
+            return []
+        return [replica for replica in replicas if replica["state"] == "up"]
+
+    def log(self) -> list[dict]:
+        """usher's own lines, and those about requests."""
+        both = {"quiet": False, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        text = run("docker", "logs", *self.containers("usher"), **both)
+        return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+async def until(condition, what: str, timeout: float = PATIENCE):
+    """harness.wait_for, while the guests go on."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if asyncio.iscoroutine(value):
+            value = await value
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {timeout:g} s: {what}"
+        await asyncio.sleep(0.25)
+
+
+class Run:
+    def __init__(self, verdict: Verdict):
+        self.verdict = verdict
+        self.stack = Stack()
+        self.guests = Guests()
+
+    async def all(self) -> None:
+        await self.start()
+        self.look_at_the_image()
+        await self.scale()
+        await self.restart_each()
+
+    async def start(self) -> None:
+        began = time.monotonic()
+        await self.stack.later("up", "-d", "--scale", "open-webui=1")
+        await self.replicas(1)
+        say(f"       started in {time.monotonic() - began:.0f} s")
+        pong = run("docker", "exec", "redis-valkey", "redis-cli", "ping")
+        self.verdict.check(pong == "PONG", f"redis-cli ping answers {pong}")
+        store = self.stack.status()["store"]
+        self.verdict.check(store["state"] == "up", f"usher has its store: {store}")
+
+    async def replicas(self, count: int) -> list[dict]:
+        async def found():
+            replicas = await asyncio.to_thread(self.stack.up)
+            return replicas if len(replicas) == count else None
+
+        return await until(found, f"{count} replicas up")
+
+    def look_at_the_image(self) -> None:
+        size = inspect("image", "usher")["Size"]
+        self.verdict.check(size < LIMIT, f"usher's image has {size / 1e6:.1f} MB")
+        container = self.stack.containers("usher")[0]
+        user = run("docker", "exec", container, "sh", "-c", "grep -E '^(Uid|CapEff)' /proc/1/status").split()
+        self.verdict.check(
+            user[1] == "10001" and int(user[-1], 16) == 0, f"usher runs as {user[1]}, with capabilities {user[-1]}"
+        )
+        written = subprocess.run(["docker", "exec", container, "touch", "/anywhere"], capture_output=True).returncode
+        self.verdict.check(written != 0, "its root file system cannot be written")
+
+    # What the guests notice
+
+    async def step(self, what: str, action, allowed: str = "") -> None:
+        """`allowed` says why guests may notice; else nobody may."""
+        began = time.time()
+        self.guests.answers, self.guests.slowest = 0, 0.0
+        await action()
+        await until(self.guests.settled, f"{what}: everybody is settled", SETTLED)
+        noticed = self.guests.since(began)
+        seen = ", ".join(f"{count}x {trouble}" for trouble, count in noticed.most_common(4)) or "nobody notices"
+        line = f"{what}: {seen}; {self.guests.answers} answers, the slowest {self.guests.slowest:.1f} s"
+        if allowed:
+            say(f"       {line} ({allowed}; {time.time() - began:.0f} s)")
+        else:
+            self.verdict.check(not noticed, line)
+
+    async def scale(self) -> None:
+        await self.step(f"{GUESTS} guests come to one replica", lambda: self.guests.arrive(GUESTS))
+
+        async def to_four():
+            await self.stack.later("up", "-d", "--no-recreate", "--scale", "open-webui=4")
+            await self.replicas(4)
+
+        await self.step("from 1 replica to 4", to_four)
+        await self.step(f"{GUESTS} more guests", lambda: self.guests.arrive(GUESTS))
+        homes = self.guests.homes()
+        self.verdict.check(len(homes) == 4, f"who came later is at the new ones: {sorted(homes.values())}")
+
+        async def to_two():
+            await self.stack.later("up", "-d", "--no-recreate", "--scale", "open-webui=2")
+            await self.replicas(2)
+            await until(lambda: len(self.guests.homes()) == 2, "nobody is at a replica that is gone")
+
+        homes = {guest: guest.page for guest in self.guests.all}
+        await self.step("from 4 replicas to 2", to_two)
+        moved = Counter(guest.page for guest, home in homes.items() if guest.page != home)
+        self.verdict.check(
+            len(moved) == 2 and min(moved.values()) >= 0.15 * moved.total(),
+            f"who had to move is spread over the rest: {sorted(moved.values())}",
+        )
+
+    async def restart_each(self) -> None:
+        one, two = self.stack.containers("open-webui")
+        for name, container in (("one replica", one), ("the other replica", two)):
+            await self.step(f"{name} is restarted", lambda container=container: self.restart(container, 2))
+        (postgres,), (redis,), (usher,) = (self.stack.containers(service) for service in ("postgres", "redis", "usher"))
+        await self.step("PostgreSQL is restarted", lambda: self.restart(postgres, 2))
+        await self.step("Valkey is restarted", lambda: self.restart(redis, 2))
+        bad = [line for line in self.stack.log() if line.get("status", 0) >= 500 or line.get("level") == "error"]
+        self.verdict.check_none(bad, "5xx in the access log, and errors in usher's own")
+        homes = {guest: guest.page for guest in self.guests.all}
+        await self.step("usher is restarted", lambda: self.restart(usher, 2), "there is one of it")
+        moved = sum(guest.page != home for guest, home in homes.items())
+        self.verdict.check(moved == 0, f"after it everybody is at the replica that they had ({moved} moved)")
+
+        def healthy() -> bool:
+            return inspect("container", usher)["State"].get("Health", {}).get("Status") == "healthy"
+
+        await until(healthy, "usher's container is healthy")
+        self.verdict.check(True, "Docker's health check finds usher healthy")
+
+    async def restart(self, container: str, replicas: int) -> None:
+        await asyncio.to_thread(run, "docker", "restart", container)
+        await self.replicas(replicas)
+
+
+def needed() -> list[str]:
+    lacks = [program for program in ("dockerd", "docker", "docker-compose", "debootstrap") if not shutil.which(program)]
+    if os.geteuid() != 0:
+        lacks.append("the rights of root")
+    for port in (80, 443):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("0.0.0.0", port))
+                continue
+            lacks.append(f"port {port}, which somebody else has")
+    return lacks
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--suite",
+        default="trixie",
+        choices=["trixie", "bookworm"],
+        help="the Debian release under usher's image (trixie)",
+    )
+    parser.add_argument("--no-build", action="store_true", help="take the image named usher as it is")
+    parser.add_argument("--keep", action="store_true", help="leave the containers running at the end")
+    asked = parser.parse_args()
+    if lacks := needed():
+        print(f"missing: {', '.join(lacks)}", file=sys.stderr)
+        return 2
+    folder = ROOT / "build" / "compose"
+    folder.mkdir(parents=True, exist_ok=True)
+    verdict = Verdict()
+    with Daemon(folder).start():
+        run(str(HERE / "images"), quiet=False)
+        if not asked.no_build:
+            base = f"BASE=debian:{asked.suite}-slim"
+            run(
+                "docker",
+                "build",
+                "-t",
+                "usher",
+                "--build-arg",
+                base,
+                ".",
+                quiet=False,
+                stdout=sys.stderr,
+                env={**os.environ, "DOCKER_BUILDKIT": "0"},
+            )
+        stack = Run(verdict)
+        try:
+            asyncio.run(stack.all())
+        finally:
+            if not asked.keep:
+                stack.stack.compose("down", "--volumes", "--remove-orphans", "--timeout", "1")
+        server = run("docker", "version", "--format", "{{.Server.Version}}")
+        say(f"       Docker {server}, {run('docker-compose', '--version').splitlines()[0]}")
+    print("\n".join(["", "did not hold:", *verdict.failures]) if verdict.failures else "\neverything held")
+    return 1 if verdict.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
