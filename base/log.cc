@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -45,7 +46,10 @@ void Log::write(LogLevel level, std::string_view event,
     std::visit(AppendValue{line}, field.value);
   }
   line += "}\n";
-  // A log that cannot be written is no reason to stop serving.
+  // A log that cannot be written is no reason to stop serving, nor is one that nobody reads: a pipe
+  // that says that it has room takes a page without blocking.
+  pollfd room{.fd = fd_, .events = POLLOUT, .revents = 0};
+  if (::poll(&room, 1, 0) != 1) return;
   [[maybe_unused]] const ssize_t written = ::write(fd_, line.data(), line.size());
 }
 

@@ -93,5 +93,19 @@ TEST(Random, GivesDifferentBytesEachTime) {
   EXPECT_NE(make_jitter()(), 0u);
 }
 
+TEST(Log, ALineThatFindsNoRoomIsDroppedAndNobodyWaits) {
+  int ends[2] = {-1, -1};
+  ASSERT_EQ(::pipe(ends), 0);
+  const Fd reader(ends[0]);
+  const Fd writer(ends[1]);
+  const Log log(writer.get());
+  // A test that hangs here has found the fault.
+  for (int i = 0; i < 100'000; ++i)
+    log.info("nobody_reads", {{"number", i}});
+  char first = 0;
+  ASSERT_EQ(::read(reader.get(), &first, 1), 1);
+  EXPECT_EQ(first, '{');
+}
+
 }  // namespace
 }  // namespace usher
