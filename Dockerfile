@@ -20,6 +20,7 @@ COPY protocol protocol
 COPY routing routing
 COPY proxy proxy
 COPY control control
+COPY systemd systemd
 RUN cmake --preset release -DUSHER_TESTS=OFF -DCMAKE_CXX_FLAGS_RELWITHDEBINFO="-O2 -DNDEBUG" \
  && cmake --build build/release --target usher \
  && strip -o /usher build/release/usher

@@ -400,6 +400,9 @@ constexpr Key<ClientTimeouts> client_timeout_keys[] = {
     {"drain", &ClientTimeouts::drain, {1, day},
      "How long requests may finish when usher stops. In the last third of it websockets are told "
      "to go, one after the other."},
+    {"replaced", &ClientTimeouts::replaced, {1, 7 * day},
+     "How long requests and websockets may stay with a process that another one has replaced "
+     "(SIGUSR2). In the last third of it websockets are told to go, one after the other."},
 };
 
 constexpr Key<AdminSettings> admin_keys[] = {

@@ -265,6 +265,7 @@ struct ClientTimeouts {
   Millis keep_alive = 75s;
   Millis stall = 60s;
   Millis drain = 30s;
+  Millis replaced = 1h;
   friend bool operator==(const ClientTimeouts&, const ClientTimeouts&) = default;
 };
 

@@ -94,7 +94,7 @@ Admin::Admin(net::Loop& loop, Fd fd, Answer answer)
     : loop_(loop),
       answer_(std::move(answer)),
       listener_(
-          loop, std::move(fd),
+          std::in_place, loop, std::move(fd),
           [this](Fd accepted, const SocketAddress&) { accept(std::move(accepted)); },
           [](const Error&) {}) {}
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,8 @@ class Admin final {
 
   Admin(net::Loop& loop, Fd fd, Answer answer);
   ~Admin();
+  // Whoever is connected is still answered.
+  void stop_accepting() { listener_.reset(); }
 
  private:
   class Connection;
@@ -44,7 +47,7 @@ class Admin final {
   net::Loop& loop_;
   Answer answer_;
   std::vector<std::unique_ptr<Connection>> connections_;
-  net::Listener listener_;
+  std::optional<net::Listener> listener_;
 };
 
 }  // namespace usher::control

@@ -118,6 +118,20 @@ Result<std::string> status_table(std::string_view text) {
                       status.value("version", "") + ", up " +
                       std::to_string(status.value("uptime_seconds", 0)) + " s" +
                       (status.value("draining", false) ? ", draining" : "") + "\n";
+  if (status.contains("connections")) {
+    table += std::to_string(status.value("connections", 0ul)) + " connections, " +
+             std::to_string(status.value("websockets", 0ul)) + " websockets\n";
+  }
+  if (status.contains("listen")) {
+    for (const auto& each : status["listen"])
+      table += "listen " + each.value("url", "") + ", " +
+               std::to_string(each.value("connections", 0ul)) + " connections\n";
+  }
+  if (status.contains("certificates")) {
+    for (const auto& each : status["certificates"])
+      table += "certificate " + each.value("certificate", "") + ", until " +
+               each.value("not_after", "") + "\n";
+  }
   table += "store " + status["store"].value("url", "") + ", " + status["store"].value("state", "") +
            "\n";
   for (const auto& upstream : status["upstreams"]) {

@@ -1,12 +1,9 @@
 #include "control/bind.h"
 
-#include <vector>
-
 #include "net/listener.h"
 #include "net/resolver.h"
 
 namespace usher::control {
-namespace {
 
 Result<std::vector<SocketAddress>> addresses_of(const conf::Endpoint& endpoint) {
   if (!endpoint.unix_path.empty()) {
@@ -25,8 +22,6 @@ Result<std::vector<SocketAddress>> addresses_of(const conf::Endpoint& endpoint) 
   }
   return net::resolve_now(endpoint.host, endpoint.port);
 }
-
-}  // namespace
 
 Result<Fd> bind(const conf::Endpoint& endpoint) {
   const auto addresses = addresses_of(endpoint);

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/address.h"
 #include "base/fd.h"
@@ -10,6 +11,10 @@
 #include "conf/settings.h"
 
 namespace usher::control {
+
+// Where it may be, the likeliest first. Without a host: every address of this machine, by IPv6 or
+// IPv4. A name is resolved here and now.
+Result<std::vector<SocketAddress>> addresses_of(const conf::Endpoint& endpoint);
 
 // Without a host: every address of this machine, IPv6 and IPv4. A name is resolved here and now.
 Result<Fd> bind(const conf::Endpoint& endpoint);

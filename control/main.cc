@@ -4,8 +4,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/strings.h"
 #include "conf/command_line.h"
@@ -26,15 +28,23 @@ int complain(const std::string& text) {
   return 1;
 }
 
-int run(const conf::CommandLine& command_line) {
+int run(const conf::CommandLine& command_line, std::vector<std::string> command) {
+  control::Inheritance inherited = control::Inheritance::take();
   auto loaded = conf::load(command_line);
-  if (!loaded) return complain(loaded.error().detail);
+  if (!loaded) {
+    inherited.say_failed(loaded.error().detail);
+    return complain(loaded.error().detail);
+  }
   for (const std::string& warning : loaded->warnings)
     std::fprintf(stderr, "%s\n", warning.c_str());
-  control::Server server(std::move(loaded->settings), [&] { return conf::load(command_line); });
-  const auto code = server.run();
+  auto server = std::make_unique<control::Server>(
+      std::move(loaded->settings), [&] { return conf::load(command_line); }, std::move(command),
+      std::move(inherited));
+  const auto code = server->run();
   if (!code) return complain("usher cannot start: " + to_string(code.error()));
-  return *code;
+  const std::unique_ptr<control::Lineage> lineage = server->take_lineage();
+  server.reset();
+  return lineage ? lineage->outlive() : *code;
 }
 
 int check(const conf::CommandLine& command_line) {
@@ -111,9 +121,9 @@ int ask(const conf::CommandLine& command_line, std::string_view method, const st
   return 0;
 }
 
-int dispatch(const conf::CommandLine& command_line) {
+int dispatch(const conf::CommandLine& command_line, std::vector<std::string> command) {
   switch (command_line.command) {
-    case conf::Command::run: return run(command_line);
+    case conf::Command::run: return run(command_line, std::move(command));
     case conf::Command::check: return check(command_line);
     case conf::Command::import_nginx: return import_nginx(command_line);
     case conf::Command::version: std::puts("usher " USHER_VERSION); return 0;
@@ -138,5 +148,5 @@ int main(int argc, char** argv) {
     std::fputs(exit->text.c_str(), exit->code == 0 ? stdout : stderr);
     return exit->code;
   }
-  return dispatch(std::get<conf::CommandLine>(parsed));
+  return dispatch(std::get<conf::CommandLine>(parsed), {argv, argv + argc});
 }

@@ -1,50 +1,21 @@
 #include "control/report.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/error.h"
+#include "control/metrics_text.h"
 
 namespace usher::control {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Prometheus' text format, version 0.0.4.
-class MetricsText final {
- public:
-  void family(std::string_view name, std::string_view type, std::string_view help) {
-    name_ = name;
-    text_.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ");
-    text_.append(name).append(" ").append(type).append("\n");
-  }
-  // labels: `a="b",c="d"` or empty.
-  void sample(const std::string& labels, uint64_t value) {
-    text_ += name_;
-    if (!labels.empty()) text_.append("{").append(labels).append("}");
-    text_.append(" ").append(std::to_string(value)).append("\n");
-  }
-  void single(std::string_view name, std::string_view type, std::string_view help, uint64_t value) {
-    family(name, type, help);
-    sample({}, value);
-  }
-  std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-  std::string name_;
-};
-
-std::string label(std::string_view key, std::string_view value) {
-  std::string text(key);
-  text += "=\"";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') text += '\\';
-    text += c;
-  }
-  return text + '"';
-}
+std::string class_name(size_t index) { return index == 0 ? "none" : std::to_string(index) + "xx"; }
 
 template <typename Pick>
 uint64_t sum(const ReportFacts& facts, Pick pick) {
@@ -79,7 +50,7 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
   text.family("usher_responses_total", "counter",
               "Responses by status class; none: the client had gone.");
   for (size_t i = 0; i < std::tuple_size_v<decltype(WorkerCounters::responses)>; ++i) {
-    text.sample(label("class", i == 0 ? "none" : std::to_string(i) + "xx"),
+    text.sample(label("class", class_name(i)),
                 sum(
                     facts, [i](const WorkerCounters& w) -> auto& { return w.responses[i]; }));
   }
@@ -153,6 +124,87 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
                   facts, [](const WorkerCounters& w) -> auto& { return w.bytes_out; }));
 }
 
+void add_listeners(MetricsText& text, const ReportFacts& facts) {
+  const auto all = [&](std::string_view name, std::string_view type, std::string_view help,
+                       auto value) {
+    text.family(name, type, help);
+    for (const ListenerFacts& each : facts.listeners)
+      text.sample(label("listener", each.url), value(each.counters));
+  };
+  all("usher_listener_connections", "gauge", "Client connections open now, by where they came in.",
+      [](const proxy::ListenerCounters& counters) { return counters.connections.load(); });
+  all("usher_listener_connections_accepted_total", "counter",
+      "Client connections accepted, by where they came in.",
+      [](const proxy::ListenerCounters& counters) { return counters.accepted.load(); });
+  text.family("usher_tls_handshakes_total", "counter",
+              "TLS handshakes with clients that ended well, by version and by whether they resumed "
+              "a session. Those that failed are usher_errors_total.");
+  for (const ListenerFacts& each : facts.listeners) {
+    if (!each.tls) continue;
+    for (const auto version : {net::TlsVersion::tls_1_2, net::TlsVersion::tls_1_3}) {
+      for (const bool resumed : {false, true}) {
+        text.sample(label("listener", each.url) + "," +
+                        label("version", version == net::TlsVersion::tls_1_3 ? "1.3" : "1.2") +
+                        "," + label("resumed", resumed ? "yes" : "no"),
+                    each.counters.handshakes[static_cast<size_t>(version)][resumed].load());
+      }
+    }
+  }
+}
+
+// Of all workers together.
+struct RouteSum {
+  std::array<uint64_t, 6> responses{};
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+  Histogram::Reading durations;
+  Histogram::Reading first_bytes;
+};
+
+void add_routes(MetricsText& text, const ReportFacts& facts) {
+  std::map<proxy::RouteName, RouteSum> sums;
+  for (const proxy::RouteTraffic* worker : facts.routes) {
+    worker->visit([&](const proxy::RouteName& name, const proxy::RouteCounters& counters) {
+      RouteSum& of_route = sums[name];
+      for (size_t i = 0; i < of_route.responses.size(); ++i)
+        of_route.responses[i] += counters.responses[i].value();
+      of_route.bytes_in += counters.bytes_in.value();
+      of_route.bytes_out += counters.bytes_out.value();
+      of_route.durations += counters.durations.read();
+      of_route.first_bytes += counters.first_bytes.read();
+    });
+  }
+  const auto all = [&](std::string_view name, std::string_view type, std::string_view help,
+                       auto add) {
+    text.family(name, type, help);
+    for (const auto& [route, of_route] : sums) {
+      const auto& [host, path, match] = route;
+      add(label("host", host) + "," + label("path", path) + "," + label("match", match), of_route);
+    }
+  };
+  all("usher_route_responses_total", "counter", "Responses by route and status class.",
+      [&](const std::string& labels, const RouteSum& of_route) {
+        for (size_t i = 0; i < of_route.responses.size(); ++i)
+          text.sample(labels + "," + label("class", class_name(i)), of_route.responses[i]);
+      });
+  all("usher_route_body_bytes_total", "counter",
+      "Bytes of request (in) and response (out) bodies, by route.",
+      [&](const std::string& labels, const RouteSum& of_route) {
+        text.sample(labels + "," + label("direction", "in"), of_route.bytes_in);
+        text.sample(labels + "," + label("direction", "out"), of_route.bytes_out);
+      });
+  all("usher_route_request_duration_seconds", "histogram",
+      "From a request's head to the end of its response; not of websockets.",
+      [&](const std::string& labels, const RouteSum& of_route) {
+        text.sample(labels, of_route.durations);
+      });
+  all("usher_route_first_byte_seconds", "histogram",
+      "From a request's head to the head of its response.",
+      [&](const std::string& labels, const RouteSum& of_route) {
+        text.sample(labels, of_route.first_bytes);
+      });
+}
+
 template <typename Value>
 void add_replicas(MetricsText& text, const ReportFacts& facts, std::string_view name,
                   std::string_view type, std::string_view help, Value value) {
@@ -218,6 +270,8 @@ std::string make_metrics(const ReportFacts& facts) {
   text.single("usher_draining", "gauge", "1 while the process lets its clients finish.",
               facts.draining);
   add_traffic(text, facts);
+  add_listeners(text, facts);
+  add_routes(text, facts);
   add_replicas(text, facts, "usher_replica_up", "gauge", "1 if the replica serves.",
                [](const ReplicaStatus& status) -> uint64_t { return status.serves_bound(); });
   text.family("usher_replica_info", "gauge", "The version that it says it is.");
@@ -272,12 +326,26 @@ std::string make_metrics(const ReportFacts& facts) {
               facts.store_failures);
   text.single("usher_store_timeouts_total", "counter", "Of these, those that were too late.",
               facts.store_timeouts);
+  text.family("usher_store_round_trip_seconds", "histogram",
+              "How long the affinity store took to answer.");
+  text.sample({}, facts.store_round_trips);
   text.single("usher_access_log_dropped_total", "counter", "Access-log lines that found no room.",
               facts.log_lines_dropped);
   return text.take();
 }
 
 std::string make_status(const ReportFacts& facts) {
+  Json listen = Json::array();
+  for (const ListenerFacts& each : facts.listeners) {
+    listen.push_back({{"url", each.url}, {"connections", each.counters.connections.load()}});
+  }
+  Json certificates = Json::array();
+  if (facts.snapshot.tls) {
+    for (const auto& credential : facts.snapshot.tls->credentials()) {
+      certificates.push_back({{"certificate", credential->origin()},
+                              {"not_after", to_rfc3339(credential->not_after())}});
+    }
+  }
   Json upstreams = Json::array();
   for (const routing::Upstream& upstream : facts.snapshot.upstreams) {
     Json replicas = Json::array();
@@ -290,9 +358,18 @@ std::string make_status(const ReportFacts& facts) {
       std::chrono::duration_cast<std::chrono::seconds>(facts.now - facts.started).count();
   const Json status{
       {"node", facts.node},
+      {"pid", ::getpid()},
       {"version", USHER_VERSION},
       {"uptime_seconds", uptime},
       {"draining", facts.draining},
+      {"connections",
+       sum(
+           facts, [](const proxy::WorkerCounters& w) -> auto& { return w.connections; })},
+      {"websockets",
+       sum(
+           facts, [](const proxy::WorkerCounters& w) -> auto& { return w.websockets; })},
+      {"listen", std::move(listen)},
+      {"certificates", std::move(certificates)},
       {"requests_held", sum(
                             facts, [](const proxy::WorkerCounters& w) -> auto& { return w.held; })},
       {"websockets_moving",

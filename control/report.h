@@ -7,10 +7,18 @@
 
 #include "base/clock.h"
 #include "proxy/counters.h"
+#include "proxy/listener_role.h"
+#include "proxy/route_counters.h"
 #include "proxy/snapshot.h"
 #include "routing/store_status.h"
 
 namespace usher::control {
+
+struct ListenerFacts {
+  std::string url;
+  bool tls = false;
+  const proxy::ListenerCounters& counters;
+};
 
 struct ReportFacts {
   std::string node;
@@ -18,12 +26,15 @@ struct ReportFacts {
   MonotonicTime now;
   const proxy::Snapshot& snapshot;
   std::vector<const proxy::WorkerCounters*> workers;
+  std::vector<const proxy::RouteTraffic*> routes;  // of each worker
+  std::vector<ListenerFacts> listeners;
   std::string store_url;  // without its password
   routing::StoreState store_state;
   bool announcements_heard = true;  // of other nodes
   uint64_t store_calls = 0;
   uint64_t store_failures = 0;
   uint64_t store_timeouts = 0;
+  Histogram::Reading store_round_trips{};
   uint64_t log_lines_dropped = 0;
   bool draining = false;
 };

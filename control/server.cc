@@ -1,5 +1,6 @@
 #include "control/server.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/thread.h"
 #include "control/bind.h"
 #include "control/report.h"
 #include "tls/digest.h"
@@ -20,26 +22,14 @@ using std::chrono_literals::operator""ms;
 // A start does not wait longer than this for DNS or the store: the doors open, and who comes before
 // a replica is known gets the waiting page.
 constexpr auto start_limit = 1000ms;
+// While another process still serves, nobody waits for this one.
+constexpr auto takeover_limit = 10'000ms;
 constexpr auto drain_look_interval = 50ms;
-
-LogLevel level_of(conf::LogLevelName name) {
-  switch (name) {
-    case conf::LogLevelName::debug: return LogLevel::debug;
-    case conf::LogLevelName::info: return LogLevel::info;
-    case conf::LogLevelName::warning: return LogLevel::warning;
-    case conf::LogLevelName::error: return LogLevel::error;
-  }
-  return LogLevel::info;
-}
 
 std::string host_name() {
   char name[256] = {};
   if (::gethostname(name, sizeof name - 1) != 0) return "usher";
   return name;
-}
-
-unsigned worker_count(uint32_t configured) {
-  return configured > 0 ? configured : std::max(1u, std::thread::hardware_concurrency());
 }
 
 // Two descriptors a websocket: the soft limit of many systems (1024) is an accident, not a choice.
@@ -52,10 +42,14 @@ void raise_descriptor_limit() {
 
 }  // namespace
 
-Server::Server(conf::Settings settings, Reload reload)
-    : log_(2, level_of(settings.log.level)),
+Server::Server(conf::Settings settings, Reload reload, std::vector<std::string> command,
+               Inheritance inherited)
+    : log_(2, log_level(settings.log)),
       settings_(std::move(settings)),
       reload_(std::move(reload)),
+      command_(std::move(command)),
+      inherited_(std::move(inherited)),
+      line_to_first_(inherited_.take_line_to_first()),
       state_(StateDirectory::find(settings_.state)),
       node_(host_name()),
       started_(clock_.now()),
@@ -75,7 +69,10 @@ Server::Server(conf::Settings settings, Reload reload)
 Server::~Server() { stop_workers(); }
 
 Result<int> Server::run() {
-  if (Outcome prepared = prepare(); !prepared) return std::move(prepared).error();
+  if (Outcome prepared = prepare(); !prepared) {
+    inherited_.say_failed(prepared.error().detail);
+    return std::move(prepared).error();
+  }
   discovery_.start(settings_.upstreams);
   shared_store_ = stores_.make_shared_door(loop_);
   announcements_ = stores_.make_announcements(
@@ -88,9 +85,10 @@ Result<int> Server::run() {
     tickets_.start(settings_.tls, shared_store_.get());
     renew_tls();
   }
-  start_deadline_.start(start_limit);
+  start_deadline_.start(inherited_.has_predecessor() ? takeover_limit : start_limit);
   loop_.later([this] { on_start_progress(); });
   loop_.run();
+  if (replaced_ && lineage_) lineage_->hold_signals();
   stop_workers();
   return 0;
 }
@@ -119,16 +117,36 @@ Outcome Server::prepare() {
   if (Outcome bound = bind_listeners(); !bound) return bound;
   if (Outcome bound = bind_admin(); !bound) return bound;
 
-  const auto on_signal = [this](int signal, std::function<void()> caught) {
+  for (const std::string& address : inherited_.drop_rest())
+    log_.warning("listener_unused", {{"address", address}});
+  watch_signals();
+  return {};
+}
+
+unsigned Server::worker_count() const {
+  return settings_.workers > 0 ? settings_.workers
+                               : std::max(1u, std::thread::hardware_concurrency());
+}
+
+LogLevel Server::log_level(const conf::LogSettings& settings) {
+  switch (settings.level) {
+    case conf::LogLevelName::debug: return LogLevel::debug;
+    case conf::LogLevelName::info: return LogLevel::info;
+    case conf::LogLevelName::warning: return LogLevel::warning;
+    case conf::LogLevelName::error: return LogLevel::error;
+  }
+  return LogLevel::info;
+}
+
+void Server::watch_signals() {
+  const auto watch = [this](int signal, std::function<void()> caught) {
     signals_.push_back(std::make_unique<net::SignalWatch>(loop_, signal, std::move(caught)));
   };
-  on_signal(SIGTERM, [this] { begin_drain(); });
-  on_signal(SIGINT, [this] { begin_drain(); });
-  on_signal(SIGHUP, [this] { reload_on_signal(); });
-  on_signal(SIGUSR1, [this] { access_log_->reopen(); });
-  // Its meaning elsewhere is to replace the binary; unhandled it would end the process.
-  on_signal(SIGUSR2, [this] { log_.warning("not_served_yet", {{"signal", "SIGUSR2"}}); });
-  return {};
+  watch(SIGTERM, [this] { stop_on_signal(SIGTERM); });
+  watch(SIGINT, [this] { stop_on_signal(SIGINT); });
+  watch(SIGHUP, [this] { reload_on_signal(); });
+  watch(SIGUSR1, [this] { reopen_logs(); });
+  watch(SIGUSR2, [this] { replace_on_signal(); });
 }
 
 Outcome Server::load_certificates(const conf::Settings& settings) {
@@ -180,45 +198,19 @@ Result<proxy::ReplicaTls> Server::load_replica_tls(const conf::Settings& setting
 }
 
 Outcome Server::bind_listeners() {
-  for (const conf::ListenSettings& settings : settings_.listen) {
-    if (Outcome bound = bind_listener(settings); !bound) return bound;
-  }
-  // Plain listeners lead to the first TLS listener.
-  const auto secure =
-      std::ranges::find_if(listeners_, [](const auto& each) { return each.role.tls; });
-  if (secure == listeners_.end()) return {};
-  for (BoundListener& listener : listeners_)
-    listener.role.https_port = secure->role.port;
-  return {};
-}
-
-Outcome Server::bind_listener(const conf::ListenSettings& settings) {
-  auto first = bind(settings.address);
-  if (!first) return std::move(first).error();
-  const SocketAddress bound = net::Listener::bound_address(*first);
-
-  const auto protocols = conf::offered_protocols(settings);
-  BoundListener& listener = listeners_.emplace_back();
-  listener.role = {.tls = settings.tls,
-                   .alpn = tls::AlpnProtocols(protocols),
-                   .redirect_to_https = settings.redirect_to_https,
-                   .port = bound.port(),
-                   .proxy_protocol = settings.proxy_protocol};
-  listener.url = url_of(settings.tls ? "https" : "http", bound);
-  listener.fds.push_back(std::move(*first));
-  for (unsigned i = 1; i < worker_count(settings_.workers); ++i) {
-    // Unix sockets have no SO_REUSEPORT: the workers share one queue.
-    auto next = bound.is_unix() ? Result<Fd>(Fd(::dup(listener.fds.front().get())))
-                                : net::Listener::bind(bound);
-    if (!next) return std::move(next).error();
-    listener.fds.push_back(std::move(*next));
-  }
+  auto set = listeners_.make(settings_.listen, worker_count(), inherited_);
+  if (!set) return std::move(set).error();
+  listeners_.use(std::move(*set));
   return {};
 }
 
 Outcome Server::bind_admin() {
   if (!settings_.admin.enabled) return {};
-  auto bound = bind(settings_.admin.address);
+  const auto addresses = addresses_of(settings_.admin.address);
+  if (!addresses) return addresses.error();
+  std::vector<Fd> passed_on = inherited_.claim(*addresses, admin_name);
+  auto bound =
+      passed_on.empty() ? bind(settings_.admin.address) : Result<Fd>(std::move(passed_on.front()));
   if (!bound) return std::move(bound).error();
   admin_fd_ = std::move(*bound);
   admin_url_ = url_of("http", net::Listener::bound_address(admin_fd_));
@@ -270,25 +262,29 @@ void Server::open_doors() {
   drains_.watch(snapshot_->upstreams);
   if (admin_fd_.valid()) {
     admin_ =
-        std::make_unique<Admin>(loop_, std::move(admin_fd_),
+        std::make_unique<Admin>(loop_, Fd(::fcntl(admin_fd_.get(), F_DUPFD_CLOEXEC, 0)),
                                 [this](const AdminRequest& request) { return answer(request); });
   }
   const auto make_store = [this](net::Loop& loop) { return stores_.make(loop); };
-  for (unsigned i = 0; i < worker_count(settings_.workers); ++i) {
+  for (unsigned i = 0; i < worker_count(); ++i) {
     workers_.push_back(std::make_unique<proxy::Worker>(*shared_, snapshot_, make_store));
-    for (BoundListener& listener : listeners_) {
-      workers_.back()->listen(std::move(listener.fds[i]), listener.role);
-    }
   }
+  listeners_.open(workers_);
   for (const auto& worker : workers_) {
-    threads_.emplace_back([raw = worker.get()] { raw->run(); });
+    threads_.push_back(start_thread([raw = worker.get()] { raw->run(); }));
+  }
+  Lineage::announce(line_to_first_);
+  if (inherited_.has_predecessor()) {
+    inherited_.say_ready();  // and the one that goes tells the service manager
+  } else {
+    service_manager_.ready();
   }
   print_ready();
 }
 
 void Server::print_ready() const {
   nlohmann::ordered_json ready{{"event", "ready"}, {"listen", nlohmann::json::array()}};
-  for (const BoundListener& listener : listeners_)
+  for (const Listeners::Entry& listener : listeners_.set())
     ready["listen"].push_back(listener.url);
   ready["admin"] = admin_url_;
   const std::string line = ready.dump() + "\n";
@@ -314,46 +310,9 @@ void Server::publish() {
     worker->use(snapshot_);
 }
 
-// All or nothing: whatever fails, what was served before is served on.
-Outcome Server::reload() {
-  auto loaded = reload_();
-  if (!loaded) return std::move(loaded).error();
-  conf::Settings& next = loaded->settings;
-  for (const std::string& warning : loaded->warnings)
-    log_.warning("config", {{"warning", warning}});
-  // What was bound or connected at the start stays as it is until the next one.
-  const auto keep = [this](auto& now, auto& then, const char* name) {
-    if (now == then) return;
-    log_.warning("reload_needs_restart", {{"setting", name}});
-    then = now;
-  };
-  keep(settings_.listen, next.listen, "listen");
-  keep(settings_.workers, next.workers, "workers");
-  keep(settings_.store, next.store, "store");
-  keep(settings_.affinity, next.affinity, "affinity");
-  keep(settings_.admin, next.admin, "admin");
-  keep(settings_.state, next.state, "state");
-  keep(settings_.tls.session_tickets, next.tls.session_tickets, "tls.session_tickets");
-  keep(settings_.tls.ticket_rotate, next.tls.ticket_rotate, "tls.ticket_rotate");
-  keep(settings_.log, next.log, "log");
-  // For the listeners that there are, not for those that the file would have at the next start.
-  auto replica_tls = load_replica_tls(next);
-  if (!replica_tls) return std::move(replica_tls).error();
-  if (Outcome certificates = load_certificates(next); !certificates) return certificates;
-  replica_tls_ = std::move(*replica_tls);
-  const bool new_upstreams = settings_.upstreams != next.upstreams;
-  settings_ = std::move(next);
-  if (new_upstreams) discovery_.start(settings_.upstreams);
-  publish();
-  log_.info("reloaded", {{"source", loaded->source}});
-  return {};
-}
-
-void Server::reload_on_signal() {
-  if (!open_) return;
-  if (const Outcome reloaded = reload(); !reloaded) {
-    log_.error("reload_failed", {{"reason", reloaded.error().detail}});
-  }
+void Server::reopen_logs() {
+  access_log_->reopen();
+  pass_on(SIGUSR1);
 }
 
 void Server::learn(std::vector<routing::Moved> moved) {
@@ -375,26 +334,43 @@ void Server::doubt_bindings() {
     worker->doubt_bindings();
 }
 
-void Server::begin_drain() {
-  if (draining_ || !open_) {
+void Server::stop_on_signal(int signal) {
+  pass_on(signal);
+  successor_.reset();
+  if (std::exchange(stopping_, true) || !open_) {
     log_.warning("stopped", {{"reason", "signal"}});
     return loop_.stop();
   }
+  if (!replaced_) service_manager_.stopping();
+  leave(proxy::Departure::stopping, settings_.timeouts.drain);
+}
+
+void Server::leave(proxy::Departure departure, conf::Millis limit) {
   draining_ = true;
-  drain_until_ = clock_.now() + settings_.timeouts.drain;
-  log_.info("draining", {{"limit_ms", static_cast<int64_t>(settings_.timeouts.drain.count())}});
+  drain_until_ = clock_.now() + limit;
+  log_.info("draining", {{"limit_ms", static_cast<int64_t>(limit.count())}});
+  listeners_.close();
   for (const auto& worker : workers_)
-    worker->drain(settings_.timeouts.drain);
+    worker->drain(limit, departure);
   drain_look_.start(drain_look_interval);
 }
 
 void Server::on_drain_look() {
   uint64_t connections = 0;
-  for (const auto& worker : workers_)
+  bool accepts = false;
+  for (const auto& worker : workers_) {
+    // First: one that has left has counted all that it accepted.
+    accepts = !worker->has_left() || accepts;
     connections += worker->counters().connections.value();
+  }
   const MonotonicTime now = clock_.now();
-  if (connections == 0 || now >= drain_until_) {
+  if ((connections == 0 && !accepts) || now >= drain_until_) {
     log_.info("drained", {{"cut", connections}});
+    return loop_.stop();
+  }
+  // Whoever watches this process must hear of it now, not when the last connection is over.
+  if (replaced_ && lineage_ && lineage_->extinct()) {
+    log_.error("successor_gone", {{"cut", connections}});
     return loop_.stop();
   }
   drain_look_.start(drain_look_interval);

@@ -19,9 +19,14 @@
 #include "control/discovery.h"
 #include "control/drain_keeper.h"
 #include "control/health_checker.h"
+#include "control/inheritance.h"
+#include "control/lineage.h"
+#include "control/listeners.h"
 #include "control/secret_keeper.h"
+#include "control/service_manager.h"
 #include "control/state_directory.h"
 #include "control/stores.h"
+#include "control/successor.h"
 #include "control/ticket_keeper.h"
 #include "net/loop.h"
 #include "net/resolver.h"
@@ -37,8 +42,9 @@ class Server final : private DrainKeeper::Listener {
  public:
   using Reload = std::function<Result<conf::Loaded>()>;
 
-  // `reload` reads the configuration again.
-  Server(conf::Settings settings, Reload reload);
+  // `reload` reads the configuration again; `command` is what a successor is started with.
+  Server(conf::Settings settings, Reload reload, std::vector<std::string> command,
+         Inheritance inherited);
   ~Server();
 
   // Whom to trust as https replicas. An error names the upstream and the file.
@@ -46,21 +52,19 @@ class Server final : private DrainKeeper::Listener {
 
   // The process's exit code. An error: it could not start, and why.
   Result<int> run();
+  // After run(): those that have replaced this process, if it has to stay for them.
+  std::unique_ptr<Lineage> take_lineage() { return replaced_ ? std::move(lineage_) : nullptr; }
 
  private:
-  struct BoundListener {
-    proxy::ListenerRole role;
-    std::vector<Fd> fds;  // one a worker
-    std::string url;
-  };
-
   Outcome prepare();
   Outcome load_certificates(const conf::Settings& settings);
   Result<std::shared_ptr<const tls::ServerContext>> make_tls(const conf::TlsSettings& settings,
                                                              tls::Credentials credentials) const;
   Outcome bind_listeners();
-  Outcome bind_listener(const conf::ListenSettings& settings);
   Outcome bind_admin();
+  void watch_signals();
+  unsigned worker_count() const;
+  static LogLevel log_level(const conf::LogSettings& settings);
   // When names are resolved and the nodes agree on the secret, or when that takes too long.
   void on_start_progress();
   void on_start_deadline();
@@ -83,8 +87,18 @@ class Server final : private DrainKeeper::Listener {
 
   Outcome reload();
   void reload_on_signal();
-  void begin_drain();
+  void reopen_logs();
+  void stop_on_signal(int signal);
+  void leave(proxy::Departure departure, conf::Millis limit);
   void on_drain_look();
+  // SIGUSR2 (server_replace.cc).
+  void replace_on_signal();
+  Outcome start_successor();
+  void on_successor(const Outcome& ready);
+  // Whoever started this process takes its end for the end of the service.
+  bool must_stay() const;
+  // True: this process has been replaced, and a signal to it is for those that serve.
+  bool pass_on(int signal);
   void stop_workers();
 
   AdminResponse answer(const AdminRequest& request);
@@ -93,11 +107,17 @@ class Server final : private DrainKeeper::Listener {
   void on_drain_ends(routing::ReplicaStatus& replica, Duration left) override;
   bool any_replica_up() const;
 
+  static constexpr const char* admin_name = "admin";  // of its socket, for a successor
+
   SystemClock clock_;
   Log log_;
   LogThrottle throttle_;
   conf::Settings settings_;
   Reload reload_;
+  const std::vector<std::string> command_;
+  Inheritance inherited_;
+  Fd line_to_first_;  // not valid: this process is the first
+  const ServiceManager service_manager_;
   StateDirectory state_;
   std::string node_;
   MonotonicTime started_;
@@ -124,7 +144,7 @@ class Server final : private DrainKeeper::Listener {
   std::optional<proxy::Shared> shared_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
 
-  std::vector<BoundListener> listeners_;
+  Listeners listeners_;
   std::string admin_url_;
   Fd admin_fd_;
   std::unique_ptr<Admin> admin_;
@@ -134,8 +154,12 @@ class Server final : private DrainKeeper::Listener {
   net::Timer<&Server::on_start_deadline> start_deadline_;
   net::Timer<&Server::on_drain_look> drain_look_;
   MonotonicTime drain_until_;
+  std::unique_ptr<Successor> successor_;  // until it is ready
+  std::unique_ptr<Lineage> lineage_;      // of those that replace this process, if it is the first
   bool open_ = false;
   bool draining_ = false;
+  bool stopping_ = false;  // by a signal
+  bool replaced_ = false;  // another process serves
 };
 
 }  // namespace usher::control

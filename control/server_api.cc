@@ -40,16 +40,23 @@ AdminResponse Server::answer(const AdminRequest& request) {
                       .now = clock_.now(),
                       .snapshot = *snapshot_,
                       .workers = {},
+                      .routes = {},
+                      .listeners = {},
                       .store_url = to_string(settings_.store.url),
                       .store_state = stores_.state(),
                       .announcements_heard = !announcements_ || announcements_->listening(),
                       .store_calls = stores_.status().calls(),
                       .store_failures = stores_.status().failures(),
                       .store_timeouts = stores_.status().timeouts(),
+                      .store_round_trips = stores_.status().round_trips(),
                       .log_lines_dropped = access_log_->dropped(),
                       .draining = draining_};
-    for (const auto& worker : workers_)
+    for (const auto& worker : workers_) {
       facts.workers.push_back(&worker->counters());
+      facts.routes.push_back(&worker->route_traffic());
+    }
+    for (const Listeners::Entry& entry : listeners_.set())
+      facts.listeners.push_back({entry.url, entry.settings.tls, *entry.sockets->counters});
     if (request.path == "/metrics") return {200, "text/plain; version=0.0.4", make_metrics(facts)};
     return {200, "application/json", make_status(facts)};
   }

@@ -18,7 +18,7 @@ TicketKeeper::TicketKeeper(net::Loop& loop, const Clock& clock, std::function<vo
       ring_(loop, clock, [this](const routing::SecretRing&, bool first) { on_agreed(first); }) {}
 
 void TicketKeeper::start(const conf::TlsSettings& settings, RedisDoor* store) {
-  if (!settings.session_tickets) return;
+  if (!settings.session_tickets || started_) return;
   started_ = true;
   const Duration rotate = settings.ticket_rotate;
   const Duration lead = std::min<Duration>(routing::SecretRing::lead, rotate / 4);

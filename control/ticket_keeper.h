@@ -20,7 +20,7 @@ class TicketKeeper final {
   // settled.
   TicketKeeper(net::Loop& loop, const Clock& clock, std::function<void()> changed);
 
-  // `store` may be nullptr.
+  // `store` may be nullptr. A second start changes nothing.
   void start(const conf::TlsSettings& settings, RedisDoor* store);
   // The nodes agree, or there is nobody to agree with, or no tickets are given.
   bool settled() const { return !started_ || ring_.settled(); }

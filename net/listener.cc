@@ -1,5 +1,6 @@
 #include "net/listener.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -22,31 +23,37 @@ Error system_error(const SocketAddress& address, std::string_view call) {
           to_string(address) + ": " + std::string(call) + ": " + std::strerror(errno)};
 }
 
+void set_option(const Fd& fd, int level, int name, int value) {
+  ::setsockopt(fd.get(), level, name, &value, sizeof value);
+}
+
 }  // namespace
 
 Result<Fd> Listener::bind(const SocketAddress& address) {
-  Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return system_error(address, "socket");
-  const int on = 1;
-  const int off = 0;
+  prepare(fd);
   if (address.is_unix()) {
     // A socket file that a dead process left behind would make every start fail.
     struct stat info {};
     const std::string path = to_string(address).substr(5);
     if (::stat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode)) ::unlink(path.c_str());
   } else {
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    // Accepted sockets inherit these.
-    ::setsockopt(fd.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (address.family() == AF_INET6) {
-      ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-    }
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (address.family() == AF_INET6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
   }
   if (::bind(fd.get(), address.data(), address.length()) != 0) return system_error(address, "bind");
   if (::listen(fd.get(), backlog) != 0) return system_error(address, "listen");
   return fd;
+}
+
+void Listener::prepare(const Fd& fd) {
+  ::fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
+  ::fcntl(fd.get(), F_SETFL, O_NONBLOCK);
+  // Accepted sockets inherit these; a unix socket has no use for them.
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
 SocketAddress Listener::bound_address(const Fd& fd) {
@@ -71,21 +78,29 @@ void Listener::on_event(evutil_socket_t, short, void* self) noexcept {
   static_cast<Listener*>(self)->accept_some();
 }
 
+bool Listener::accept_one() {
+  sockaddr_storage peer{};
+  socklen_t length = sizeof peer;
+  Fd fd(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &length,
+                  SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (fd.valid()) {
+    tired_ = false;
+    accepted_(std::move(fd), SocketAddress(reinterpret_cast<sockaddr*>(&peer), length));
+    return true;
+  }
+  if (errno == EMFILE || errno == ENFILE) return rest(Errc::out_of_descriptors, errno), false;
+  if (errno == ENOBUFS || errno == ENOMEM) return rest(Errc::system, errno), false;
+  // ECONNABORTED and the like concern one peer that has gone already.
+  return errno != EAGAIN;
+}
+
 void Listener::accept_some() {
-  for (int i = 0; i < accepts_per_turn; ++i) {
-    sockaddr_storage peer{};
-    socklen_t length = sizeof peer;
-    Fd fd(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &length,
-                    SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (fd.valid()) {
-      tired_ = false;
-      accepted_(std::move(fd), SocketAddress(reinterpret_cast<sockaddr*>(&peer), length));
-      continue;
-    }
-    if (errno == EMFILE || errno == ENFILE) return rest(Errc::out_of_descriptors, errno);
-    if (errno == ENOBUFS || errno == ENOMEM) return rest(Errc::system, errno);
-    if (errno == EAGAIN) return;
-    // ECONNABORTED and the like concern one peer that has gone already.
+  for (int i = 0; i < accepts_per_turn && accept_one(); ++i) {
+  }
+}
+
+void Listener::accept_rest() {
+  for (int i = 0; i < backlog && accept_one(); ++i) {
   }
 }
 

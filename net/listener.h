@@ -25,14 +25,21 @@ class Listener final {
   // Binds and listens, on whatever thread makes it; several with one address share it.
   static Result<Fd> bind(const SocketAddress& address);
   static SocketAddress bound_address(const Fd& fd);
+  // One that another process bound: from now on as bind() makes them.
+  static void prepare(const Fd& fd);
 
   Listener(Loop& loop, Fd fd, Accepted accepted, Resting resting);
   ~Listener();
+  // Accepts all that has come until now: who closes a socket resets the connections that wait in
+  // it.
+  void accept_rest();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
  private:
   static void on_event(evutil_socket_t, short, void* self) noexcept;
+  // False: nobody waits, or there is no room.
+  bool accept_one();
   void accept_some();
   void on_rested();
   void rest(Errc code, int error);

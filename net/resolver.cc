@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/thread.h"
+
 namespace usher::net {
 
 Result<std::vector<SocketAddress>> resolve_now(const std::string& host, uint16_t port) {
@@ -44,7 +46,7 @@ class Resolver::Asked final : public PendingAnswer {
   Answer answer_;
 };
 
-Resolver::Resolver(Loop& loop) : loop_(loop), thread_([this] { run(); }) {}
+Resolver::Resolver(Loop& loop) : loop_(loop), thread_(start_thread([this] { run(); })) {}
 
 Resolver::~Resolver() {
   {

@@ -26,8 +26,12 @@ struct IoResult {
   bool drained = false;  // reads: no more until the next event, so no further call is needed
 };
 
+enum class TlsVersion : uint8_t { none, tls_1_2, tls_1_3 };
+
 // What the handshake found out about the peer.
 struct PeerFacts {
+  TlsVersion tls = TlsVersion::none;
+  bool resumed = false;       // a TLS session of before
   bool unknown_name = false;  // it asked for a name that is not served (RFC 6066 section 3)
   // Of the certificate that it has shown, and that was verified; or empty.
   std::string subject;      // RFC 2253: "CN=alice,O=Example"

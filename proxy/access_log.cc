@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "base/json.h"
+#include "base/thread.h"
 
 namespace usher::proxy {
 namespace {
@@ -78,6 +79,7 @@ std::string to_json(const AccessRecord& record, std::string_view node) {
     add(line, "error", record.error);
   }
   add(line, "request_id", record.request_id);
+  if (!record.trace_id.empty()) add(line, "trace_id", record.trace_id);
   add(line, "user_agent", record.user_agent);
   line += "}\n";
   return line;
@@ -115,7 +117,7 @@ Result<std::unique_ptr<AccessLog>> AccessLog::open(const conf::LogSettings& sett
     }
     log->fd_ = log->file_.get();
   }
-  if (!log->off_) log->thread_ = std::thread([raw = log.get()] { raw->run(); });
+  if (!log->off_) log->thread_ = start_thread([raw = log.get()] { raw->run(); });
   return log;
 }
 

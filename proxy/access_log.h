@@ -36,6 +36,7 @@ struct AccessRecord {
   std::string_view closed_by;  // of a websocket: who began to close it
   std::string error;
   std::string_view request_id;
+  std::string_view trace_id;  // of traceparent
   std::string_view user_agent;
   std::string_view referer;
 };

@@ -16,21 +16,23 @@ constexpr std::chrono::milliseconds log_interval{10'000};
 
 }  // namespace
 
-ClientConnection::ClientConnection(Worker& worker, const ListenerRole& role, Fd fd,
+ClientConnection::ClientConnection(Worker& worker, std::shared_ptr<const ListenerRole> role, Fd fd,
                                    const SocketAddress& peer,
                                    std::unique_ptr<net::Transport> transport)
     : worker_(worker),
-      role_(role),
+      role_(std::move(role)),
       snapshot_(worker.snapshot()),
       peer_ip_(peer.ip()),
       peer_(peer),
       deadline_(worker.loop(), *this) {
   facts_ = {
-      .ip = peer_.ip_bytes(), .ip_text = peer_ip_, .secure = role.tls, .local_port = role.port};
+      .ip = peer_.ip_bytes(), .ip_text = peer_ip_, .secure = role_->tls, .local_port = role_->port};
   net::StreamHandler& handler = *this;
   stream_ =
       std::make_unique<net::Stream>(worker.loop(), std::move(fd), std::move(transport), handler);
   worker.count().connections.add();
+  role_->counters->accepted.fetch_add(1, std::memory_order_relaxed);
+  role_->counters->connections.fetch_add(1, std::memory_order_relaxed);
 }
 
 ClientConnection::~ClientConnection() { close(); }
@@ -54,7 +56,7 @@ bool ClientConnection::admit() {
 }
 
 void ClientConnection::begin_handshake() {
-  if (!role_.tls && !role_.proxy_protocol) return;
+  if (!role_->tls && !role_->proxy_protocol) return;
   std::list<ClientConnection*>& all = worker_.handshakes();
   const uint32_t most = worker_.snapshot()->settings.limits.handshakes;
   if (most > 0 && all.size() >= most) all.front()->give_up_handshake();
@@ -79,10 +81,18 @@ void ClientConnection::take_peer_facts() {
   facts_of_handshake_ = stream_->take_peer_facts();
   if (!facts_of_handshake_) return;
   const net::PeerFacts& found = *facts_of_handshake_;
+  role_->counters->handshakes[static_cast<size_t>(found.tls)][found.resumed].fetch_add(
+      1, std::memory_order_relaxed);
   facts_.unknown_name = found.unknown_name;
   facts_.certificate_subject = found.subject;
   facts_.certificate_fingerprint = found.fingerprint;
-  if (!found.source) return;
+  // Most connections have nothing to remember of it for as long as they live.
+  if (!found.source) {
+    const bool nobody = found.subject.empty() && found.fingerprint.empty();
+    if (nobody) facts_.certificate_subject = facts_.certificate_fingerprint = {};
+    if (nobody) facts_of_handshake_.reset();
+    return;
+  }
   peer_ = *found.source;
   peer_ip_ = peer_.ip();
   facts_.ip = peer_.ip_bytes();
@@ -119,10 +129,10 @@ void ClientConnection::on_stream_open() {
   end_handshake();
   take_peer_facts();
   // A balancer is no client: the one behind it is counted.
-  if (role_.proxy_protocol && !admit()) return;
-  const bool offers_http1 = !role_.alpn.known("http/1.1").empty();
-  const bool offers_http2 = !role_.alpn.known("h2").empty();
-  if (role_.tls) {
+  if (role_->proxy_protocol && !admit()) return;
+  const bool offers_http1 = !role_->alpn.known("http/1.1").empty();
+  const bool offers_http2 = !role_->alpn.known("h2").empty();
+  if (role_->tls) {
     const bool http2 = stream_->transport().protocol() == "h2" || !offers_http1;
     return begin(http2 ? Protocol::http2 : Protocol::http1);
   }
@@ -182,8 +192,8 @@ Websocket& ClientConnection::open_tunnel(std::unique_ptr<net::Channel> replica,
   return *tunnel_;
 }
 
-void ClientConnection::drain() {
-  if (session_) session_->drain();
+void ClientConnection::drain(Duration grace) {
+  if (session_) session_->drain(grace);
 }
 
 void ClientConnection::break_exchanges() {
@@ -201,6 +211,7 @@ void ClientConnection::close() {
   deadline_.stop();
   end_handshake();
   worker_.count().connections.subtract();
+  role_->counters->connections.fetch_sub(1, std::memory_order_relaxed);
   if (limited_) worker_.shared().connection_limit.leave(peer_ip_);
   if (refused_) worker_.refusals().give_back();
   if (stream_) stream_->close();

@@ -30,13 +30,13 @@ class ClientConnection final : public net::Mortal,
                                private net::StreamHandler,
                                private Websocket::Owner {
  public:
-  ClientConnection(Worker& worker, const ListenerRole& role, Fd fd, const SocketAddress& peer,
-                   std::unique_ptr<net::Transport> transport);
+  ClientConnection(Worker& worker, std::shared_ptr<const ListenerRole> role, Fd fd,
+                   const SocketAddress& peer, std::unique_ptr<net::Transport> transport);
   ~ClientConnection() override;
 
   void start();
-  // Ends when the exchanges under way are over; at once if there are none. A tunnel stays.
-  void drain();
+  // Ends when the exchanges under way are over; without any, after the grace. A tunnel stays.
+  void drain(Duration grace);
   // Exchanges under way are broken off, so that their clients notice.
   void break_exchanges();
   // There are too many handshakes, and this one has taken the longest.
@@ -45,7 +45,7 @@ class ClientConnection final : public net::Mortal,
   void cut();
 
   // For its session.
-  const ListenerRole& role() const { return role_; }
+  const ListenerRole& role() const { return *role_; }
   const protocol::ClientFacts& facts() const { return facts_; }
   net::Stream& stream() { return *stream_; }
   // It is beyond limits.connections: each request is to be answered with 429, and none carried out.
@@ -82,7 +82,7 @@ class ClientConnection final : public net::Mortal,
   void begin(Protocol protocol);
 
   Worker& worker_;
-  const ListenerRole& role_;
+  const std::shared_ptr<const ListenerRole> role_;
   // While the handshake lasts: it uses this one's certificates.
   std::shared_ptr<const Snapshot> snapshot_;
   std::string peer_ip_;

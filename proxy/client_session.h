@@ -2,6 +2,7 @@
 // http2_session.h. Takes the stream's callbacks; the connection owns both.
 #pragma once
 
+#include "base/clock.h"
 #include "net/channel.h"
 
 namespace usher::proxy {
@@ -10,8 +11,9 @@ class ClientSession : public net::Mortal, public net::StreamHandler {
  public:
   // Its handler's on_stream_open() has been called by now.
   virtual void start() = 0;
-  // Ends when the exchanges under way are over; at once if there are none. A tunnel stays.
-  virtual void drain() = 0;
+  // Ends when the exchanges under way are over; without any, after the grace, in which one more
+  // request may come. HTTP/2 needs none: it tells its client first. Again: a shorter grace.
+  virtual void drain(Duration grace) = 0;
   // The exchanges under way are broken off, so that their clients notice.
   virtual void break_exchanges() = 0;
   // ClientConnection::start_deadline() was called, and this is it.

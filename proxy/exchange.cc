@@ -5,6 +5,7 @@
 #include "protocol/cookies.h"
 #include "protocol/forwarding.h"
 #include "protocol/handshake.h"
+#include "protocol/trace_context.h"
 #include "proxy/requester.h"
 #include "proxy/worker.h"
 #include "tls/digest.h"
@@ -101,6 +102,10 @@ void Exchange::name_request() {
   const auto given_id = request_.headers.get("X-Request-Id");
   if (!given_id || !is_plausible_request_id(*given_id)) {
     request_.headers.set("X-Request-Id", make_request_id());
+  }
+  if (!protocol::continue_trace(request_.headers)) {
+    request_.headers.set("traceparent",
+                         protocol::make_traceparent(random_bytes<16>(), random_bytes<8>()));
   }
 }
 

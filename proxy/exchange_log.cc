@@ -2,6 +2,7 @@
 // tunnel will say when it ends in its turn.
 
 #include "protocol/kept_request.h"
+#include "protocol/trace_context.h"
 #include "proxy/exchange.h"
 #include "proxy/requester.h"
 #include "proxy/worker.h"
@@ -24,6 +25,7 @@ TunnelRecord Exchange::make_tunnel_record() {
   record.replica = replica_id_;
   record.epoch = home_.binding.epoch;
   record.request_id = request_.headers.get("X-Request-Id").value_or("");
+  record.trace_id = protocol::trace_id_of(request_.headers);
   record.user_agent = request_.headers.get("User-Agent").value_or("");
   record.affinity = name_of(home_.outcome);
   record.first_byte = std::chrono::duration_cast<Duration>(*first_byte_ - started_);
@@ -81,6 +83,19 @@ void Exchange::log() {
   count.bytes_out.add(bytes_out_);
   if (error_.code != Errc::none) count.errors[static_cast<size_t>(error_.code)].add();
 
+  const MonotonicTime now = worker_.loop().now();
+  const auto since_start = [this](MonotonicTime then) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(then - started_);
+  };
+  if (route_) {
+    RouteCounters& of_route = worker_.count(*route_);
+    of_route.responses[status_ == 499 ? 0 : status_ / 100 % 6].add();
+    of_route.bytes_in.add(bytes_in_);
+    of_route.bytes_out.add(bytes_out_);
+    of_route.durations.record(since_start(now));
+    if (first_byte_) of_route.first_bytes.record(since_start(*first_byte_));
+  }
+
   AccessRecord line;
   line.time = started_wall_;
   line.client = client_address_.empty() ? client_.facts().ip_text : client_address_;
@@ -91,13 +106,14 @@ void Exchange::log() {
   line.status = status_;
   line.bytes_in = bytes_in_;
   line.bytes_out = bytes_out_;
-  line.duration = std::chrono::duration_cast<Duration>(worker_.loop().now() - started_);
+  line.duration = std::chrono::duration_cast<Duration>(now - started_);
   if (first_byte_) line.first_byte = std::chrono::duration_cast<Duration>(*first_byte_ - started_);
   line.replica = replica_id_;
   line.affinity = name_of(home_.outcome);
   line.attempts = attempts_;
   if (error_.code != Errc::none) line.error = to_string(error_);
   line.request_id = request_.headers.get("X-Request-Id").value_or("");
+  line.trace_id = protocol::trace_id_of(request_.headers);
   line.user_agent = request_.headers.get("User-Agent").value_or("");
   line.referer = request_.headers.get("Referer").value_or("");
   if (!route_ || route_->rules.access_log) worker_.shared().access_log.write(line);

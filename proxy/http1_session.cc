@@ -228,6 +228,7 @@ void Http1Session::on_deadline() {
       if (stream().queued() > 0) return check_flush();
       connection_.note_failure(LogLevel::debug,
                                {Errc::idle, Side::client, "no request came in time"});
+      if (worker_.draining()) return linger();
       return connection_.close();
     case Phase::lingering: return connection_.close();
     case Phase::over: return;
@@ -279,9 +280,10 @@ void Http1Session::linger() {
   stream().resume_reading();
 }
 
-void Http1Session::drain() {
-  // A connection that waits for its first bytes has a request on its way; it gets its deadline.
-  if (phase_ == Phase::waiting && codec_.idle()) linger();
+void Http1Session::drain(Duration grace) {
+  if (phase_ != Phase::waiting || !codec_.idle()) return;
+  if (grace.count() == 0) return linger();
+  connection_.start_deadline(grace);
 }
 
 void Http1Session::break_exchanges() {

@@ -21,7 +21,7 @@ class Http1Session final : public ClientSession, private Requester {
   Http1Session(Worker& worker, ClientConnection& connection);
 
   void start() override;
-  void drain() override;
+  void drain(Duration grace) override;
   void break_exchanges() override;
   void on_deadline() override;
   void stop() override;

@@ -103,7 +103,7 @@ void Http2Session::act_on(const protocol::Http2Event& event) {
 
 void Http2Session::begin(protocol::StreamId id) {
   if (codec_.closed(id)) return;  // taken back in the same breath
-  if (!std::exchange(served_, true) && worker_.draining()) drain();
+  if (!std::exchange(served_, true) && worker_.draining()) drain({});
   auto request = codec_.take_request(id);
   if (connection_.refused()) return turn_away(id, request && wants_page(*request));
   Http2Stream& stream = *(streams_[id] = std::make_unique<Http2Stream>(*this, id));
@@ -268,7 +268,7 @@ void Http2Session::look() {
 }
 
 // RFC 9113 section 6.8: in two steps, so that no request that is on its way is lost.
-void Http2Session::drain() {
+void Http2Session::drain(Duration) {
   if (phase_ != Phase::open || announced_) return;
   announced_ = true;
   codec_.announce_end();

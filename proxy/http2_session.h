@@ -22,7 +22,7 @@ class Http2Session final : public ClientSession, private net::TurnEnd {
   ~Http2Session() override;
 
   void start() override;
-  void drain() override;
+  void drain(Duration grace) override;
   void break_exchanges() override;
   void on_deadline() override;
   void stop() override;

@@ -1,11 +1,24 @@
-// What a listener says of the connections it accepts. Lives as long as the worker.
+// What a listener says of the connections it accepts. Immutable; shared by all workers, and lives
+// as long as a connection that came in by it.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <cstdint>
+#include <memory>
 
+#include "net/transport.h"
 #include "tls/alpn.h"
 
 namespace usher::proxy {
+
+// Of one listening address, by all workers; stays when a reload changes what is served there.
+struct ListenerCounters {
+  std::atomic<uint64_t> accepted{0};
+  std::atomic<uint64_t> connections{0};  // open now
+  // Of handshakes that ended well: by TlsVersion, and by whether they resumed a session.
+  std::array<std::array<std::atomic<uint64_t>, 2>, 3> handshakes{};
+};
 
 struct ListenerRole {
   bool tls = false;
@@ -14,6 +27,7 @@ struct ListenerRole {
   uint16_t https_port = 443;  // where that redirect leads
   uint16_t port = 0;
   bool proxy_protocol = false;
+  std::shared_ptr<ListenerCounters> counters = std::make_shared<ListenerCounters>();
 };
 
 }  // namespace usher::proxy

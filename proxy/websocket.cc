@@ -70,6 +70,7 @@ void log_websocket(Worker& worker, const TunnelRecord& record, const WebsocketEn
   line.closed_by = name_of(end.closed_by);
   if (end.why.code != Errc::none) line.error = to_string(end.why);
   line.request_id = record.request_id;
+  line.trace_id = record.trace_id;
   line.user_agent = record.user_agent;
   if (record.logged) worker.shared().access_log.write(line);
 }

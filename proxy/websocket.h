@@ -62,6 +62,7 @@ struct TunnelRecord {
   std::string replica;
   uint64_t epoch = 0;  // of the client's home at that replica
   std::string request_id;
+  std::string trace_id;
   std::string user_agent;
   std::string_view affinity;
   Duration first_byte{0};

@@ -14,6 +14,10 @@ constexpr std::chrono::milliseconds parting_with_the_moved{1000};
 // How soon websockets notice that their replica is down or drains.
 constexpr std::chrono::milliseconds replica_look{250};
 
+// After another process has taken over, an idle connection may bring one more request for so long:
+// a client that is just sending it is not met by a close.
+constexpr Duration handover_grace{5000};
+
 HomeCheck::Resident resident_of(const Websocket& websocket) {
   const TunnelRecord& record = websocket.record();
   return {record.session, {record.replica, record.epoch}};
@@ -38,23 +42,39 @@ Worker::Worker(const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
 }
 
 Worker::~Worker() {
-  listeners_.clear();
+  doors_.clear();
   while (!connections_.empty())
     connections_.back()->cut();
   loop_.free_buried();  // while what they refer to is still there
 }
 
-void Worker::listen(Fd fd, const ListenerRole& role) {
-  roles_.push_back(std::make_unique<ListenerRole>(role));
-  const ListenerRole& kept = *roles_.back();
-  listeners_.push_back(std::make_unique<net::Listener>(
-      loop_, std::move(fd),
-      [this, &kept](Fd accepted, const SocketAddress& peer) {
-        accept(std::move(accepted), peer, kept);
-      },
-      [this](const Error& why) {
-        shared_.log.warning("listener_rests", {{"reason", to_string(why)}});
-      }));
+void Worker::listen(std::vector<Fd> fds, std::shared_ptr<const ListenerRole> role) {
+  // A std::function can be copied, a descriptor cannot.
+  auto shared = std::make_shared<std::vector<Fd>>(std::move(fds));
+  loop_.post([this, shared, role = std::move(role)] {
+    if (drain_) return;
+    for (Fd& fd : *shared) {
+      auto listener = std::make_unique<net::Listener>(
+          loop_, std::move(fd),
+          [this, role](Fd accepted, const SocketAddress& peer) {
+            accept(std::move(accepted), peer, role);
+          },
+          [this](const Error& why) {
+            shared_.log.warning("listener_rests", {{"reason", to_string(why)}});
+          });
+      doors_.push_back({role, std::move(listener)});
+    }
+  });
+}
+
+void Worker::stop_listening(std::shared_ptr<const ListenerRole> role) {
+  loop_.post([this, role = std::move(role)] {
+    std::erase_if(doors_, [&role](const Door& door) {
+      if (door.role != role) return false;
+      door.listener->accept_rest();
+      return true;
+    });
+  });
 }
 
 void Worker::run() {
@@ -62,11 +82,12 @@ void Worker::run() {
   loop_.run();
 }
 
-void Worker::accept(Fd fd, const SocketAddress& peer, const ListenerRole& role) {
+void Worker::accept(Fd fd, const SocketAddress& peer,
+                    const std::shared_ptr<const ListenerRole>& role) {
   counters_.accepted.add();
   auto transport =
-      role.tls ? snapshot_->tls->make_transport(role.alpn) : net::make_plain_transport();
-  if (role.proxy_protocol) {
+      role->tls ? snapshot_->tls->make_transport(role->alpn) : net::make_plain_transport();
+  if (role->proxy_protocol) {
     // Whoever reaches a unix socket may speak for others.
     const bool trusted = peer.is_unix() || snapshot_->forwarding.trusts(peer.ip_bytes());
     transport = make_proxy_protocol_transport(std::move(transport), trusted);
@@ -166,14 +187,20 @@ RetryBudget& Worker::retry_budget(const routing::Upstream& upstream) {
   return retry_budgets_.try_emplace(upstream.name).first->second;
 }
 
-void Worker::drain(std::chrono::milliseconds limit) {
-  loop_.post([this, limit] {
+void Worker::drain(std::chrono::milliseconds limit, Departure departure) {
+  loop_.post([this, limit, departure] {
+    const bool stopping = departure == Departure::stopping;
+    if (stopping) {
+      for (const Door& door : doors_)
+        door.listener->accept_rest();
+    }
+    doors_.clear();
+    left_.store(true, std::memory_order_release);
     drain_looked_ = loop_.now();
     drain_.emplace(drain_looked_, limit);
-    listeners_.clear();
     pool_.drain();
     for (size_t i = connections_.size(); i-- > 0;)
-      connections_[i]->drain();
+      connections_[i]->drain(stopping ? Duration(0) : handover_grace);
     drain_tick_.start(DrainSchedule::tick);
   });
 }

@@ -2,6 +2,7 @@
 // directory. Shares nothing with other workers but the replica board and immutable snapshots.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <list>
 #include <memory>
@@ -28,6 +29,7 @@
 #include "proxy/replica_pool.h"
 #include "proxy/replica_queue.h"
 #include "proxy/retry_budget.h"
+#include "proxy/route_counters.h"
 #include "proxy/snapshot.h"
 #include "proxy/tunnel.h"
 #include "routing/affinity_cookie.h"
@@ -57,6 +59,12 @@ struct Shared {
   std::function<void(const std::string& client, const std::string& replica_id)> bring_home;
 };
 
+// Why a worker drains.
+enum class Departure : uint8_t {
+  stopping,     // nobody comes after it: what waits to be accepted is still served
+  handing_over  // another process accepts at the same sockets, and nobody is in a hurry
+};
+
 class Worker final {
  public:
   using MakeStore = std::function<std::unique_ptr<routing::AffinityStore>(net::Loop&)>;
@@ -67,12 +75,13 @@ class Worker final {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Before run().
-  void listen(Fd fd, const ListenerRole& role);
   // On the worker's own thread; returns after stop().
   void run();
 
-  // From any thread.
+  // From any thread; before run() too.
+  void listen(std::vector<Fd> fds, std::shared_ptr<const ListenerRole> role);
+  // Accepts what has come until now, then no more. What came in by it stays.
+  void stop_listening(std::shared_ptr<const ListenerRole> role);
   void use(std::shared_ptr<const Snapshot> snapshot);
   // Other nodes have moved these sessions; or may have moved any.
   void learn(std::shared_ptr<const std::vector<routing::Moved>> moved);
@@ -80,12 +89,16 @@ class Worker final {
   // A client's home is this replica now: its websockets to others are told to go, and it comes back
   // by itself. All of its traffic has one home.
   void bring_home(std::string client, std::string replica_id);
-  // Stops accepting, closes what is idle, lets the rest finish; within the limit all of it ends.
-  void drain(std::chrono::milliseconds limit);
+  // Stops accepting and lets all that there is finish; within the limit all of it ends. A second
+  // call sets another limit.
+  void drain(std::chrono::milliseconds limit, Departure departure);
+  // It has heard of that, and accepts no more: its connections only become fewer.
+  bool has_left() const { return left_.load(std::memory_order_acquire); }
   // Lets the websockets to a draining replica go, spread over the last third of the limit.
   void part_from(const routing::ReplicaStatus& replica, std::chrono::milliseconds limit);
   void stop() { loop_.stop(); }
   const WorkerCounters& counters() const { return counters_; }
+  const RouteTraffic& route_traffic() const { return route_traffic_; }
 
   // For the connections, on the worker's thread.
   net::Loop& loop() { return loop_; }
@@ -98,6 +111,7 @@ class Worker final {
   routing::SessionDirectory& sessions() { return *sessions_; }
   const routing::AffinityCookies& cookies() const { return *cookies_.back(); }
   WorkerCounters& count() { return counters_; }
+  RouteCounters& count(const routing::Route& route) { return route_traffic_.of(route); }
   Jitter& jitter() { return jitter_; }
   RefusalBudget& refusals() { return refusals_; }
   // Connections whose handshake is under way, the oldest first.
@@ -114,7 +128,12 @@ class Worker final {
   void remove(Websocket& websocket);
 
  private:
-  void accept(Fd fd, const SocketAddress& peer, const ListenerRole& role);
+  struct Door {
+    std::shared_ptr<const ListenerRole> role;
+    std::unique_ptr<net::Listener> listener;
+  };
+
+  void accept(Fd fd, const SocketAddress& peer, const std::shared_ptr<const ListenerRole>& role);
   void on_drain_tick();
   void on_parting_tick();
   void adopt(std::shared_ptr<const Snapshot> snapshot);
@@ -136,8 +155,7 @@ class Worker final {
   std::unique_ptr<HomeCheck> home_check_;
   // The last one seals. Earlier ones stay for lookups that began with them; secrets change rarely.
   std::vector<std::unique_ptr<routing::AffinityCookies>> cookies_;
-  std::vector<std::unique_ptr<ListenerRole>> roles_;
-  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  std::vector<Door> doors_;
   ReplicaPool pool_;
   ReplicaQueue queue_{loop_};
   std::unordered_map<std::string, RetryBudget> retry_budgets_;  // by the upstream's name
@@ -145,10 +163,12 @@ class Worker final {
   std::vector<Websocket*> websockets_;
   WorkerCounters counters_;
   HeldRequests held_{loop_, counters_.held};
+  RouteTraffic route_traffic_;
   RefusalBudget refusals_;
   std::list<ClientConnection*> handshakes_;
   net::Timer<&Worker::on_drain_tick> drain_tick_{loop_, *this};
   std::optional<DrainSchedule> drain_;
+  std::atomic<bool> left_{false};
   MonotonicTime drain_looked_;
   struct Parting {
     const routing::ReplicaStatus* replica;

@@ -47,7 +47,9 @@ void StoreStatus::on_call(const Error* error, std::optional<std::chrono::microse
   if (error && error->code == Errc::store_timeout) {
     timeouts_.fetch_add(1, std::memory_order_relaxed);
   }
-  if (round_trip) last_round_trip_.store(round_trip->count(), std::memory_order_relaxed);
+  if (!round_trip) return;
+  last_round_trip_.store(round_trip->count(), std::memory_order_relaxed);
+  round_trips_.record(*round_trip);
 }
 
 }  // namespace usher::routing

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/histogram.h"
 #include "base/log.h"
 
 namespace usher::routing {
@@ -34,6 +35,7 @@ class StoreStatus final {
   std::chrono::microseconds last_round_trip() const {
     return std::chrono::microseconds(last_round_trip_.load(std::memory_order_relaxed));
   }
+  Histogram::Reading round_trips() const { return round_trips_.read(); }
 
   // A connection's state changed (to unknown: it is gone).
   void on_state(StoreState from, StoreState to, const Error* why);
@@ -52,6 +54,7 @@ class StoreStatus final {
   std::atomic<uint64_t> failures_{0};
   std::atomic<uint64_t> timeouts_{0};
   std::atomic<int64_t> last_round_trip_{0};
+  Histogram round_trips_;
 };
 
 }  // namespace usher::routing

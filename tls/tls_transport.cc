@@ -236,8 +236,11 @@ std::unique_ptr<net::Transport> TlsTransport::take_successor() {
 
 std::unique_ptr<net::PeerFacts> TlsTransport::take_peer_facts() {
   const X509* const certificate = SSL_get0_peer_certificate(ssl_.get());
-  if (!SSL_is_server(ssl_.get()) || (!certificate && !notes_.unknown_name)) return nullptr;
+  if (!SSL_is_server(ssl_.get())) return nullptr;
   auto facts = std::make_unique<net::PeerFacts>();
+  facts->tls = SSL_version(ssl_.get()) == TLS1_3_VERSION ? net::TlsVersion::tls_1_3
+                                                         : net::TlsVersion::tls_1_2;
+  facts->resumed = SSL_session_reused(ssl_.get()) == 1;
   facts->unknown_name = notes_.unknown_name;
   if (certificate) {
     facts->subject = subject_of(certificate);

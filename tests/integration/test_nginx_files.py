@@ -18,6 +18,7 @@ EXPLAINED = {
     ("request", "keep-alive"): "the same",
     ("request", "upgrade"): "usher passes a websocket's opening on, and nothing else, whatever the file says",
     ("request", "x-request-id"): "usher gives every request one",
+    ("request", "traceparent"): "usher gives every request one",
     ("request", "x-forwarded-for"): "usher sends it always, and believes no claim of a client that is no trusted proxy",
     ("request", "x-forwarded-proto"): "usher sends it always",
     ("request", "x-forwarded-host"): "usher sends it always",

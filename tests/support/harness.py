@@ -324,7 +324,16 @@ class Usher(Child):
                     self.process.wait(10)
         self.assert_no_crash()
         self.kill()
+        self.kill_successors()
         self.assert_no_reports()
+
+    def kill_successors(self) -> None:
+        """Those that have replaced it (SIGUSR2) and outlived it."""
+        for line in self.log:
+            if line.get("event") == "replacing":
+                with contextlib.suppress(OSError):
+                    if os.readlink(f"/proc/{line['pid']}/exe") == os.path.realpath(usher_binary()):
+                        os.kill(line["pid"], signal.SIGKILL)
 
     # What it says of itself.
 
@@ -375,6 +384,14 @@ class Usher(Child):
                 name, labels, value = re.fullmatch(r"(\w+)(?:\{(.*)\})? (\S+)", line).groups()
                 samples.setdefault(name, {})[labels or ""] = float(value)
         return samples
+
+    def serving_pid(self) -> int:
+        """Of the process that serves now, whichever was started first."""
+        return self.status()["pid"]
+
+    def events(self, name: str) -> list[dict]:
+        """The lines of the process log with this event."""
+        return [line for line in self.log if line.get("event") == name]
 
     def descriptors(self) -> int:
         return len(os.listdir(f"/proc/{self.pid}/fd"))

@@ -75,7 +75,8 @@ class Wire:
         self.authority = ""
         self.socket = connected
         self.socket.settimeout(timeout * harness.patience())
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if connected.family != socket.AF_UNIX:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.pending = pending
         return self
 

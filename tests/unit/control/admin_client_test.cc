@@ -23,6 +23,21 @@ TEST(StatusTable, ShowsEveryReplicaAndTheStore) {
             "40  0.11.0\n");
 }
 
+TEST(StatusTable, ShowsWhereItListensAndHowLongCertificatesHold) {
+  const auto table = status_table(
+      R"({"node":"n1","version":"0.1.0","uptime_seconds":7,"connections":5,"websockets":3,)"
+      R"("listen":[{"url":"https://127.0.0.1:8443","connections":5}],)"
+      R"("certificates":[{"certificate":"/c.pem","not_after":"2027-01-01T00:00:00.000Z"}],)"
+      R"("store":{"url":"memory:","state":"up"},"upstreams":[]})");
+  ASSERT_TRUE(table);
+  EXPECT_EQ(*table,
+            "node n1, version 0.1.0, up 7 s\n"
+            "5 connections, 3 websockets\n"
+            "listen https://127.0.0.1:8443, 5 connections\n"
+            "certificate /c.pem, until 2027-01-01T00:00:00.000Z\n"
+            "store memory:, up\n");
+}
+
 TEST(StatusTable, RefusesWhatIsNoStatus) {
   EXPECT_FALSE(status_table("<html>"));
   EXPECT_FALSE(status_table("[]"));

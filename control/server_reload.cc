@@ -1,0 +1,94 @@
+// SIGHUP, POST /api/reload: other settings under a running process.
+
+#include <csignal>
+
+#include "control/server.h"
+
+namespace usher::control {
+namespace {
+
+// The tables of the file that are not as they were.
+std::string differences(const conf::Settings& now, const conf::Settings& then) {
+  std::string names;
+  const auto compare = [&](const char* name, auto member) {
+    if (now.*member == then.*member) return;
+    names += (names.empty() ? "" : ", ") + std::string(name);
+  };
+  compare("listen", &conf::Settings::listen);
+  compare("tls", &conf::Settings::tls);
+  compare("upstream", &conf::Settings::upstreams);
+  compare("route", &conf::Settings::routes);
+  compare("forwarded", &conf::Settings::forwarded);
+  compare("limits", &conf::Settings::limits);
+  compare("http2", &conf::Settings::http2);
+  compare("timeouts", &conf::Settings::timeouts);
+  compare("log", &conf::Settings::log);
+  return names;
+}
+
+}  // namespace
+
+// All or nothing: whatever fails, what was served before is served on.
+Outcome Server::reload() {
+  if (draining_) return Error{Errc::system, Side::usher, "this process is draining"};
+  auto loaded = reload_();
+  if (!loaded) return std::move(loaded).error();
+  conf::Settings& next = loaded->settings;
+  for (const std::string& warning : loaded->warnings)
+    log_.warning("config", {{"warning", warning}});
+  // What was connected or opened at the start stays as it is for as long as this process lives.
+  const auto keep = [this](auto& now, auto& then, const char* name) {
+    if (now == then) return;
+    log_.warning("reload_needs_restart", {{"setting", name}});
+    then = now;
+  };
+  keep(settings_.workers, next.workers, "workers");
+  keep(settings_.store, next.store, "store");
+  keep(settings_.affinity, next.affinity, "affinity");
+  keep(settings_.admin, next.admin, "admin");
+  keep(settings_.state, next.state, "state");
+  keep(settings_.tls.session_tickets, next.tls.session_tickets, "tls.session_tickets");
+  keep(settings_.tls.ticket_rotate, next.tls.ticket_rotate, "tls.ticket_rotate");
+  keep(settings_.log.access, next.log.access, "log.access");
+  keep(settings_.log.format, next.log.format, "log.format");
+  auto replica_tls = load_replica_tls(next);
+  if (!replica_tls) return std::move(replica_tls).error();
+  Inheritance nothing;
+  auto listeners = listeners_.make(next.listen, worker_count(), nothing);
+  if (!listeners) return std::move(listeners).error();
+  const bool had_tls = tls_ != nullptr;
+  if (Outcome certificates = load_certificates(next); !certificates) return certificates;
+
+  const std::string changed = differences(settings_, next);
+  const bool new_upstreams = settings_.upstreams != next.upstreams;
+  const bool new_listeners = settings_.listen != next.listen;
+  replica_tls_ = std::move(*replica_tls);
+  settings_ = std::move(next);
+  log_.set_least(log_level(settings_.log));
+  if (new_upstreams) discovery_.start(settings_.upstreams);
+  if (tls_ && !had_tls) {
+    tickets_.start(settings_.tls, shared_store_.get());
+    renew_tls();
+  }
+  // A worker leaves a listener before what it was served with goes, and accepts at one when it has
+  // what that needs.
+  if (new_listeners) listeners_.retire(*listeners, workers_);
+  publish();
+  if (new_listeners) {
+    listeners_.use(std::move(*listeners));
+    listeners_.open(workers_);
+    log_.info("listening", {{"at", listeners_.urls()}});
+  }
+  log_.info("reloaded", {{"source", loaded->source}, {"changed", changed}});
+  return {};
+}
+
+void Server::reload_on_signal() {
+  if (pass_on(SIGHUP) || !open_ || draining_) return;
+  service_manager_.reloading();
+  const Outcome reloaded = reload();
+  if (!reloaded) log_.error("reload_failed", {{"reason", reloaded.error().detail}});
+  service_manager_.reloaded(reloaded ? "serving" : "serving; the reload failed, see the log");
+}
+
+}  // namespace usher::control
