@@ -201,7 +201,9 @@ class Run:
         await self.step("from 1 replica to 4", to_four)
         await self.step(f"{GUESTS} more guests", lambda: self.guests.arrive(GUESTS))
         homes = self.guests.homes()
-        self.verdict.check(len(homes) == 4, f"who came later is at the new ones: {sorted(homes.values())}")
+        self.verdict.check(
+            len(homes) == 4, f"all four have guests, new ones slowly at first (slow_start): {sorted(homes.values())}"
+        )
 
         async def to_two():
             await self.stack.later("up", "-d", "--no-recreate", "--scale", "open-webui=2")
