@@ -10,6 +10,8 @@ namespace {
 // close with unread bytes would send a RST, and the client might lose the response.
 constexpr std::chrono::milliseconds linger_limit{2000};
 constexpr size_t most_lingered = 16 * 1024 * 1024;
+// How long a client that has not been told that its connection ends may bring one more request.
+constexpr std::chrono::milliseconds unannounced_grace{2000};
 // A stall is noticed within a quarter of its limit.
 constexpr int looks_per_stall = 4;
 
@@ -156,8 +158,9 @@ void Http1Session::end_exchange(bool reuse) {
   if (stream().closed()) return connection_.close();
   // A request that has not been read to its end is looked at again when it has.
   const bool spent = request_complete_ && !codec_.reusable();
-  if (!reuse || worker_.draining() || spent) return linger();
-  await_request(snapshot_->settings.timeouts.keep_alive);
+  if (!reuse || spent) return linger();
+  // A response that began before the drain has not told its client that it is the last one.
+  await_request(worker_.draining() ? unannounced_grace : snapshot_->settings.timeouts.keep_alive);
   stream().resume_reading();
 }
 

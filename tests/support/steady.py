@@ -50,14 +50,19 @@ class Steady:
         self.closed: list[tuple[float, bytes]] = []  # websockets: when, and the payload of the Close
         self.answers = 0
         self.echoes = 0
-        self.open = 0
+        self.opened = 0
+        self.lost = 0
         self.stopping = False
+
+    @property
+    def open(self) -> int:
+        return self.opened - len(self.closed) - self.lost
 
     def start(self) -> "Steady":
         self.thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self.thread.start()
         harness.wait_for(
-            lambda: self.open + len(self.failures) >= self.count and self.answers > 0,
+            lambda: self.opened + len(self.failures) >= self.count and self.answers > 0,
             f"{self.count} websockets and an answer: {self.failures[:3]}",
             timeout=60 + self.count / 50,
         )
@@ -113,10 +118,11 @@ class Steady:
                 connection = await Connection(url).__aenter__()
                 status, _, _ = await connection.ask(wire.handshake(TERMINAL))
             assert status == 101, f"status {status}"
-            self.open += 1
+            self.opened += 1
             await self._talk(connection)
             await connection.__aexit__()
         except (OSError, EOFError, AssertionError, TimeoutError) as error:
+            self.lost += 1
             self._failed("websocket", error)
 
     async def _talk(self, connection: Connection) -> None:
@@ -132,7 +138,6 @@ class Steady:
                     continue
                 first, payload = heard
             assert first == 0x88, (first, payload)
-            self.open -= 1
             self.closed.append((time.monotonic(), payload))
             connection.writer.write(wire.masked_close(int.from_bytes(payload[:2], "big")))
             await connection.reader.read()
@@ -147,6 +152,11 @@ class Steady:
         return None
 
     async def _frame(self, connection: Connection, timeout: float) -> tuple[int, bytes]:
-        # One that is cancelled has taken nothing.
-        first, size = await asyncio.wait_for(connection.reader.readexactly(2), timeout)
-        return first, await connection.reader.readexactly(size)
+        """The next one that is no ping; those are answered."""
+        while True:
+            # A wait that is cut short has taken nothing.
+            first, size = await asyncio.wait_for(connection.reader.readexactly(2), timeout)
+            payload = await connection.reader.readexactly(size)
+            if first != 0x89:
+                return first, payload
+            connection.writer.write(bytes([0x8A, 0x80 | size]) + b"\0\0\0\0" + payload)
