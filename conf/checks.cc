@@ -242,11 +242,11 @@ void Checker::variables(const RouteSettings& route, const std::vector<Regex>& ex
 
 bool Checker::one_action(const RouteSettings& route) {
   const int actions = (route.upstream.empty() ? 0 : 1) + (route.redirect.empty() ? 0 : 1) +
-                      (route.status == 0 ? 0 : 1);
+                      (route.status == 0 ? 0 : 1) + (route.root.empty() ? 0 : 1);
   if (actions != 1) {
     problems_.error(places_.of(route),
-                    std::string("a route has exactly one of upstream, redirect ") +
-                        "and status; this one has " +
+                    std::string("a route has exactly one of upstream, redirect, ") +
+                        "status and root; this one has " +
                         (actions == 0 ? "none" : std::to_string(actions)));
   }
   return actions == 1;

@@ -133,6 +133,17 @@ std::variant<CommandLine, Exit> parse_command_line(std::span<const char* const> 
                     Command::reload);
   add_admin_command(app, line, "rotate-secret", "A new secret for cookies, on every node",
                     Command::rotate_secret);
+  CLI::App* acme =
+      add_admin_command(app, line, "acme-token",
+                        "What every node answers to an ACME challenge, for an hour; for the hooks "
+                        "of certbot and its like",
+                        Command::acme_token);
+  acme->add_option("token", line.token, "The challenge's token")->required()->type_name("TOKEN");
+  CLI::Option* answer = acme->add_option("key_authorization", line.key_authorization,
+                                         "The token, a dot and the thumbprint of the account's key")
+                            ->type_name("KEY_AUTHORIZATION");
+  CLI::Option* remove = acme->add_flag("--remove", line.remove, "The challenge is over");
+  answer->excludes(remove);
   add_command(app, line, "version", "Print the version", Command::version);
   CLI::App* import =
       add_command(app, line, "import-nginx", "An nginx.conf as the usher.toml that does the same",
@@ -151,6 +162,8 @@ std::variant<CommandLine, Exit> parse_command_line(std::span<const char* const> 
   }
 
   if (version) line.command = Command::version;
+  if (line.command == Command::acme_token && line.key_authorization.empty() != line.remove)
+    return Exit{2, "usher: acme-token needs the key authorization, or --remove\n"};
   if (line.command != Command::run && line.command != Command::check &&
       any_override(line.overrides)) {
     return Exit{2, "usher: overrides such as --listen belong to run and check\n"};

@@ -18,6 +18,7 @@ enum class Command : uint8_t {
   undrain,
   reload,
   rotate_secret,
+  acme_token,
   import_nginx
 };
 
@@ -30,9 +31,12 @@ struct CommandLine {
       admin_url;        // --admin of status, drain, undrain, reload; empty: where the settings say
   bool json = false;    // status --json
   std::string replica;  // drain, undrain
-  std::string nginx_file;  // import-nginx
-  std::string output;      // import-nginx; empty: standard output
-  std::string within;      // drain: how long clients may stay; empty: as the settings say
+  std::string nginx_file;         // import-nginx
+  std::string output;             // import-nginx; empty: standard output
+  std::string token;              // acme-token
+  std::string key_authorization;  // acme-token; empty with remove
+  bool remove = false;            // acme-token --remove
+  std::string within;             // drain: how long clients may stay; empty: as the settings say
 };
 
 // The process has nothing to run: print the text (to standard output when the code is 0, else to

@@ -68,6 +68,7 @@ std::string describe_route(const RouteSettings& route) {
   text += route.path + " -> ";
   if (!route.upstream.empty()) text += route.upstream + route.replace_path;
   if (!route.redirect.empty()) text += "redirect to " + route.redirect.source;
+  if (!route.root.empty()) text += "files of " + route.root;
   if (route.status != 0) text += "status " + std::to_string(route.status);
   if (route.max_body.bytes > 0) text += ", bodies up to " + format_size(route.max_body);
   for (const auto& key : keys_of<RouteTimeouts>()) {

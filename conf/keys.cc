@@ -36,6 +36,11 @@ const char* path_or_nothing(std::string_view text) {
   return text.empty() ? nullptr : url_path(text);
 }
 
+const char* folder_or_nothing(std::string_view text) {
+  const bool good = text.empty() || (text.starts_with('/') && text.find('\0') == text.npos);
+  return good ? nullptr : "a folder's absolute path";
+}
+
 const char* cookie_name(std::string_view text) {
   return is_token(text) ? nullptr : "a cookie's name (letters, digits, - and _)";
 }
@@ -314,7 +319,7 @@ constexpr Key<RouteSettings> route_keys[] = {
      "the longest prefix if it is prefix_first; then the regular expressions in their order; then "
      "the longest prefix."},
     {"upstream", &RouteSettings::upstream, {.check = upstream_name},
-     "The upstream's name. A route has one of upstream, redirect and status."},
+     "The upstream's name. A route has one of upstream, redirect, status and root."},
     {"redirect", &RouteSettings::redirect,
      {.check = redirect_target, .example = "\"https://chat.example.org/\""},
      "Answer with a redirect to this URL. Variables have nginx's names: "
@@ -326,12 +331,17 @@ constexpr Key<RouteSettings> route_keys[] = {
     {"body", &RouteSettings::body, {},
      "What is answered with that status; with nginx's variables. Empty: a page, or JSON."},
     {"content_type", &RouteSettings::content_type, {},
-     "What the body is."},
+     "What the body is, or a file whose ending does not tell."},
+    {"root", &RouteSettings::root, {.check = folder_or_nothing, .example = "\"/var/www/acme\""},
+     "Answer GET and HEAD with the files of this folder, found by the request's whole path, as "
+     "nginx's root does; a path that ends in / is its index.html. Below it no symbolic link is "
+     "followed and nothing whose name begins with a dot is found, but .well-known. For ACME's "
+     "challenges and the like."},
     {"replace_path", &RouteSettings::replace_path, {.check = path_or_nothing},
-     "The replica gets this in the place of the route's path. Empty: the path as it came."},
+     "The replica gets, or `root` looks up, this in the place of the route's path. Empty: the path "
+     "as it came."},
     {"max_body", &RouteSettings::max_body, {},
      "The largest request body; \"0\": no limit."},
-    {"root", Planned{}, {}, "Answer with files from this directory."},
     {"set_headers", &RouteSettings::set_headers, {},
      "Headers set on the request to the replica, such as { \"X-Client\" = \"$remote_addr\" }. Empty: "
      "the replica gets none of that name."},

@@ -29,10 +29,6 @@ struct Rule {
   std::string_view example{};  // in TOML, for documents, where the default is no value to show
 };
 
-// A key that a later version will serve: an error in this one, unless the value asks for
-// nothing (false, or empty).
-struct Planned {};
-
 // One key, two fields: the empty text switches off.
 template <typename Owner>
 struct Switched {
@@ -54,7 +50,7 @@ concept Enum = OneOf<T, Balance, PathMatch, AccessFormat, LogLevelName>;
 
 template <Table Owner>
 using Field =
-    std::variant<Planned, Switched<Owner>, bool Owner::*, uint16_t Owner::*, uint32_t Owner::*,
+    std::variant<Switched<Owner>, bool Owner::*, uint16_t Owner::*, uint32_t Owner::*,
                  Millis Owner::*, Size Owner::*, std::string Owner::*, Endpoint Owner::*,
                  StoreUrl Owner::*, Template Owner::*, Balance Owner::*, PathMatch Owner::*,
                  AccessFormat Owner::*, LogLevelName Owner::*, std::vector<std::string> Owner::*,

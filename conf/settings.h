@@ -199,6 +199,7 @@ struct RouteSettings {
   uint16_t status = 0;
   Template body;
   std::string content_type = "text/plain";
+  std::string root;  // a folder whose files are the answer
   std::string replace_path;
   std::vector<HeaderSetting> set_headers;
   std::vector<HeaderSetting> add_headers;

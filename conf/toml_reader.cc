@@ -33,15 +33,6 @@ std::string seen(const toml::node& node) {
   return "a date or time";
 }
 
-// false and everything empty ask for nothing that is not served.
-bool asks_for_nothing(const toml::node& node) {
-  if (const auto* flag = node.as_boolean()) return !flag->get();
-  if (const auto* text = node.as_string()) return text->get().empty();
-  if (const auto* list = node.as_array()) return list->empty();
-  if (const auto* table = node.as_table()) return table->empty();
-  return false;
-}
-
 // Where a table stands: its dotted path and how its header is written.
 struct Section {
   std::string path;
@@ -169,12 +160,7 @@ void Reader::table(const toml::table& from, T& into, const Section& section) {
     }
     const std::string name = section.key(key.name);
     const auto read_field = [&]<typename F>(F field) {
-      if constexpr (std::same_as<F, Planned>) {
-        if (asks_for_nothing(*node)) return true;
-        const Position at = position_of(from.find(key.name)->first.source());
-        problems_.error(at, name + ": this version does not serve it yet; leave it out");
-        return false;
-      } else if constexpr (std::same_as<F, Switched<T>>) {
+      if constexpr (std::same_as<F, Switched<T>>) {
         return switched(*node, into, field, name);
       } else {
         auto& target = into.*field;

@@ -49,7 +49,7 @@ class Writer final {
     if constexpr (std::same_as<F, Switched<T>>) {
       const std::string said = render(field, from);
       if (said != render(field, usual<T>())) line(key.name, said);
-    } else if constexpr (!std::same_as<F, Planned>) {
+    } else {
       using Value = std::remove_cvref_t<decltype(from.*field)>;
       if constexpr (!Table<Value> && !is_table_list<Value>()) {
         if (from.*field != usual<T>().*field || key.rule.required)
@@ -60,7 +60,7 @@ class Writer final {
 
   template <Table T, typename F>
   void below(const T& from, const std::string& name, F field) {
-    if constexpr (!std::same_as<F, Planned> && !std::same_as<F, Switched<T>>) {
+    if constexpr (!std::same_as<F, Switched<T>>) {
       using Value = std::remove_cvref_t<decltype(from.*field)>;
       if constexpr (Table<Value>) {
         if (from.*field == usual<T>().*field) return;

@@ -27,6 +27,7 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
 
   void close() {
     if (!stream_) return;
+    waiting_.reset();
     stream_->close();
     admin_.loop_.bury(std::move(stream_));
     admin_.remove(*this);
@@ -38,7 +39,7 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
   size_t on_stream_data(std::span<const char> data) override {
     deadline_.start(idle_limit);
     std::span<const char> input = data;
-    while (stream_) {
+    while (stream_ && !waiting_.active()) {
       auto event = codec_.next(input);
       if (!event) {
         send({row_of(event.error().code).status, "application/json", R"({"detail":"bad request"})"},
@@ -47,14 +48,30 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
       }
       switch (event->kind) {
         case protocol::ServerEventKind::need_more: return data.size();
-        case protocol::ServerEventKind::request: request_ = codec_.take_request(); break;
-        case protocol::ServerEventKind::data: break;  // no request here needs a body
-        case protocol::ServerEventKind::end:
-          send(admin_.answer_({request_.method, request_.path(), request_.query()}),
-               !request_.keep_alive);
+        case protocol::ServerEventKind::request:
+          request_ = codec_.take_request();
+          body_.clear();
+          break;
+        case protocol::ServerEventKind::data:
+          if (body_.size() + event->data.size() > most_body) {
+            send({413, "application/json", R"({"detail":"too long a body"})"}, true);
+            return data.size();
+          }
+          body_.append(event->data.data(), event->data.size());
+          break;
+        case protocol::ServerEventKind::end: answer(); break;
       }
     }
-    return data.size();
+    return stream_ ? data.size() - input.size() : data.size();
+  }
+
+  // What comes meanwhile is read when this is answered.
+  void answer() {
+    waiting_ = admin_.answer_({request_.method, request_.path(), request_.query(), body_},
+                              [this](const AdminResponse& response) {
+                                send(response, !request_.keep_alive);
+                                if (stream_) stream_->resume_reading();
+                              });
   }
 
   void send(const AdminResponse& response, bool close) {
@@ -87,6 +104,8 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
   std::unique_ptr<net::Stream> stream_;
   protocol::Http1ServerCodec codec_{{.bytes = 16 * 1024}};
   protocol::RequestHead request_;
+  std::string body_;
+  Pending waiting_;  // for the answer
   net::Timer<&Connection::on_deadline> deadline_;
 };
 

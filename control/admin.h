@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/fd.h"
+#include "base/pending.h"
 #include "net/listener.h"
 #include "net/loop.h"
 
@@ -19,6 +20,7 @@ struct AdminRequest {
   std::string_view method;
   std::string_view path;
   std::string_view query;
+  std::string_view body;
 };
 
 struct AdminResponse {
@@ -29,7 +31,11 @@ struct AdminResponse {
 
 class Admin final {
  public:
-  using Answer = std::function<AdminResponse(const AdminRequest&)>;
+  using Respond = std::function<void(AdminResponse)>;
+  // Responds once: within the call, or later unless what it returns is dropped.
+  using Answer = std::function<Pending(const AdminRequest&, Respond)>;
+  // A longer body is refused.
+  static constexpr size_t most_body = 4096;
   // More connections than this wait in the kernel's queue to be closed.
   static constexpr size_t most_connections = 256;
 

@@ -24,8 +24,12 @@ constexpr size_t most_body = 16 * 1024 * 1024;
 class Call final : private net::StreamHandler {
  public:
   Call(const SocketAddress& address, std::string authority, std::string_view method,
-       std::string_view path)
-      : authority_(std::move(authority)), method_(method), path_(path), deadline_(loop_, *this) {
+       std::string_view path, std::string_view body)
+      : authority_(std::move(authority)),
+        method_(method),
+        path_(path),
+        body_(body),
+        deadline_(loop_, *this) {
     net::StreamHandler& handler = *this;
     stream_ = std::make_unique<net::Stream>(loop_, address, net::make_plain_transport(), handler,
                                             Side::usher);
@@ -45,9 +49,10 @@ class Call final : private net::StreamHandler {
     head.method = method_;
     head.target = path_;
     head.authority = authority_;
-    if (method_ == "POST") head.body = {protocol::BodyKind::length, 0};
+    if (method_ != "GET") head.body = {protocol::BodyKind::length, body_.size()};
     parser_.expect(method_);
     protocol::write_request_head(stream_->tail(), head);
+    stream_->tail() += body_;
     stream_->commit();
   }
 
@@ -83,6 +88,7 @@ class Call final : private net::StreamHandler {
   std::string authority_;
   std::string method_;
   std::string path_;
+  std::string body_;
   std::unique_ptr<net::Stream> stream_;
   protocol::ResponseParser parser_{protocol::HeadLimits{}};
   net::Timer<&Call::on_deadline> deadline_;
@@ -93,7 +99,7 @@ class Call final : private net::StreamHandler {
 }  // namespace
 
 Result<AdminAnswer> ask_admin(const std::string& url, std::string_view method,
-                              std::string_view path) {
+                              std::string_view path, std::string_view body) {
   std::string_view authority = url;
   if (authority.starts_with("http://")) authority.remove_prefix(7);
   authority = authority.substr(0, authority.find('/'));
@@ -106,7 +112,7 @@ Result<AdminAnswer> ask_admin(const std::string& url, std::string_view method,
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   const auto addresses = net::resolve_now(host, *port);
   if (!addresses) return addresses.error();
-  return Call(addresses->front(), std::string(authority), method, path).run();
+  return Call(addresses->front(), std::string(authority), method, path, body).run();
 }
 
 Result<std::string> status_table(std::string_view text) {

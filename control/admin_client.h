@@ -1,5 +1,5 @@
-// What `usher status`, `drain`, `undrain` and `reload` do: one request to a running usher's admin
-// listener.
+// What `usher status`, `drain`, `undrain`, `reload` and the like do: one request to a running
+// usher's admin listener.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ struct AdminAnswer {
 
 // `url` is "http://host:port". Waits at most 10 seconds.
 Result<AdminAnswer> ask_admin(const std::string& url, std::string_view method,
-                              std::string_view path);
+                              std::string_view path, std::string_view body = {});
 
 // The body of GET /api/status as a table for people.
 Result<std::string> status_table(std::string_view json);

@@ -16,6 +16,7 @@
 #include "conf/toml_writer.h"
 #include "control/admin_client.h"
 #include "control/server.h"
+#include "routing/challenge_store.h"
 #include "routing/redis/access.h"
 #include "tls/server_context.h"
 
@@ -105,10 +106,11 @@ Result<std::string> admin_url(const conf::CommandLine& command_line) {
   return "http://" + to_string(address);
 }
 
-int ask(const conf::CommandLine& command_line, std::string_view method, const std::string& path) {
+int ask(const conf::CommandLine& command_line, std::string_view method, const std::string& path,
+        std::string_view body = {}) {
   const auto url = admin_url(command_line);
   if (!url) return complain(url.error().detail);
-  const auto answer = control::ask_admin(*url, method, path);
+  const auto answer = control::ask_admin(*url, method, path, body);
   if (!answer) return complain(*url + ": " + to_string(answer.error()));
   if (answer->status != 200) return complain(answer->body);
   if (command_line.command != conf::Command::status || command_line.json) {
@@ -119,6 +121,15 @@ int ask(const conf::CommandLine& command_line, std::string_view method, const st
   if (!table) return complain(to_string(table.error()));
   std::fputs(table->c_str(), stdout);
   return 0;
+}
+
+// What a hook of an ACME client calls.
+int give_token(const conf::CommandLine& command_line) {
+  const std::string& token = command_line.token;
+  if (!routing::is_challenge_token(token)) return complain(token + ": this is no ACME token");
+  const std::string path = "/api/acme/" + token;
+  if (command_line.remove) return ask(command_line, "DELETE", path);
+  return ask(command_line, "PUT", path, command_line.key_authorization);
 }
 
 int dispatch(const conf::CommandLine& command_line, std::vector<std::string> command) {
@@ -135,6 +146,7 @@ int dispatch(const conf::CommandLine& command_line, std::vector<std::string> com
     case conf::Command::undrain:
       return ask(command_line, "POST", "/api/replicas/" + command_line.replica + "/undrain");
     case conf::Command::reload: return ask(command_line, "POST", "/api/reload");
+    case conf::Command::acme_token: return give_token(command_line);
     case conf::Command::rotate_secret: return ask(command_line, "POST", "/api/secret/rotate");
   }
   return 1;

@@ -75,6 +75,7 @@ Result<int> Server::run() {
   }
   discovery_.start(settings_.upstreams);
   shared_store_ = stores_.make_shared_door(loop_);
+  if (!shared_store_) own_store_ = stores_.make(loop_);
   announcements_ = stores_.make_announcements(
       loop_, resolver_, log_,
       [this](std::vector<routing::Moved> moved) { learn(std::move(moved)); },
@@ -261,9 +262,10 @@ void Server::open_doors() {
   health_.watch(*snapshot_);
   drains_.watch(snapshot_->upstreams);
   if (admin_fd_.valid()) {
-    admin_ =
-        std::make_unique<Admin>(loop_, Fd(::fcntl(admin_fd_.get(), F_DUPFD_CLOEXEC, 0)),
-                                [this](const AdminRequest& request) { return answer(request); });
+    admin_ = std::make_unique<Admin>(loop_, Fd(::fcntl(admin_fd_.get(), F_DUPFD_CLOEXEC, 0)),
+                                     [this](const AdminRequest& request, Admin::Respond respond) {
+                                       return answer_soon(request, std::move(respond));
+                                     });
   }
   const auto make_store = [this](net::Loop& loop) { return stores_.make(loop); };
   for (unsigned i = 0; i < worker_count(); ++i) {

@@ -101,7 +101,9 @@ class Server final : private DrainKeeper::Listener {
   bool pass_on(int signal);
   void stop_workers();
 
+  Pending answer_soon(const AdminRequest& request, Admin::Respond respond);
   AdminResponse answer(const AdminRequest& request);
+  Pending order_challenge(const AdminRequest& request, Admin::Respond respond);
   AdminResponse order_drain(const AdminRequest& request);
   void on_drains_settled() override;
   void on_drain_ends(routing::ReplicaStatus& replica, Duration left) override;
@@ -131,6 +133,7 @@ class Server final : private DrainKeeper::Listener {
   Stores stores_;
   net::Resolver resolver_;
   std::unique_ptr<RedisDoor> shared_store_;
+  std::unique_ptr<routing::Store> own_store_;  // where there is no shared one
   std::unique_ptr<routing::redis::Announcements> announcements_;
   Discovery discovery_;
   HealthChecker health_;

@@ -12,6 +12,10 @@
 namespace usher::control {
 namespace {
 
+constexpr std::string_view challenges_path = "/api/acme/";
+// An authority looks within seconds; who puts a token takes it away again, or has died.
+constexpr std::chrono::hours challenge_life{1};
+
 AdminResponse json_detail(uint16_t status, std::string_view detail) {
   return {status, "application/json", nlohmann::json{{"detail", detail}}.dump()};
 }
@@ -24,6 +28,43 @@ bool Server::any_replica_up() const {
       return replica.status->serves_bound();
     });
   });
+}
+
+Pending Server::answer_soon(const AdminRequest& request, Admin::Respond respond) {
+  if (request.path.starts_with(challenges_path)) {
+    return order_challenge(request, std::move(respond));
+  }
+  respond(answer(request));
+  return {};
+}
+
+// /api/acme/{token}: PUT its key authorization, for every node to answer with, or DELETE it. POST
+// is for clients that know no PUT.
+Pending Server::order_challenge(const AdminRequest& request, Admin::Respond respond) {
+  const std::string_view token = request.path.substr(challenges_path.size());
+  const bool put = request.method == "PUT" || request.method == "POST";
+  if (!put && request.method != "DELETE") {
+    respond(json_detail(405, "expected PUT or DELETE"));
+    return {};
+  }
+  // As a shell's echo says it.
+  std::string_view said = request.body;
+  while (said.ends_with('\n') || said.ends_with('\r'))
+    said.remove_suffix(1);
+  const bool good =
+      put ? routing::is_key_authorization(token, said) : routing::is_challenge_token(token);
+  if (!good) {
+    respond(json_detail(400, put ? "expected the token's key authorization: {token}.{thumbprint}"
+                                 : "expected a token"));
+    return {};
+  }
+  auto done = [respond = std::move(respond)](const Outcome& outcome) {
+    respond(outcome ? AdminResponse{200, "application/json", R"({"status":true})"}
+                    : json_detail(503, to_string(outcome.error())));
+  };
+  routing::Store& store = shared_store_ ? *shared_store_ : *own_store_;
+  return put ? store.keep_challenge(token, said, challenge_life, std::move(done))
+             : store.drop_challenge(token, std::move(done));
 }
 
 AdminResponse Server::answer(const AdminRequest& request) {

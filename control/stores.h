@@ -1,4 +1,4 @@
-// Makes each worker's AffinityStore out of the settings: doors to one table in memory, or a Redis
+// Makes each worker's Store out of the settings: doors to one table in memory, or a Redis
 // client each.
 #pragma once
 
@@ -12,18 +12,18 @@
 #include "conf/settings.h"
 #include "net/loop.h"
 #include "net/resolver.h"
-#include "routing/affinity_store.h"
 #include "routing/memory_store.h"
 #include "routing/redis/announcements.h"
 #include "routing/redis/make_redis.h"
 #include "routing/redis/redis_store.h"
 #include "routing/redis/store_watcher.h"
+#include "routing/store.h"
 #include "routing/store_status.h"
 
 namespace usher::control {
 
 // A connection to Redis with all that it needs, for one loop.
-class RedisDoor final : public routing::AffinityStore, private routing::redis::Redis::Watcher {
+class RedisDoor final : public routing::Store, private routing::redis::Redis::Watcher {
  public:
   RedisDoor(net::Loop& loop, const conf::StoreSettings& settings,
             const routing::redis::MakeTransport& make_transport, routing::StoreStatus& status)
@@ -41,6 +41,16 @@ class RedisDoor final : public routing::AffinityStore, private routing::redis::R
     return store_.claim(key, std::move(proposal), ttl, std::move(claimed));
   }
   bool available() const override { return store_.available(); }
+  Pending find_challenge(std::string_view token, FoundChallenge found) override {
+    return store_.find_challenge(token, std::move(found));
+  }
+  Pending keep_challenge(std::string_view token, std::string_view key_authorization,
+                         std::chrono::milliseconds ttl, KeptChallenge kept) override {
+    return store_.keep_challenge(token, key_authorization, ttl, std::move(kept));
+  }
+  Pending drop_challenge(std::string_view token, KeptChallenge dropped) override {
+    return store_.drop_challenge(token, std::move(dropped));
+  }
   routing::redis::RedisStore& store() { return store_; }
   // Called whenever the store can be asked (again).
   void when_up(std::function<void()> up) { up_.push_back(std::move(up)); }
@@ -68,7 +78,10 @@ class RedisDoor final : public routing::AffinityStore, private routing::redis::R
 class Stores final {
  public:
   Stores(const conf::StoreSettings& settings, const Clock& clock, const Log& log)
-      : settings_(settings), status_(log, to_string(settings.url)), table_(clock) {}
+      : settings_(settings),
+        status_(log, to_string(settings.url)),
+        table_(clock),
+        challenges_(clock) {}
 
   // Before any store is made. An error names the file that is wrong.
   Outcome prepare() {
@@ -79,9 +92,9 @@ class Stores final {
   }
 
   // For a worker. Its loop outlives it.
-  std::unique_ptr<routing::AffinityStore> make(net::Loop& loop) {
+  std::unique_ptr<routing::Store> make(net::Loop& loop) {
     if (shared()) return std::make_unique<RedisDoor>(loop, settings_, make_transport_, status_);
-    return std::make_unique<routing::MemoryStore>(table_, loop);
+    return std::make_unique<routing::MemoryStore>(table_, challenges_, loop);
   }
   // For the secrets; nullptr when the store is this process's own.
   std::unique_ptr<RedisDoor> make_shared_door(net::Loop& loop) {
@@ -106,6 +119,7 @@ class Stores final {
   routing::redis::MakeTransport make_transport_;
   routing::StoreStatus status_;
   routing::MemoryTable table_;
+  routing::ChallengeTable challenges_;
 };
 
 }  // namespace usher::control

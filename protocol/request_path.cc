@@ -53,6 +53,12 @@ std::string normalise_path(std::string_view path) {
   return made;
 }
 
+std::string path_of_target(std::string_view target) {
+  const std::string_view path = cut(target, '?').first;
+  if (!path.starts_with('/')) return "/";
+  return needs_normalising(path) ? normalise_path(path) : std::string(path);
+}
+
 std::string escape_path(std::string_view path) {
   std::string escaped;
   escaped.reserve(path.size());

@@ -14,6 +14,9 @@ bool needs_normalising(std::string_view path);
 // as it is. Begins with "/".
 std::string normalise_path(std::string_view path);
 
+// The path of a request's target ("/a/../b?c" has "/b"), normalised; "/" of one that has none.
+std::string path_of_target(std::string_view target);
+
 // Percent-encodes what a request line cannot hold, and "%", "?" and "#".
 std::string escape_path(std::string_view path);
 

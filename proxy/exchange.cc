@@ -54,7 +54,12 @@ void Exchange::on_request_error(Error error) { fail(std::move(error)); }
 
 Outcome Exchange::serve() {
   client_address_ = snapshot_->forwarding.client_address(request_.headers, client_.facts());
-  if (client_.role().redirect_to_https) {
+  if (ask_for_challenge()) return {};
+  return find_route();
+}
+
+Outcome Exchange::find_route() {
+  if (client_.role().redirect_to_https && !answers_challenges()) {
     const uint16_t port = client_.role().https_port;
     const std::string suffix = port == 443 ? "" : ":" + std::to_string(port);
     respond(make_redirect("https://" + without_port(request_.authority) + suffix +
@@ -324,6 +329,7 @@ void Exchange::slow_down() {
 }
 
 void Exchange::on_client_writable() {
+  if (file_) return send_file();
   if (replica_ && !lookup_.active()) replica_->resume();
 }
 
@@ -388,20 +394,23 @@ void Exchange::on_client_stalled() {
 }
 
 void Exchange::respond(OwnResponse response) {
-  status_ = response.head.status;
+  begin_response(response.head);
+  if (request_.method != "HEAD" && !response.body.empty()) {
+    bytes_out_ += response.body.size();
+    client_.send_data(response.body);
+  }
+  finish_response({});
+}
+
+void Exchange::begin_response(protocol::ResponseHead& head) {
+  status_ = head.status;
   response_started_ = true;
   // The rest of a body has no taker; and a request that could not be read hides where the next
   // begins.
   client_must_close_ = (!client_.request_complete() && has_body(request_)) ||
                        request_.method.empty() || worker_.draining();
-  if (route_ && route_->has_response_rules) apply_response_rules(response.head);
-  client_.send_head(response.head, client_must_close_);
-  if (request_.method != "HEAD" && !response.body.empty()) {
-    bytes_out_ += response.body.size();
-    client_.send_data(response.body);
-  }
-  client_.send_end({});
-  finish(!client_must_close_);
+  if (route_ && route_->has_response_rules) apply_response_rules(head);
+  client_.send_head(head, client_must_close_);
 }
 
 void Exchange::drop_replica() {

@@ -20,6 +20,7 @@
 #include "proxy/own_response.h"
 #include "proxy/replica_connection.h"
 #include "proxy/snapshot.h"
+#include "proxy/static_file.h"
 #include "proxy/variables.h"
 #include "proxy/websocket.h"
 #include "routing/session_directory.h"
@@ -55,14 +56,20 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
  private:
   // In the order in which they happen.
   Outcome serve();
+  bool ask_for_challenge();
+  bool answers_challenges() const;
+  Outcome find_route();
   bool answer_by_route();
   bool allowed() const;
+  void respond_with_file();
+  void send_file();
   VariableSource variables(const protocol::ResponseHead* response) const;
   void apply_request_rules();
   void forward_headers();
   void name_request();
   void apply_response_rules(protocol::ResponseHead& head) const;
   void respond(OwnResponse response);
+  void begin_response(protocol::ResponseHead& head);
   void read_session();
   void find_home();
   void settle(routing::Home home);
@@ -112,7 +119,8 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
 
   routing::SessionClaim claim_;
   routing::Home home_;
-  Pending lookup_;  // of the home, for any or for a place there, or of a sid being kept
+  // Of a challenge, of the home, for any or for a place there, or of a sid being kept.
+  Pending lookup_;
   routing::Place place_;
   std::optional<routing::OpenRequest> open_request_;
   std::unique_ptr<ReplicaConnection> replica_;
@@ -122,6 +130,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   std::string held_;
   std::optional<protocol::Headers> held_end_;
 
+  std::optional<StaticFile> file_;  // what is left of it is the response
   std::optional<Diagnosis> diagnosis_;
 
   MonotonicTime started_;

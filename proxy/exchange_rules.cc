@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/address.h"
+#include "protocol/request_path.h"
 #include "proxy/exchange.h"
 #include "proxy/requester.h"
 #include "proxy/worker.h"
@@ -16,6 +17,8 @@ namespace {
 // nginx's number for: close the connection, say nothing.
 constexpr uint16_t no_answer = 444;
 
+constexpr std::string_view challenge_path = "/.well-known/acme-challenge/";
+
 bool is_success(uint16_t status) {
   constexpr std::array<uint16_t, 10> successes{200, 201, 204, 206, 301, 302, 303, 304, 307, 308};
   return std::find(successes.begin(), successes.end(), status) != successes.end();
@@ -24,6 +27,14 @@ bool is_success(uint16_t status) {
 bool in_any(const std::vector<conf::Cidr>& networks, std::span<const uint8_t> ip) {
   return std::any_of(networks.begin(), networks.end(),
                      [ip](const conf::Cidr& network) { return protocol::contains(network, ip); });
+}
+
+// RFC 9110 section 13.2.2. A time counts, as with nginx, when it is exactly the one that was told.
+bool has_already(const protocol::Headers& request, std::string_view etag,
+                 std::string_view modified) {
+  if (const auto tags = request.get("If-None-Match"))
+    return *tags == "*" || tags->find(etag) != std::string_view::npos;
+  return request.get("If-Modified-Since") == modified;
 }
 
 }  // namespace
@@ -48,6 +59,10 @@ bool Exchange::answer_by_route() {
     respond(make_redirect(expand(rules.redirect, variables(nullptr)), rules.redirect_status));
     return true;
   }
+  if (!rules.root.empty()) {
+    respond_with_file();
+    return true;
+  }
   if (route_->status == no_answer) {
     status_ = no_answer;
     client_.break_off();
@@ -59,6 +74,79 @@ bool Exchange::answer_by_route() {
                              : make_text_response(route_->status, rules.content_type,
                                                   expand(rules.body, variables(nullptr))));
   return true;
+}
+
+// Another node may have been given what is to be answered: the store knows. What it does not know
+// is any other request.
+bool Exchange::ask_for_challenge() {
+  if (!request_.path().starts_with(challenge_path)) return false;
+  const std::string_view token = request_.path().substr(challenge_path.size());
+  const bool asks = request_.method == "GET" || request_.method == "HEAD";
+  if (!asks || !routing::is_challenge_token(token)) return false;
+  lookup_ =
+      worker_.challenges().find_challenge(token, [this](Result<std::optional<std::string>> known) {
+        if (known && *known)
+          return respond(make_text_response(200, "application/octet-stream", std::move(**known)));
+        if (Outcome served = find_route(); !served) fail(std::move(served).error());
+      });
+  return true;
+}
+
+// Whoever issues a certificate asks on plain HTTP (RFC 8555 section 8.3), and is not to need the
+// one that it is about to issue: what is there for it goes before the redirect to https.
+bool Exchange::answers_challenges() const {
+  if (!request_.path().starts_with(challenge_path)) return false;
+  const routing::Route* route =
+      snapshot_->routes.find(request_.authority, request_.path(), client_.role().port);
+  return route && (route->path + "/").starts_with(challenge_path);
+}
+
+void Exchange::respond_with_file() {
+  const bool page = wants_page(request_);
+  const conf::RouteSettings& rules = route_->rules;
+  std::string path = protocol::path_of_target(asked_target_);
+  if (!rules.replace_path.empty() && path.starts_with(route_->path))
+    path.replace(0, route_->path.size(), rules.replace_path);
+  auto file = StaticFile::open(rules.root, path);
+  if (!file) return respond(make_status_response(404, page));
+  if (request_.method != "GET" && request_.method != "HEAD") {
+    OwnResponse refused = make_status_response(405, page);
+    refused.head.headers.append("Allow", "GET, HEAD");  // RFC 9110 section 15.5.6
+    return respond(std::move(refused));
+  }
+
+  const std::string modified = file->modified();
+  const std::string etag = file->etag();
+  protocol::ResponseHead head;
+  head.headers.append("Last-Modified", modified);
+  head.headers.append("ETag", etag);
+  const bool unchanged = has_already(request_.headers, etag, modified);
+  head.status = unchanged ? 304 : 200;
+  head.reason = reason_of(head.status);
+  if (!unchanged) {
+    const std::string_view type = file->type();
+    head.headers.append("Content-Type", type.empty() ? rules.content_type : type);
+    head.body = {protocol::BodyKind::length, file->size()};
+  }
+  begin_response(head);
+  if (unchanged || request_.method == "HEAD") return finish_response({});
+  file_ = std::move(file);
+  send_file();
+}
+
+// As much as the client takes now. on_client_writable() follows.
+void Exchange::send_file() {
+  std::array<char, size_t{16} * 1024> buffer;
+  while (!client_.above_high_mark()) {
+    const auto piece = file_->read(buffer);
+    if (!piece) return fail(piece.error());
+    if (piece->empty()) {
+      file_.reset();
+      return finish_response({});
+    }
+    bytes_out_ += piece->size();
+    client_.send_data(*piece);
+  }
 }
 
 VariableSource Exchange::variables(const protocol::ResponseHead* response) const {

@@ -22,12 +22,6 @@ const std::string& host_name() {
   return name;
 }
 
-std::string normal_path(std::string_view target) {
-  const std::string_view path = cut(target, '?').first;
-  if (!path.starts_with('/')) return "/";
-  return protocol::needs_normalising(path) ? protocol::normalise_path(path) : std::string(path);
-}
-
 std::string_view without_port(std::string_view authority) {
   if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
   return cut(authority, ':').first;
@@ -64,7 +58,7 @@ std::string value_of(const conf::TemplatePart& part, const VariableSource& from)
     case Variable::https: return from.client.secure ? "on" : "";
     case Variable::request_method: return std::string(from.request.method);
     case Variable::request_uri: return std::string(from.target);
-    case Variable::uri: return normal_path(from.target);
+    case Variable::uri: return protocol::path_of_target(from.target);
     case Variable::args: return std::string(query);
     case Variable::is_args: return query.empty() ? "" : "?";
     case Variable::request:
@@ -80,7 +74,7 @@ std::string value_of(const conf::TemplatePart& part, const VariableSource& from)
     case Variable::http: return all_of(from.request.headers, part.text);
     case Variable::request_id: return std::string(from.request_id);
     case Variable::group:
-      return from.route.group(part.text, normal_path(from.target), from.authority);
+      return from.route.group(part.text, protocol::path_of_target(from.target), from.authority);
     case Variable::remote_addr: return std::string(from.client_address);
     case Variable::realip_remote_addr: return std::string(from.client.ip_text);
     case Variable::server_port: return std::to_string(from.client.local_port);
@@ -125,7 +119,7 @@ std::string expand(const conf::Template& value, const VariableSource& from) {
 }
 
 std::string replace_path(const routing::Route& route, std::string_view target) {
-  const std::string path = normal_path(target);
+  const std::string path = protocol::path_of_target(target);
   const std::string_view rest =
       path.starts_with(route.path) ? std::string_view(path).substr(route.path.size()) : path;
   std::string made = route.rules.replace_path + protocol::escape_path(rest);

@@ -33,11 +33,11 @@
 #include "proxy/snapshot.h"
 #include "proxy/tunnel.h"
 #include "routing/affinity_cookie.h"
-#include "routing/affinity_store.h"
 #include "routing/live_sessions.h"
 #include "routing/memory_store.h"
 #include "routing/placement.h"
 #include "routing/session_directory.h"
+#include "routing/store.h"
 
 namespace usher::proxy {
 
@@ -67,7 +67,7 @@ enum class Departure : uint8_t {
 
 class Worker final {
  public:
-  using MakeStore = std::function<std::unique_ptr<routing::AffinityStore>(net::Loop&)>;
+  using MakeStore = std::function<std::unique_ptr<routing::Store>(net::Loop&)>;
 
   Worker(const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
          const MakeStore& make_store);
@@ -109,6 +109,7 @@ class Worker final {
   HeldRequests& held() { return held_; }
   RetryBudget& retry_budget(const routing::Upstream& upstream);
   routing::SessionDirectory& sessions() { return *sessions_; }
+  routing::ChallengeStore& challenges() { return *store_; }
   const routing::AffinityCookies& cookies() const { return *cookies_.back(); }
   WorkerCounters& count() { return counters_; }
   RouteCounters& count(const routing::Route& route) { return route_traffic_.of(route); }
@@ -149,7 +150,7 @@ class Worker final {
   net::Loop loop_;
   std::shared_ptr<const Snapshot> snapshot_;
   const conf::AffinitySettings affinity_;
-  std::unique_ptr<routing::AffinityStore> store_;
+  std::unique_ptr<routing::Store> store_;
   routing::Placement placement_;
   std::unique_ptr<routing::SessionDirectory> sessions_;
   std::unique_ptr<HomeCheck> home_check_;

@@ -1,5 +1,6 @@
 #include "routing/memory_store.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace usher::routing {
@@ -48,6 +49,29 @@ size_t MemoryTable::size() const {
   return entries_.size();
 }
 
+std::optional<std::string> ChallengeTable::find(std::string_view token) {
+  const std::lock_guard lock(mutex_);
+  const auto known = std::ranges::find(entries_, token, &Entry::token);
+  if (known == entries_.end() || known->expires <= clock_.now()) return std::nullopt;
+  return known->key_authorization;
+}
+
+void ChallengeTable::keep(std::string_view token, std::string_view key_authorization,
+                          std::chrono::milliseconds ttl) {
+  const std::lock_guard lock(mutex_);
+  const MonotonicTime now = clock_.now();
+  std::erase_if(entries_,
+                [&](const Entry& entry) { return entry.token == token || entry.expires <= now; });
+  if (entries_.size() >= most)
+    entries_.erase(std::ranges::min_element(entries_, {}, &Entry::expires));
+  entries_.push_back({std::string(token), std::string(key_authorization), now + ttl});
+}
+
+void ChallengeTable::drop(std::string_view token) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(entries_, [&](const Entry& entry) { return entry.token == token; });
+}
+
 struct MemoryStore::Waiting final : PendingAnswer {
   explicit Waiting(std::function<void()> what) : deliver(std::move(what)) {}
   // It keeps its place in the queue: others may be walking along it.
@@ -57,8 +81,8 @@ struct MemoryStore::Waiting final : PendingAnswer {
   std::function<void()> deliver;
 };
 
-MemoryStore::MemoryStore(MemoryTable& table, Executor& executor)
-    : table_(table), executor_(executor) {}
+MemoryStore::MemoryStore(MemoryTable& table, ChallengeTable& challenges, Executor& executor)
+    : table_(table), challenges_(challenges), executor_(executor) {}
 MemoryStore::~MemoryStore() = default;
 
 Pending MemoryStore::find(std::string_view key, Found found) {
@@ -69,6 +93,21 @@ Pending MemoryStore::claim(std::string_view key, Binding proposal, std::chrono::
                            Claimed claimed) {
   return later([claimed = std::move(claimed),
                 winner = table_.claim(key, std::move(proposal), ttl)] { claimed(winner); });
+}
+
+Pending MemoryStore::find_challenge(std::string_view token, FoundChallenge found) {
+  return later([found = std::move(found), answer = challenges_.find(token)] { found(answer); });
+}
+
+Pending MemoryStore::keep_challenge(std::string_view token, std::string_view key_authorization,
+                                    std::chrono::milliseconds ttl, KeptChallenge kept) {
+  challenges_.keep(token, key_authorization, ttl);
+  return later([kept = std::move(kept)] { kept({}); });
+}
+
+Pending MemoryStore::drop_challenge(std::string_view token, KeptChallenge dropped) {
+  challenges_.drop(token);
+  return later([dropped = std::move(dropped)] { dropped({}); });
 }
 
 Pending MemoryStore::later(std::function<void()> deliver) {

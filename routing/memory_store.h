@@ -6,11 +6,12 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/strings.h"
-#include "routing/affinity_store.h"
+#include "routing/store.h"
 
 namespace usher::routing {
 
@@ -39,17 +40,46 @@ class MemoryTable final {
   std::unordered_map<std::string_view, Entries::iterator> by_key_;
 };
 
-// One worker's door to the table: answers in a later turn of its loop. Lives as long as that loop
-// runs.
-class MemoryStore final : public AffinityStore {
+// The challenges of a single node. Bounded: the one that would be over first goes first. Any
+// thread.
+class ChallengeTable final {
  public:
-  MemoryStore(MemoryTable& table, Executor& executor);
+  static constexpr size_t most = 1'000;
+
+  explicit ChallengeTable(const Clock& clock) : clock_(clock) {}
+
+  std::optional<std::string> find(std::string_view token);
+  void keep(std::string_view token, std::string_view key_authorization,
+            std::chrono::milliseconds ttl);
+  void drop(std::string_view token);
+
+ private:
+  struct Entry {
+    std::string token;
+    std::string key_authorization;
+    MonotonicTime expires;
+  };
+
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::vector<Entry> entries_;
+};
+
+// One worker's door to the tables: answers in a later turn of its loop. Lives as long as that loop
+// runs.
+class MemoryStore final : public Store {
+ public:
+  MemoryStore(MemoryTable& table, ChallengeTable& challenges, Executor& executor);
   ~MemoryStore() override;
 
   Pending find(std::string_view key, Found found) override;
   Pending claim(std::string_view key, Binding proposal, std::chrono::milliseconds ttl,
                 Claimed claimed) override;
   bool available() const override { return true; }
+  Pending find_challenge(std::string_view token, FoundChallenge found) override;
+  Pending keep_challenge(std::string_view token, std::string_view key_authorization,
+                         std::chrono::milliseconds ttl, KeptChallenge kept) override;
+  Pending drop_challenge(std::string_view token, KeptChallenge dropped) override;
 
  private:
   struct Waiting;
@@ -57,6 +87,7 @@ class MemoryStore final : public AffinityStore {
   void deliver_all();
 
   MemoryTable& table_;
+  ChallengeTable& challenges_;
   Executor& executor_;
   std::list<Waiting> waiting_;
 };

@@ -16,7 +16,6 @@ constexpr uint8_t sites = in_http | in_server;
 constexpr auto accepted = Meaning::accepted;
 constexpr auto not_served = Meaning::not_served;
 
-constexpr std::string_view by_files = "usher serves no such files";
 constexpr std::string_view by_limit =
     "usher does not limit requests by rate; limits.connections bounds connections of one address";
 
@@ -63,6 +62,10 @@ constexpr Row rows[] = {
     {"allow", web, 1, 1},
     {"deny", web, 1, 1},
     {"error_page", web_if, 2, any},
+    {"root", web_if, 1, 1},
+    {"alias", in_location, 1, 1},
+    {"index", web, 1, any},
+    {"try_files", in_server | in_location, 2, any},
     // replicas
     {"least_conn", in_upstream, 0, 0},
     {"ip_hash", in_upstream, 0, 0},
@@ -214,11 +217,7 @@ constexpr Row rows[] = {
     {"ssl_buffer_size", sites, 1, 1, accepted},
     {"ssl_early_data", sites, 1, 1, accepted},
     // not served
-    {"root", web_if, 1, 1},
-    {"index", web, 1, any},
-    {"alias", in_location, 1, 1, not_served, by_files},
-    {"try_files", in_server | in_location, 2, any, not_served, by_files},
-    {"autoindex", web, 1, 1, not_served, by_files},
+    {"autoindex", web, 1, 1, not_served, "a path that ends in \"/\" is its index.html"},
     {"rewrite", in_server | in_location | in_if, 2, 3, not_served,
      "a route has redirect and replace_path"},
     {"break", in_server | in_location | in_if, 0, 0, not_served, "there is no rewrite to end"},

@@ -94,7 +94,7 @@ std::vector<RouteSettings> Locations::routes_of(const Scope& server, const Names
   if (!has_root) {
     RouteSettings& rest = routes.emplace_back();
     rest.match = PathMatch::prefix;
-    rest.status = 404;
+    files(server, names, rest);
     response_headers(server, names, rest);
   }
   return routes;
@@ -153,18 +153,20 @@ void Locations::add(const Directive& location, const Scope& around, Names names,
     }
     add(each, scope, names, false, routes);
   }
-  act(scope, names, location.at, route);
+  act(scope, names, route);
   response_headers(scope, names, route);
   routes.push_back(std::move(route));
 }
 
 // What the location does, in nginx's order: return, access, then the content.
-void Locations::act(const Scope& scope, const Names& names, const Place& at, RouteSettings& route) {
+void Locations::act(const Scope& scope, const Names& names, RouteSettings& route) {
   if (const Directive* log = scope.find("access_log"))
     route.access_log = log->args.front() != "off";
   if (const Directive* answers = scope.own("return")) return answer(*answers, names, route);
   access(scope, route);
   if (const Directive* pass = scope.own("proxy_pass")) {
+    if (const Directive* tries = scope.own("try_files"))
+      report_.not_served(tries->at, "\"try_files\" beside \"proxy_pass\" is not served");
     const Directive* redirect = scope.find("proxy_redirect");
     if (redirect && redirect->args.size() > 1) {
       report_.not_served(redirect->at,
@@ -174,10 +176,50 @@ void Locations::act(const Scope& scope, const Names& names, const Place& at, Rou
     limits(scope, route);
     return proxy(*pass, scope, names, route);
   }
-  // Without proxy_pass nginx looks for a file.
-  if (route.deny.empty() && scope.own("root"))
-    report_.not_served(at, "\"root\" is not served: usher has no files; requests get 404");
+  files(scope, names, route);
+}
+
+// Without proxy_pass nginx looks for a file.
+void Locations::files(const Scope& scope, const Names& names, RouteSettings& route) {
   route.status = 404;
+  if (const Directive* tries = scope.own("try_files")) {
+    const auto is_the_file = [](const std::string& file) {
+      return file == "$uri" || file == "$uri/";
+    };
+    const auto last = std::prev(tries->args.end());
+    if (*last != "=404" || !std::all_of(tries->args.begin(), last, is_the_file))
+      return report_.not_served(tries->at, "\"try_files\" is served as \"$uri $uri/ =404\" only");
+  }
+  const Directive* directive = scope.own("alias");
+  if (!directive) directive = scope.find("root");
+  if (!directive) return;
+  const std::string folder = substitute(directive->args.front(), names);
+  if (!folder.starts_with('/') || folder.find('$') != std::string::npos) {
+    return report_.not_served(directive->at,
+                              in_quotes(directive->name) + " is served as an absolute path only");
+  }
+  const Directive* index = scope.find("index");
+  if (index && index->args.front() != "index.html")
+    report_.not_served(index->at, "\"index\" is served as \"index.html\" only");
+  if (directive->name == "root") {
+    route.root = folder;
+  } else if (!alias(folder, route)) {
+    return report_.not_served(directive->at,
+                              "\"alias\" is served where both paths end in \"/\", and of one "
+                              "file in an exact location");
+  }
+  route.status = 0;
+}
+
+// The folder, or the file, in the place of the location's path.
+bool Locations::alias(const std::string& path, RouteSettings& route) {
+  if (is_regex(route)) return false;
+  const size_t slash = path.rfind('/');
+  const bool of_folder = slash + 1 == path.size();
+  if (of_folder ? !route.path.ends_with('/') : route.match != PathMatch::exact) return false;
+  route.root = path.substr(0, std::max<size_t>(slash, 1));
+  route.replace_path = path.substr(slash);
+  return true;
 }
 
 void Locations::answer(const Directive& directive, const Names& names, RouteSettings& route) {

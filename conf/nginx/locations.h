@@ -34,7 +34,9 @@ class Locations final {
   void add(const Directive& location, const Scope& around, Names names, bool in_regex,
            std::vector<RouteSettings>& routes);
   bool take_path(const Directive& location, RouteSettings& route);
-  void act(const Scope& scope, const Names& names, const Place& at, RouteSettings& route);
+  void act(const Scope& scope, const Names& names, RouteSettings& route);
+  void files(const Scope& scope, const Names& names, RouteSettings& route);
+  static bool alias(const std::string& path, RouteSettings& route);
   void proxy(const Directive& pass, const Scope& scope, const Names& names, RouteSettings& route);
   void request_headers(const Scope& scope, const Names& names, bool direct_tls,
                        const std::string& host, const Place& at, RouteSettings& route);

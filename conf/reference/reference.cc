@@ -114,7 +114,7 @@ class TomlWriter final {
   void write(const T& from, const std::string& path, const Key<T>& key, F field) {
     if constexpr (std::same_as<F, Switched<T>>) {
       leaf(key, render(field, from), {}, true);
-    } else if constexpr (!std::same_as<F, Planned>) {
+    } else {
       const auto& value = from.*field;
       using Value = std::remove_cvref_t<decltype(value)>;
       const std::string name =
@@ -183,16 +183,10 @@ class MarkdownWriter final {
  public:
   template <Table T>
   void table(const T& from, const std::string& path) {
-    std::string planned;
     bool any_row = false;
     for (const auto& key : keys_of<T>()) {
-      if (std::holds_alternative<Planned>(key.field)) {
-        planned += "\n- `" + std::string(key.name) + "`: " + std::string(key.help);
-      }
       std::visit([&](auto field) { row(from, key, field, any_row); }, key.field);
     }
-    if (!planned.empty())
-      text_ += "\nKnown, but not served by this version yet:\n" + planned + "\n";
     for (const auto& key : keys_of<T>()) {
       const std::string name =
           path.empty() ? std::string(key.name) : path + "." + std::string(key.name);
@@ -207,7 +201,7 @@ class MarkdownWriter final {
   void row(const T& from, const Key<T>& key, F field, bool& any_row) {
     if constexpr (std::same_as<F, Switched<T>>) {
       cells(key, "", render(field, from), any_row);
-    } else if constexpr (!std::same_as<F, Planned>) {
+    } else {
       const auto& value = from.*field;
       using Value = std::remove_cvref_t<decltype(value)>;
       if constexpr (!Table<Value> && !is_table_list<Value>()) {
@@ -219,7 +213,7 @@ class MarkdownWriter final {
 
   template <Table T, typename F>
   void section(const T& from, const std::string& name, std::string_view help, F field) {
-    if constexpr (!std::same_as<F, Planned> && !std::same_as<F, Switched<T>>) {
+    if constexpr (!std::same_as<F, Switched<T>>) {
       const auto& value = from.*field;
       using Value = std::remove_cvref_t<decltype(value)>;
       if constexpr (Table<Value>) {

@@ -142,6 +142,35 @@ Pending RedisStore::claim(std::string_view key, Binding proposal, std::chrono::m
                      });
 }
 
+Pending RedisStore::find_challenge(std::string_view token, FoundChallenge found) {
+  const std::string key = challenge_key(token);
+  return redis_.call(key, {"GET", key}, [found = std::move(found)](Result<Reply> reply) {
+    if (!reply) return found(reply.error());
+    if (reply->kind != Reply::Kind::text) return found(std::optional<std::string>());
+    found(std::optional(std::move(reply->text)));
+  });
+}
+
+Pending RedisStore::keep_challenge(std::string_view token, std::string_view key_authorization,
+                                   std::chrono::milliseconds ttl, KeptChallenge kept) {
+  const std::string key = challenge_key(token);
+  return redis_.call(key, {"SET", key, key_authorization, "PX", std::to_string(ttl.count())},
+                     [kept = std::move(kept)](Result<Reply> reply) {
+                       kept(reply ? Outcome() : Outcome(reply.error()));
+                     });
+}
+
+Pending RedisStore::drop_challenge(std::string_view token, KeptChallenge dropped) {
+  const std::string key = challenge_key(token);
+  return redis_.call(key, {"DEL", key}, [dropped = std::move(dropped)](Result<Reply> reply) {
+    dropped(reply ? Outcome() : Outcome(reply.error()));
+  });
+}
+
+std::string RedisStore::challenge_key(std::string_view token) const {
+  return key_of("acme:").append(token);
+}
+
 Pending RedisStore::agree_on_ring(std::string_view name, const SecretRing& known,
                                   std::string_view fresh, const RingRules& rules, bool rotate,
                                   WallTime now, std::function<void(Result<AgreedRing>)> agreed) {

@@ -1,5 +1,5 @@
-// AffinityStore on Redis. Keys "<prefix>:client:<id>", "<prefix>:sid:<sid>": values "<epoch>
-// <replica>", every key with a TTL. Docs: docs/store.md.
+// The Store on Redis. Keys "<prefix>:client:<id>", "<prefix>:sid:<sid>": values "<epoch>
+// <replica>"; "<prefix>:acme:<token>". Every key has a TTL. Docs: docs/store.md.
 #pragma once
 
 #include <chrono>
@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "routing/affinity_store.h"
 #include "routing/redis/redis.h"
 #include "routing/secret_ring.h"
+#include "routing/store.h"
 
 namespace usher::routing::redis {
 
@@ -27,7 +27,7 @@ struct AgreedRing {
   WallTime now;
 };
 
-class RedisStore final : public AffinityStore {
+class RedisStore final : public Store {
  public:
   RedisStore(Redis& redis, std::string prefix);
 
@@ -35,6 +35,10 @@ class RedisStore final : public AffinityStore {
   Pending claim(std::string_view key, Binding proposal, std::chrono::milliseconds ttl,
                 Claimed claimed) override;
   bool available() const override { return redis_.available(); }
+  Pending find_challenge(std::string_view token, FoundChallenge found) override;
+  Pending keep_challenge(std::string_view token, std::string_view key_authorization,
+                         std::chrono::milliseconds ttl, KeptChallenge kept) override;
+  Pending drop_challenge(std::string_view token, KeptChallenge dropped) override;
 
   // The ring under "<prefix>:<name>" that all nodes share. `known` is stored where there is none;
   // `fresh`, a new secret, is put in front when the rules or `rotate` say so. Answers with the ring
@@ -45,6 +49,7 @@ class RedisStore final : public AffinityStore {
 
  private:
   std::string key_of(std::string_view key) const;
+  std::string challenge_key(std::string_view token) const;
 
   Redis& redis_;
   std::string prefix_;

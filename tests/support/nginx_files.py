@@ -4,6 +4,7 @@ loopback and into a folder; nginx and usher are given the very same file."""
 import http.client
 import http.server
 import json
+import os
 import re
 import shutil
 import ssl
@@ -88,6 +89,12 @@ class Rendered:
         text = text.replace("/var/log/nginx", str(folder)).replace("/var/run/nginx.pid", str(folder / "pid"))
         text = re.sub(r"^user [^;]+;", "", text)
         text = re.sub(r"\bhttp2 on;", "", text)  # Debian's nginx is older than that directive
+        www = folder / "www"
+        for file in ("index.html", "files/page.html", "files/index.html", "tried/page.html", "robots.txt", ".well-known/acme-challenge/x"):
+            (www / file).parent.mkdir(parents=True, exist_ok=True)
+            (www / file).write_text(f"<p>{file}</p>\n")
+            os.utime(www / file, (1_700_000_000, 1_700_000_000))
+        text = text.replace("/var/www", str(www))
         temporary = "".join(f"    {kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy"))
         (folder / "mime.types").write_text("types { text/html html; }\n")
         text = text.replace("/etc/nginx/mime.types", "mime.types")

@@ -68,6 +68,12 @@ TEST(CommandLine, KnowsTheAdminCommands) {
   EXPECT_EQ(good({"undrain", "r:1"}).command, Command::undrain);
   EXPECT_EQ(good({"reload"}).command, Command::reload);
   EXPECT_EQ(good({"rotate-secret"}).command, Command::rotate_secret);
+  const auto token = good({"acme-token", "t", "t.k", "--admin", "u"});
+  EXPECT_EQ(token.command, Command::acme_token);
+  EXPECT_EQ(token.token, "t");
+  EXPECT_EQ(token.key_authorization, "t.k");
+  EXPECT_FALSE(token.remove);
+  EXPECT_TRUE(good({"acme-token", "t", "--remove"}).remove);
 }
 
 TEST(CommandLine, KnowsTheVersionBothWays) {
@@ -91,6 +97,9 @@ TEST(CommandLine, RefusesWhatItDoesNotKnow) {
                                                     {"-c"},
                                                     {"status", "--listen", "x"},
                                                     {"--listen", "x", "status"},
+                                                    {"acme-token"},
+                                                    {"acme-token", "t"},
+                                                    {"acme-token", "t", "t.k", "--remove"},
                                                     {"run", "check"}}) {
     const auto exit = leaves(arguments);
     EXPECT_EQ(exit.code, 2) << arguments.front();

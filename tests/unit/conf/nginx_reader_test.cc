@@ -82,6 +82,32 @@ TEST(NginxReader, ReadsAServerAsListenerUpstreamAndRoute) {
   EXPECT_EQ(route.set_headers[0].value.source, "$host");
 }
 
+TEST(NginxReader, ReadsWhereFilesAre) {
+  const Settings settings = settings_of(server(
+      "root /srv/www; location /a/ { } location /b/ { alias /srv/files/; } "
+      "location = /robots.txt { alias /srv/robots.txt; } location /c { root /srv/c/; try_files "
+      "$uri "
+      "$uri/ =404; } location /d { proxy_pass http://open-webui; proxy_set_header Host $host; }"));
+  struct Row {
+    const char* path;
+    const char* root;
+    const char* replaced;
+  };
+  const Row rows[] = {{"/a/", "/srv/www", ""},
+                      {"/b/", "/srv/files", "/"},
+                      {"/robots.txt", "/srv", "/robots.txt"},
+                      {"/c", "/srv/c/", ""},
+                      {"/d", "", ""},
+                      {"/", "/srv/www", ""}};
+  ASSERT_EQ(settings.routes.size(), std::size(rows));
+  for (size_t i = 0; i < std::size(rows); ++i) {
+    EXPECT_EQ(settings.routes[i].path, rows[i].path);
+    EXPECT_EQ(settings.routes[i].root, rows[i].root) << rows[i].path;
+    EXPECT_EQ(settings.routes[i].replace_path, rows[i].replaced) << rows[i].path;
+    EXPECT_EQ(settings.routes[i].status, 0) << rows[i].path;
+  }
+}
+
 TEST(NginxReader, SplitsServersByNameAndPort) {
   const Settings settings = settings_of(
       "events {} http {"
@@ -137,6 +163,13 @@ TEST(NginxReader, RefusesInNginxsMannerWithTheLine) {
        "invalid value"},
       {"events {} http { upstream u {} server { location / { proxy_pass http://u; } } }",
        "no servers are inside upstream \"u\""},
+      {"events {} http { server { root /w; location / { try_files $uri /index.html; } } }",
+       "\"try_files\" is served as \"$uri $uri/ =404\" only"},
+      {"events {} http { server { root html; } }", "\"root\" is served as an absolute path only"},
+      {"events {} http { server { location /a { alias /b/; } } }", "\"alias\" is served where"},
+      {"events {} http { server { location ~ /a(.*) { alias /b/; } } }",
+       "\"alias\" is served where"},
+      {"events {} http { server { root /w; index index.php; } }", "\"index\" is served as"},
       {"events {} http { server { location / { auth_basic x; return 200; } } }",
        "\"auth_basic\" is not served: Open WebUI asks for passwords itself"},
       {"events {} http { server { location / { if ($uri = /) { return 200; } } } }",

@@ -111,7 +111,6 @@ upstream = "files"
 max_body = 0
 set_headers = {}
 allow = []
-root = ""
 [route.timeouts]
 connect = "9s"
 first_byte = "8s"

@@ -93,8 +93,9 @@ class AMemoryStore : public testing::Test {
  protected:
   ManualClock clock_;
   MemoryTable table_{clock_};
+  ChallengeTable challenges_{clock_};
   Turns turns_;
-  MemoryStore store_{table_, turns_};
+  MemoryStore store_{table_, challenges_, turns_};
 };
 
 TEST_F(AMemoryStore, AnswersInALaterTurn) {
@@ -141,6 +142,42 @@ TEST_F(AMemoryStore, LetsAnAnswerAskAgain) {
   EXPECT_EQ(answers, 1);
   turns_.run();
   EXPECT_EQ(answers, 2);
+}
+
+TEST_F(AMemoryStore, KeepsChallengesForAWhile) {
+  const auto found = [&](std::string_view token) {
+    std::optional<std::string> answer;
+    Pending find = store_.find_challenge(token, [&](auto held) { answer = *held; });
+    turns_.run();
+    return answer.value_or("(none)");
+  };
+  int kept = 0;
+  const auto count = [&](const Outcome& done) { kept += done ? 1 : 0; };
+  Pending keep = store_.keep_challenge("a", "a.1", 60s, count);
+  EXPECT_EQ(kept, 0);
+  turns_.run();
+  EXPECT_EQ(kept, 1);
+  EXPECT_EQ(found("a"), "a.1");
+  EXPECT_EQ(found("b"), "(none)");
+  keep = store_.keep_challenge("a", "a.2", 60s, count);
+  EXPECT_EQ(found("a"), "a.2");
+  clock_.advance(60s);
+  EXPECT_EQ(found("a"), "(none)");
+  keep = store_.keep_challenge("a", "a.3", 60s, count);
+  Pending drop = store_.drop_challenge("a", count);
+  EXPECT_EQ(found("a"), "(none)");
+  EXPECT_EQ(kept, 4);
+}
+
+TEST(ChallengeTable, DropsTheOneThatWouldBeOverFirstWhenItIsFull) {
+  ManualClock clock;
+  ChallengeTable table(clock);
+  table.keep("first", "first.1", 10s);
+  for (size_t i = 0; i < ChallengeTable::most; ++i)
+    table.keep(numbered("t", i), "x", 60s);
+  EXPECT_EQ(table.find("first"), std::nullopt);
+  EXPECT_EQ(table.find("t0"), "x");
+  EXPECT_EQ(table.find(numbered("t", ChallengeTable::most - 1)), "x");
 }
 
 }  // namespace

@@ -68,6 +68,28 @@ struct Member : ClientFixture {
     if (!*found) return to_string(found->error());
     return **found ? shown(***found) : "(none)";
   }
+  std::string challenge(std::string_view token) {
+    std::optional<Result<std::optional<std::string>>> found;
+    Pending pending = store->find_challenge(token, [&](auto result) { found = std::move(result); });
+    driver.until([&] { return found.has_value(); });
+    if (!*found) return to_string(found->error());
+    return (**found).value_or("(none)");
+  }
+  // An error's text; empty: done.
+  std::string keep_challenge(std::string_view token, std::string_view answer, Duration ttl = 60s) {
+    std::optional<Outcome> kept;
+    Pending pending =
+        store->keep_challenge(token, answer, ttl, [&](auto outcome) { kept = std::move(outcome); });
+    driver.until([&] { return kept.has_value(); });
+    return *kept ? "" : to_string(kept->error());
+  }
+  std::string drop_challenge(std::string_view token) {
+    std::optional<Outcome> dropped;
+    Pending pending =
+        store->drop_challenge(token, [&](auto outcome) { dropped = std::move(outcome); });
+    driver.until([&] { return dropped.has_value(); });
+    return *dropped ? "" : to_string(dropped->error());
+  }
   std::string claim(std::string_view key, Binding proposal, Duration ttl = 60s) {
     std::optional<Result<Binding>> winner;
     Pending pending = store->claim(key, std::move(proposal), ttl,
@@ -134,6 +156,25 @@ TEST_F(ARedisStore, UsesTheKeysThatTheDocumentationNames) {
   EXPECT_EQ(member_->ask({"GET", "usher:sid:s"}), "1 10.0.0.2:8080");
   EXPECT_EQ(member_->ask({"GET", "usher:secret"}), member_->ring.to_text());
   EXPECT_EQ(member_->ask({"DBSIZE"}), "3");
+}
+
+TEST_F(ARedisStore, KeepsChallengesForAWhileAndForEverybody) {
+  Member other(server_);
+  ASSERT_TRUE(other.join());
+  EXPECT_EQ(other.challenge("token"), "(none)");
+  EXPECT_EQ(member_->keep_challenge("token", "token.1"), "");
+  EXPECT_EQ(member_->keep_challenge("token", "token.2"), "");
+  EXPECT_EQ(other.challenge("token"), "token.2");
+  EXPECT_EQ(member_->ask({"GET", "usher:acme:token"}), "token.2");
+  EXPECT_GT(member_->ttl_of("usher:acme:token"), 50'000);
+  EXPECT_LE(member_->ttl_of("usher:acme:token"), 60'000);
+  EXPECT_EQ(other.drop_challenge("token"), "");
+  EXPECT_EQ(other.drop_challenge("token"), "");
+  EXPECT_EQ(member_->challenge("token"), "(none)");
+  server_.stop();
+  ASSERT_TRUE(member_->down());
+  EXPECT_THAT(member_->challenge("token"), StartsWith("store_down"));
+  EXPECT_THAT(member_->keep_challenge("token", "token.1"), StartsWith("store_down"));
 }
 
 TEST_F(ARedisStore, GivesEveryKeyALifeAndProlongsItByClaims) {
