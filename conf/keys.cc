@@ -156,6 +156,9 @@ constexpr Key<TlsSettings> tls_keys[] = {
     {"ticket_rotate", &TlsSettings::ticket_rotate, {1000, 84 * hour},
      "How often the keys of session tickets are replaced. A session can be resumed for twice as "
      "long."},
+    {"ocsp_stapling", &TlsSettings::ocsp_stapling, {},
+     "Ask the OCSP responder that a certificate names, in the background, and staple its answer to "
+     "handshakes. The chain must hold the issuer's certificate."},
     {"client_certificate", &TlsSettings::client_certificate, {.choices = certificate_policies},
      "Whether clients are asked for a certificate, and whether they must show one. Its subject and "
      "its SHA-256 fingerprint go to the replica in X-Client-Cert-Subject and "

@@ -63,6 +63,7 @@ struct TlsSettings {
   std::string unknown_name = "default";  // "default", "misdirected" or "refuse"
   bool session_tickets = true;
   Millis ticket_rotate = 4h;
+  bool ocsp_stapling = true;
   std::string client_certificate = "none";  // "none", "request" or "require"
   std::string client_ca;                    // PEM file
   std::vector<CertificateSettings> certificates;

@@ -89,6 +89,17 @@ tls::Credentials CertificateKeeper::credentials_of(const Set& set) {
   return credentials;
 }
 
+void CertificateKeeper::staple(const tls::Credential& credential, const std::string& der) {
+  bool replaced = false;
+  for (Kept& kept : set_) {
+    if (&kept.credential->parts() != &credential.parts() || kept.credential->staple() == der)
+      continue;
+    kept.credential = kept.credential->with_staple(der);
+    replaced = true;
+  }
+  if (replaced) changed_();
+}
+
 void CertificateKeeper::look() {
   look_again_.start(look_interval);
   bool replaced = false;

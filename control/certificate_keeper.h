@@ -43,6 +43,8 @@ class CertificateKeeper final {
   void use(Set set);
   tls::Credentials credentials() const { return credentials_of(set_); }
   static tls::Credentials credentials_of(const Set& set);
+  // This one is shown with another OCSP response from now on.
+  void staple(const tls::Credential& credential, const std::string& der);
 
   // What the timers do.
   void look();

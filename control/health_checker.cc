@@ -74,8 +74,10 @@ class HealthChecker::Watch final : private Probe::Asker {
     auto transport = replica_.tls_peer.empty() ? net::make_plain_transport()
                                                : tls_->make_transport(replica_.tls_peer);
     probe_ = std::make_unique<Probe>(
-        owner_.loop_, replica_, std::move(transport),
-        Probe::Question{std::string(path), settings_.timeout, most_body}, asker);
+        owner_.loop_, replica_.id, replica_.address, std::move(transport),
+        Probe::Question{
+            .path = std::string(path), .timeout = settings_.timeout, .most_body = most_body},
+        asker);
   }
 
   void bury_probe() {

@@ -4,16 +4,16 @@
 
 namespace usher::control {
 
-Probe::Probe(net::Loop& loop, const routing::Replica& replica,
+Probe::Probe(net::Loop& loop, std::string authority, const SocketAddress& address,
              std::unique_ptr<net::Transport> transport, Question question, Asker& asker)
     : loop_(loop),
-      id_(replica.id),
+      authority_(std::move(authority)),
       question_(std::move(question)),
       asker_(&asker),
       deadline_(loop, *this) {
   net::StreamHandler& handler = *this;
-  stream_ = std::make_unique<net::Stream>(loop, replica.address, std::move(transport), handler,
-                                          Side::replica);
+  stream_ =
+      std::make_unique<net::Stream>(loop, address, std::move(transport), handler, Side::replica);
   deadline_.start(question_.timeout);
   stream_->start();
 }
@@ -30,12 +30,17 @@ void Probe::close() {
 
 void Probe::on_stream_open() {
   protocol::RequestHead head;
-  head.method = "GET";
+  head.method = question_.body.empty() ? "GET" : "POST";
   head.target = question_.path;
-  head.authority = id_;
+  head.authority = authority_;
   head.headers.append("User-Agent", "usher-health");
+  if (!question_.body.empty()) {
+    head.headers.append("Content-Type", question_.content_type);
+    head.body = {protocol::BodyKind::length, question_.body.size()};
+  }
   parser_.expect(head.method);
   protocol::write_request_head(stream_->tail(), head);
+  stream_->tail() += question_.body;
   stream_->commit();
 }
 

@@ -1,4 +1,5 @@
-// One GET to a replica, on a connection of its own that nobody else uses, and what came of it.
+// One request to a replica or to another server of ours to ask, on a connection of its own that
+// nobody else uses, and what came of it.
 #pragma once
 
 #include <cstdint>
@@ -6,11 +7,11 @@
 #include <span>
 #include <string>
 
+#include "base/address.h"
 #include "net/loop.h"
 #include "net/stream.h"
 #include "net/timer.h"
 #include "protocol/http1_parser.h"
-#include "routing/replica.h"
 
 namespace usher::control {
 
@@ -36,11 +37,14 @@ class Probe final : public net::Mortal, private net::StreamHandler {
   struct Question {
     std::string path;
     std::chrono::milliseconds timeout{0};
-    size_t most_body = 0;  // 0: the head is enough. A longer body is no answer.
+    size_t most_body = 0;   // 0: the head is enough. A longer body is no answer.
+    std::string body = {};  // not empty: a POST of this
+    std::string content_type = {};
   };
 
-  Probe(net::Loop& loop, const routing::Replica& replica, std::unique_ptr<net::Transport> transport,
-        Question question, Asker& asker);
+  // `authority` is what Host says.
+  Probe(net::Loop& loop, std::string authority, const SocketAddress& address,
+        std::unique_ptr<net::Transport> transport, Question question, Asker& asker);
   ~Probe() override;
   // Idempotent; nothing is answered after it.
   void close();
@@ -56,7 +60,7 @@ class Probe final : public net::Mortal, private net::StreamHandler {
   void answer(ProbeAnswer answer);
 
   net::Loop& loop_;
-  std::string id_;
+  std::string authority_;
   Question question_;
   Asker* asker_;
   std::unique_ptr<net::Stream> stream_;

@@ -63,6 +63,10 @@ Server::Server(conf::Settings settings, Reload reload, std::vector<std::string> 
       drains_(loop_, clock_, state_, log_, *this),
       certificates_(loop_, clock_, state_, log_, [this] { on_tls_change(); }),
       tickets_(loop_, clock_, [this] { on_tls_change(); }),
+      stapler_(loop_, clock_, log_,
+               [this](const tls::Credential& credential, const std::string& der) {
+                 certificates_.staple(credential, der);
+               }),
       start_deadline_(loop_, *this),
       drain_look_(loop_, *this) {}
 
@@ -162,6 +166,7 @@ Outcome Server::load_certificates(const conf::Settings& settings) {
   if (!context) return std::move(context).error();
   tls_ = std::move(*context);
   certificates_.use(std::move(*loaded));
+  watch_staples(settings.tls);
   return {};
 }
 
@@ -177,6 +182,11 @@ void Server::renew_tls() {
   auto made = make_tls(settings_.tls, certificates_.credentials());
   if (!made) return log_.error("certificate_refused", {{"reason", made.error().detail}});
   tls_ = std::move(*made);
+  watch_staples(settings_.tls);
+}
+
+void Server::watch_staples(const conf::TlsSettings& settings) {
+  stapler_.watch(settings.ocsp_stapling ? tls_->credentials() : tls::Credentials());
 }
 
 void Server::on_tls_change() {

@@ -22,6 +22,7 @@
 #include "control/inheritance.h"
 #include "control/lineage.h"
 #include "control/listeners.h"
+#include "control/ocsp_stapler.h"
 #include "control/secret_keeper.h"
 #include "control/service_manager.h"
 #include "control/state_directory.h"
@@ -75,6 +76,7 @@ class Server final : private DrainKeeper::Listener {
   void publish();
   void on_change();
   void renew_tls();
+  void watch_staples(const conf::TlsSettings& settings);
   // Another certificate, or other keys for tickets.
   void on_tls_change();
   void on_versions();
@@ -141,6 +143,7 @@ class Server final : private DrainKeeper::Listener {
   DrainKeeper drains_;
   CertificateKeeper certificates_;
   TicketKeeper tickets_;
+  OcspStapler stapler_;
   std::shared_ptr<const tls::ServerContext> tls_;
   proxy::ReplicaTls replica_tls_;
   std::unique_ptr<proxy::AccessLog> access_log_;

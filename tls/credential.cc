@@ -62,7 +62,7 @@ Result<std::shared_ptr<const Credential>> Credential::load(const std::string& ch
 Result<std::shared_ptr<const Credential>> Credential::parse(const PemPair& pem,
                                                             const std::string& chain_name,
                                                             const std::string& key_name) {
-  auto parts = std::make_unique<Parts>();
+  auto parts = std::make_shared<Parts>();
   const BioPtr chain(BIO_new_mem_buf(pem.chain.data(), static_cast<int>(pem.chain.size())));
   parts->leaf.reset(PEM_read_bio_X509_AUX(chain.get(), nullptr, &no_phrase, nullptr));
   if (!parts->leaf) return bad(chain_name, "holds no PEM certificate");
@@ -86,7 +86,7 @@ Result<std::shared_ptr<const Credential>> Credential::parse(const PemPair& pem,
   return made;
 }
 
-Credential::Credential(std::string origin, std::unique_ptr<Parts> parts)
+Credential::Credential(std::string origin, std::shared_ptr<const Parts> parts)
     : origin_(std::move(origin)),
       parts_(std::move(parts)),
       names_(names_of(parts_->leaf.get())),
@@ -94,6 +94,16 @@ Credential::Credential(std::string origin, std::unique_ptr<Parts> parts)
       not_after_(to_wall_time(X509_get0_notAfter(parts_->leaf.get()))) {}
 
 Credential::~Credential() = default;
+
+bool Credential::has_same_certificate(const Credential& other) const {
+  return X509_cmp(parts_->leaf.get(), other.parts_->leaf.get()) == 0;
+}
+
+std::shared_ptr<const Credential> Credential::with_staple(std::string der) const {
+  auto copy = std::make_shared<Credential>(*this);
+  copy->staple_ = std::move(der);
+  return copy;
+}
 
 bool use_credential(SSL_CTX* context, const Credential& credential) {
   const Credential::Parts& parts = credential.parts();

@@ -31,18 +31,26 @@ class Credential final {
   WallTime not_before() const { return not_before_; }
   WallTime not_after() const { return not_after_; }
 
-  // OpenSSL's objects. For tls/ alone.
+  // The same with an OCSP response (DER) that is sent to clients that ask for one; empty: without.
+  std::shared_ptr<const Credential> with_staple(std::string der) const;
+  const std::string& staple() const { return staple_; }
+
+  // It may be of another file, and have another staple.
+  bool has_same_certificate(const Credential& other) const;
+
+  // OpenSSL's objects, the same for every staple. For tls/ alone.
   struct Parts;
   const Parts& parts() const { return *parts_; }
 
  private:
-  Credential(std::string origin, std::unique_ptr<Parts> parts);
+  Credential(std::string origin, std::shared_ptr<const Parts> parts);
 
   std::string origin_;
-  std::unique_ptr<Parts> parts_;
+  std::shared_ptr<const Parts> parts_;
   std::vector<std::string> names_;
   WallTime not_before_;
   WallTime not_after_;
+  std::string staple_;
 };
 
 using Credentials = std::vector<std::shared_ptr<const Credential>>;

@@ -10,6 +10,7 @@
 #include "tls/handles.h"
 #include "tls/handshake_notes.h"
 #include "tls/pem.h"
+#include "tls/server_names.h"
 #include "tls/ticket_keys.h"
 #include "tls/tls_transport.h"
 
@@ -127,17 +128,21 @@ struct ServerContext::Impl {
   const TicketKeys tickets;
   Credentials credentials;
   std::map<Shown, SslContextPtr> contexts;
-  std::unordered_map<std::string, SSL_CTX*, StringHash, std::equal_to<>> by_name;
+  ServerNames<SSL_CTX*> by_name;
   SSL_CTX* first = nullptr;  // serves names that no certificate is for
   bool refuses_unknown_names = false;
 
-  SSL_CTX* find(std::string_view server_name) const {
-    const std::string name = to_lower(server_name);
-    if (const auto exact = by_name.find(name); exact != by_name.end()) return exact->second;
-    const size_t dot = name.find('.');
-    if (dot == std::string::npos) return nullptr;
-    const auto wildcard = by_name.find("*" + name.substr(dot));
-    return wildcard == by_name.end() ? nullptr : wildcard->second;
+  // RFC 6066 section 8, RFC 8446 section 4.4.2.1: for the certificate that OpenSSL has chosen.
+  static int on_status_request(SSL* ssl, void* self) {
+    const X509* const shown = SSL_get_certificate(ssl);
+    for (const auto& credential : static_cast<const Impl*>(self)->credentials) {
+      if (credential->parts().leaf.get() != shown || credential->staple().empty()) continue;
+      const std::string& der = credential->staple();
+      void* const copy = OPENSSL_memdup(der.data(), der.size());
+      SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_STATUS_REQ_OCSP_RESP, static_cast<long>(der.size()), copy);
+      return SSL_TLSEXT_ERR_OK;
+    }
+    return SSL_TLSEXT_ERR_NOACK;
   }
 
   // RFC 6066 section 3.
@@ -145,8 +150,8 @@ struct ServerContext::Impl {
     const auto& impl = *static_cast<const Impl*>(self);
     const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     if (!name) return SSL_TLSEXT_ERR_NOACK;
-    SSL_CTX* context = impl.find(name);
-    if (!context) {
+    SSL_CTX* const* const found = impl.by_name.find(name);
+    if (!found) {
       if (impl.refuses_unknown_names) {
         *alert = SSL_AD_UNRECOGNIZED_NAME;
         return SSL_TLSEXT_ERR_ALERT_FATAL;
@@ -154,7 +159,7 @@ struct ServerContext::Impl {
       static_cast<HandshakeNotes*>(SSL_get_app_data(ssl))->unknown_name = true;
       return SSL_TLSEXT_ERR_NOACK;
     }
-    if (context != SSL_get_SSL_CTX(ssl)) SSL_set_SSL_CTX(ssl, context);
+    if (*found != SSL_get_SSL_CTX(ssl)) SSL_set_SSL_CTX(ssl, *found);
     return SSL_TLSEXT_ERR_OK;
   }
 };
@@ -195,7 +200,7 @@ Result<std::unique_ptr<ServerContext>> ServerContext::make(const conf::TlsSettin
   for (const auto& [name, shown] : by_name) {
     const auto context = context_of(shown);
     if (!context) return context.error();
-    impl->by_name.emplace(name, *context);
+    impl->by_name.add(name, *context);
   }
   const Credential& first = *credentials.front();
   const auto context =
@@ -206,6 +211,10 @@ Result<std::unique_ptr<ServerContext>> ServerContext::make(const conf::TlsSettin
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wold-style-cast"
   SSL_CTX_set_tlsext_servername_callback(impl->first, &Impl::on_server_name);
+  for (const auto& [shown, each] : impl->contexts) {
+    SSL_CTX_set_tlsext_status_cb(each.get(), &Impl::on_status_request);
+    SSL_CTX_set_tlsext_status_arg(each.get(), impl.get());
+  }
 #pragma GCC diagnostic pop
   SSL_CTX_set_tlsext_servername_arg(impl->first, impl.get());
   impl->credentials = std::move(credentials);

@@ -45,11 +45,15 @@ class Authority final {
   }
 
   std::string pem() const { return to_pem(certificate_.get()); }
+  X509* certificate() const { return certificate_.get(); }
+  EVP_PKEY* key() const { return key_.get(); }
 
   // names: "DNS:chat.example.org,IP:127.0.0.1"
-  PemPair issue(const std::string& names, bool expired = false) const {
+  PemPair issue(const std::string& names, bool expired = false,
+                const std::string& responder = {}) const {
     const KeyPtr key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
     const X509Ptr leaf = make(key.get(), "Leaf", names, expired);
+    if (!responder.empty()) add(leaf.get(), NID_info_access, "OCSP;URI:" + responder);
     X509_set_issuer_name(leaf.get(), X509_get_subject_name(certificate_.get()));
     X509_sign(leaf.get(), key_.get(), EVP_sha256());
     return {to_pem(leaf.get()), to_pem(key.get())};
