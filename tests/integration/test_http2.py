@@ -1,6 +1,7 @@
 """HTTP/2 between clients and usher: what HTTP/1.1 can, with many streams on one connection."""
 
 import hashlib
+import json
 import secrets
 import shutil
 import signal
@@ -12,6 +13,8 @@ import h2.settings
 import harness
 import pytest
 import wire
+from framing import strict
+from framing.recorder import Recorder
 from harness import settings_for, wait_for
 from http2 import Http2
 
@@ -119,6 +122,39 @@ def test_an_echo_comes_back_before_the_request_has_ended(client):
         client.until(lambda: client.streams[stream].body.endswith(word))
     client.write(stream, b"", end=True)
     assert client.response(stream).body == b"onetwothree"
+
+
+def test_expect_100_continue_gets_its_answer_before_the_body(client):
+    stream = client.begin("POST", "/sink", [("expect", "100-continue"), ("content-length", "5")], end=False)
+    client.until(lambda: client.streams[stream].interim)
+    answer = client.streams[stream]
+    assert answer.interim[0][":status"] == "100" and answer.status is None
+    client.write(stream, b"hallo", end=True)
+    assert json.loads(client.response(stream).body)["bytes"] == 5
+
+
+def test_trailers_of_a_response_come_behind_its_body(house):
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 42\r\nConnection: x\r\n\r\n"
+    node = house.usher([], wait=False, settings=settings_for([house.fake(fakes.Says(chunked)).address], listen=LISTEN))
+    node.await_replicas(1)
+    with Http2(node.url("https")) as client:
+        answer = client.ask("GET", "/")
+        assert (answer.body, answer.trailers, answer.ended) == (b"abc", [("x-sum", "42")], True)
+
+
+def test_trailers_of_a_request_reach_the_replica(house):
+    recorder = house.fake(Recorder())
+    node = house.usher([], wait=False, settings=settings_for([recorder.address], listen=LISTEN))
+    node.await_replicas(1)
+    with Http2(node.url("https")) as client:
+        stream = client.begin("POST", "/", end=False)
+        client.write(stream, b"hello")
+        client.machine.send_headers(stream, [("digest", "x"), ("x-user-email", "root@a")], end_stream=True)
+        client.flush()
+        assert client.response(stream).status == 200
+        [seen] = recorder.take()
+    request, rest = strict.read_request(seen)
+    assert (request.body, request.trailers, rest) == (b"hello", [("digest", "x")], b"")
 
 
 def test_a_hundred_streams_share_a_connection(client):

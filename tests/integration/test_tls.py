@@ -35,6 +35,18 @@ def test_older_versions_are_refused(node, flag):
     assert "alert protocol version" in said, said
 
 
+def test_a_client_cannot_renegotiate(node):
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{node.port('https')}", "-tls1_2"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as client:
+        for line in client.stdout:
+            if "Extended master secret" in line:
+                break
+        # On a line of its own that is its command for it.
+        said, _ = client.communicate("R\n", timeout=20 * harness.patience())
+    assert "RENEGOTIATING" in said and "no renegotiation" in said
+    assert wire.fetch(node.url("https") + "/whoami").status == 200
+
+
 def test_min_version_1_3_refuses_1_2(house, replica):
     node = house.usher([replica], name="strict", tls={"min_version": "1.3"})
     assert "Cipher is (NONE)" in s_client(node.port("https"), "-tls1_2")
