@@ -95,7 +95,9 @@ Result<SslContextPtr> make_context(const conf::TlsSettings& settings, const Show
   char groups[] = "X25519:P-256:P-384";  // SSL_CTX_set1_groups_list() casts the const away
   SSL_CTX_ctrl(raw, SSL_CTRL_SET_GROUPS_LIST, 0, groups);
   SSL_CTX_set_dh_auto(raw, 1);  // for who names such ciphers
-  SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  // Our order of ciphers, but ChaCha20 for whoever puts it first: it has no AES in hardware.
+  SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                               SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   tickets.use_in(raw);
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
