@@ -2,6 +2,7 @@
 //   keep-alive   GET --path on open connections; --active of them have a request on its way
 //   per-request  GET --path, each on a new connection
 //   echo         says 128 bytes on each websocket, and again when they have come back
+//   socketio     the same as an event of Socket.IO, which the replica acknowledges
 //   idle         websockets on which nothing happens
 //   tokens       hears a websocket on each of which the replica streams (bench/stamp.h)
 //   events       the same with server-sent events

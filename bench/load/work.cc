@@ -101,7 +101,7 @@ class Websocket : public Client {
   }
 };
 
-// Says something, and says the next when it has heard it again.
+// Says something, and says the next when it has heard the answer: the same again.
 class Echo : public Websocket {
  public:
   using Websocket::Websocket;
@@ -109,16 +109,27 @@ class Echo : public Websocket {
   void start() override {
     working_ = true;
     began_ = now();
-    said_ = stamped(kEchoBytes);
-    say(said_);
+    Dialogue next = compose();
+    awaited_ = std::move(next.answer);
+    say(next.said);
   }
   void finish() override { finishing_ = true; }
+
+ protected:
+  struct Dialogue {
+    std::string said;
+    std::string answer;
+  };
+  virtual Dialogue compose() const {
+    std::string text = stamped(kEchoBytes);
+    return {text, text};
+  }
 
  private:
   std::string_view websocket_path() const override { return "/ws/echo"; }
 
   void on_message(std::string_view message) override {
-    if (message != said_) fail("not the echo of what was said");
+    if (message != awaited_) fail("not the answer to what was said");
     load_.measurement.unit(now() - began_);
     if (finishing_) {
       ++load_.done;
@@ -129,21 +140,13 @@ class Echo : public Websocket {
 
   int64_t began_ = 0;
   bool finishing_ = false;
-  std::string said_;
+  std::string awaited_;
 };
 
 // The same as an event of Socket.IO with an acknowledgement.
-class SocketIo : public Websocket {
+class SocketIo : public Echo {
  public:
-  using Websocket::Websocket;
-
-  void start() override {
-    working_ = true;
-    began_ = now();
-    text_ = stamped(kEchoBytes - kEventOpens.size() - kEventCloses.size());
-    say(std::string(kEventOpens) + text_ + std::string(kEventCloses));
-  }
-  void finish() override { finishing_ = true; }
+  using Echo::Echo;
 
  private:
   std::string_view websocket_path() const override { return kSocketIoPath; }
@@ -159,21 +162,11 @@ class SocketIo : public Websocket {
     return connected;
   }
 
-  void on_message(std::string_view message) override {
-    if (message != std::string(kAckOpens) + text_ + std::string(kEventCloses)) {
-      fail("not the acknowledgement of what was said");
-    }
-    load_.measurement.unit(now() - began_);
-    if (finishing_) {
-      ++load_.done;
-    } else {
-      start();
-    }
+  Dialogue compose() const override {
+    const std::string rest =
+        stamped(kEchoBytes - kEventOpens.size() - kEventCloses.size()) + std::string(kEventCloses);
+    return {std::string(kEventOpens) + rest, std::string(kAckOpens) + rest};
   }
-
-  int64_t began_ = 0;
-  bool finishing_ = false;
-  std::string text_;
 };
 
 // A websocket on which nothing happens.
