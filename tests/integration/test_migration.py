@@ -117,6 +117,7 @@ def test_websockets_move_to_a_replica_that_has_joined(house):
     replicas, node, clients = start(house, rebalance=50, slow_start="0s")
     replicas[1].kill()
     await_gone_from(node, replicas[1], clients)
+    wait_for(lambda: node.replica_states()[replicas[1].address] == "down", "down")
     replicas[1].start()
     wait_for(lambda: at(node, replicas[0]) == at(node, replicas[1]) == clients.count / 2, "as many at each")
     assert_nobody_noticed(clients)

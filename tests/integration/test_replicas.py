@@ -209,14 +209,15 @@ def test_a_rebound_client_does_not_flap_back(pair, replicas):
 
 def test_clients_of_a_lost_replica_spread_over_the_rest(house, replicas):
     node = house.usher(replicas)
-    clients = house.clients([node.url()], 30)
+    clients = house.clients([node.url()], 60)
     clients.await_connected()
-    lost = replicas[0]
-    since = [event["time"] for event in clients.events()][-1]
+    lost, *left = replicas
+    since = clients.events()[-1]["time"]
     lost.kill()
     wait_for(lambda: all(s["connected"] and s["replica"] != lost.name for s in clients.report().values()), "everybody elsewhere", timeout=30)
+    # About 20 have moved: a fair coin gives one side fewer than 2 of 20 once in 50,000 times.
     shares = Counter(told[-1] for told in clients.replicas(since).values())
-    assert shares and max(shares.values()) - min(shares.get(name, 0) for name in ("beta", "gamma")) <= max(4, sum(shares.values()) // 2)
+    assert all(shares[replica.name] >= 2 for replica in left), shares
     clients.stop()
 
 
