@@ -141,20 +141,26 @@ Result<std::string> status_table(std::string_view text) {
   table += "store " + status["store"].value("url", "") + ", " + status["store"].value("state", "") +
            "\n";
   for (const auto& upstream : status["upstreams"]) {
-    table += "\nupstream " + upstream.value("name", "") + "\n";
+    table += "\nupstream " + upstream.value("name", "");
+    if (upstream.contains("migrate_rate")) {
+      table += ", moves at most " + std::to_string(upstream.value("migrate_rate", 0u)) +
+               " websockets a second to one replica";
+    }
+    table += "\n";
     char line[224];
-    std::snprintf(line, sizeof line, "  %-28s %-15s %9s %7s %11s %9s  %s\n", "replica", "state",
-                  "in flight", "queued", "websockets", "sessions", "version");
+    std::snprintf(line, sizeof line, "  %-28s %-15s %9s %7s %11s %6s %9s  %s\n", "replica", "state",
+                  "in flight", "queued", "websockets", "moved", "sessions", "version");
     table += line;
     for (const auto& replica : upstream["replicas"]) {
       std::string state = replica.value("state", "");
       if (replica.contains("drain_seconds_left")) {
         state += " " + std::to_string(replica.value("drain_seconds_left", 0ul)) + "s";
       }
-      std::snprintf(line, sizeof line, "  %-28s %-15s %9u %7u %11u %9lu  %.64s\n",
+      std::snprintf(line, sizeof line, "  %-28s %-15s %9u %7u %11u %6lu %9lu  %.64s\n",
                     replica.value("id", "").c_str(), state.c_str(), replica.value("in_flight", 0u),
                     replica.value("queued", 0u), replica.value("websockets", 0u),
-                    replica.value("sessions", 0ul), replica.value("version", "-").c_str());
+                    replica.value("websockets_moved", 0ul), replica.value("sessions", 0ul),
+                    replica.value("version", "-").c_str());
       table += line;
     }
   }

@@ -232,6 +232,7 @@ Json to_json(const routing::Upstream& upstream, const routing::Replica& replica,
             {"state", name_of(status.state())},
             {"in_flight", status.in_flight.load()},
             {"websockets", status.websockets.load()},
+            {"websockets_moved", status.websockets_moved.load()},
             {"sessions", status.sessions.load()},
             {"queued", status.gate.waiting()},
             {"max_connections", upstream.max_connections},
@@ -287,6 +288,11 @@ std::string make_metrics(const ReportFacts& facts) {
   for (const routing::Upstream& upstream : facts.snapshot.upstreams) {
     text.sample(label("upstream", upstream.name), versions_of(upstream).size());
   }
+  text.family("usher_upstream_migrate_rate", "gauge",
+              "At most so many websockets a second are moved to one replica.");
+  for (const routing::Upstream& upstream : facts.snapshot.upstreams) {
+    text.sample(label("upstream", upstream.name), upstream.migrate_rate);
+  }
   add_replicas(text, facts, "usher_replica_draining", "gauge", "1 if it takes no new clients.",
                [](const ReplicaStatus& status) -> uint64_t {
                  return status.state() == routing::ReplicaState::draining;
@@ -301,6 +307,9 @@ std::string make_metrics(const ReportFacts& facts) {
                [](const ReplicaStatus& status) -> uint64_t { return status.in_flight; });
   add_replicas(text, facts, "usher_replica_websockets", "gauge", "Websockets open to it.",
                [](const ReplicaStatus& status) -> uint64_t { return status.websockets; });
+  add_replicas(text, facts, "usher_replica_websockets_moved_total", "counter",
+               "Websockets that were carried on at another one.",
+               [](const ReplicaStatus& status) -> uint64_t { return status.websockets_moved; });
   add_replicas(text, facts, "usher_replica_queue", "gauge", "Requests that wait for a place at it.",
                [](const ReplicaStatus& status) -> uint64_t { return status.gate.waiting(); });
   add_replicas(text, facts, "usher_replica_requests_total", "counter", "Requests sent to it.",
@@ -352,7 +361,9 @@ std::string make_status(const ReportFacts& facts) {
     for (const routing::Replica& replica : upstream.replicas) {
       replicas.push_back(to_json(upstream, replica, facts.now));
     }
-    upstreams.push_back({{"name", upstream.name}, {"replicas", std::move(replicas)}});
+    upstreams.push_back({{"name", upstream.name},
+                         {"migrate_rate", upstream.migrate_rate},
+                         {"replicas", std::move(replicas)}});
   }
   const auto uptime =
       std::chrono::duration_cast<std::chrono::seconds>(facts.now - facts.started).count();

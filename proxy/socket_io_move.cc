@@ -49,7 +49,7 @@ bool SocketIoTunnel::quiet_for(milliseconds quiet) const {
 void SocketIoTunnel::begin_move(MoveReason reason) {
   leave_by_.reset();
   if (move_) return;
-  move_ = std::make_unique<Move>(*this, worker_.loop(), reason, record_.replica);
+  move_ = std::make_unique<Move>(*this, worker_.loop(), reason, record_);
   worker_.count().moving.add();
 }
 
@@ -142,6 +142,7 @@ void SocketIoTunnel::finish_move(MoveOutcome outcome, std::string_view why) {
   count.moving.subtract();
   count.moves[static_cast<size_t>(move_->reason)][static_cast<size_t>(outcome)].add();
   const bool moved = outcome == MoveOutcome::moved;
+  if (moved) ++move_->left.websockets_moved;
   const auto took =
       std::chrono::duration_cast<Duration>(worker_.loop().now() - move_->started).count();
   worker_.shared().log.write(moved ? LogLevel::info : LogLevel::warning, "websocket_moved",

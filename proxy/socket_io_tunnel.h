@@ -120,12 +120,17 @@ class SocketIoTunnel final : public Websocket,
 
 // From the loss of a replica, or the decision to leave it, to the answer of another one.
 struct SocketIoTunnel::Move {
-  Move(SocketIoTunnel& tunnel, net::Loop& loop, MoveReason why, std::string left)
-      : reason(why), started(loop.now()), from(std::move(left)), step(loop, tunnel) {}
+  Move(SocketIoTunnel& tunnel, net::Loop& loop, MoveReason why, const TunnelRecord& record)
+      : reason(why),
+        started(loop.now()),
+        from(record.replica),
+        left(*record.status),
+        step(loop, tunnel) {}
 
   MoveReason reason;
   MonotonicTime started;
   std::string from;
+  routing::ReplicaStatus& left;
   std::unique_ptr<Replacement> replacement;
   std::optional<routing::Transfer> transfer;
   net::Timer<&SocketIoTunnel::on_step> step;

@@ -84,7 +84,8 @@ class ReplicaStatus final {
 
   std::atomic<uint32_t> in_flight{0};
   std::atomic<uint32_t> websockets{0};
-  std::atomic<uint64_t> sessions{0};  // clients whose home it is, as this node remembers
+  std::atomic<uint64_t> websockets_moved{0};  // from here: another replica has carried them on
+  std::atomic<uint64_t> sessions{0};          // clients whose home it is, as this node remembers
   std::atomic<uint64_t> requests{0};
   std::atomic<uint32_t> coming{0}, going{0};  // clients: see Transfer
 

@@ -34,8 +34,12 @@ def moves(node, outcome: str) -> int:
     return len([line for line in node.log if line["event"] == "websocket_moved" and line["outcome"] == outcome])
 
 
+def of(node, replica) -> dict:
+    return next(each for each in node.status()["upstreams"][0]["replicas"] if each["id"] == replica.address)
+
+
 def at(node, replica) -> int:
-    return next(each["websockets"] for each in node.status()["upstreams"][0]["replicas"] if each["id"] == replica.address)
+    return of(node, replica)["websockets"]
 
 
 def await_gone_from(node, replica, clients):
@@ -78,6 +82,8 @@ def test_a_drained_replica_is_left_at_a_quiet_moment(house):
     await_gone_from(node, replicas[0], clients)
     assert_nobody_noticed(clients)
     assert node.metric("usher_websocket_moves_total", reason="drained", outcome="moved") == count
+    assert of(node, replicas[0])["websockets_moved"] == count
+    assert node.metric("usher_replica_websockets_moved_total", upstream="open-webui", replica=replicas[0].address) == count
     line = next(line for line in node.log if line["event"] == "websocket_moved")
     assert line["from"] == replicas[0].address and line["to"] == replicas[1].address
 

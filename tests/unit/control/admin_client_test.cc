@@ -8,19 +8,20 @@ namespace {
 TEST(StatusTable, ShowsEveryReplicaAndTheStore) {
   const auto table = status_table(
       R"({"node":"n1","version":"0.1.0","uptime_seconds":7,"draining":false,)"
-      R"("store":{"url":"memory:","state":"up"},"upstreams":[{"name":"open-webui","replicas":[)"
-      R"({"id":"10.0.0.1:8080","address":"10.0.0.1:8080","state":"draining","in_flight":2,)"
-      R"("websockets":31,"sessions":40,"queued":3,"drain_seconds_left":540,"version":"0.11.0"}]}]})");
+      R"("store":{"url":"memory:","state":"up"},"upstreams":[{"name":"open-webui",)"
+      R"("migrate_rate":200,"replicas":[{"id":"10.0.0.1:8080","address":"10.0.0.1:8080",)"
+      R"("state":"draining","in_flight":2,"websockets":31,"websockets_moved":7,"sessions":40,)"
+      R"("queued":3,"drain_seconds_left":540,"version":"0.11.0"}]}]})");
   ASSERT_TRUE(table);
   EXPECT_EQ(*table,
             "node n1, version 0.1.0, up 7 s\n"
             "store memory:, up\n"
             "\n"
-            "upstream open-webui\n"
+            "upstream open-webui, moves at most 200 websockets a second to one replica\n"
             "  replica                      state           in flight  queued  websockets  "
-            "sessions  version\n"
-            "  10.0.0.1:8080                draining 540s           2       3          31        "
-            "40  0.11.0\n");
+            " moved  sessions  version\n"
+            "  10.0.0.1:8080                draining 540s           2       3          31  "
+            "     7        40  0.11.0\n");
 }
 
 TEST(StatusTable, ShowsWhereItListensAndHowLongCertificatesHold) {
