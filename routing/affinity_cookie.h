@@ -39,7 +39,8 @@ struct CookieContent {
       false;  // signed with a secret that is on its way out: the client should get a new one
 };
 
-// One a worker, not shared between threads: it remembers the tags of the replicas that it has met.
+// One a worker, not shared between threads: it remembers the tags of the replicas that it has met,
+// and some of the cookies, since a browser says the same one with each request.
 class AffinityCookies final {
  public:
   AffinityCookies(MakeMac make_mac, const AffinitySecrets& secrets);
@@ -57,11 +58,18 @@ class AffinityCookies final {
  private:
   // A replica's tags, one for each secret.
   using Tags = std::vector<std::string>;
+  struct Opened {
+    std::string value;
+    CookieContent content;
+  };
 
+  std::optional<CookieContent> verify(std::string_view value) const;
   const Tags& tags_of(std::string_view replica_id) const;
 
   std::vector<Mac> macs_;  // one for each secret, in their order
   mutable std::unordered_map<std::string, Tags, StringHash, std::equal_to<>> tags_;
+  // Only what was verified stands here, each cookie in the slot that its hash names.
+  mutable std::vector<Opened> opened_;
 };
 
 }  // namespace usher::routing

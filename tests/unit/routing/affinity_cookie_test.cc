@@ -35,6 +35,39 @@ TEST(AffinityCookies, AreTheSameOnEveryNodeAndInEveryVersion) {
             "v1.AAAAAAAAAAAAAAAAAAAAAA.jW874Yr-xCA.3.vpHr8hoSWHK3K3PeIMjXRA");
 }
 
+TEST(AffinityCookies, AreComputedOnceForTheRequestsOfAClient) {
+  static unsigned computed;
+  const AffinityCookies cookies(
+      [](std::span<const uint8_t> key) -> Mac {
+        return [mac = tls::make_hmac_sha256(key)](std::string_view data) {
+          ++computed;
+          return mac(data);
+        };
+      },
+      {{"secret"}});
+  const std::string value = cookies.seal(client, {"r1", 1});
+  const auto first = cookies.open(value);
+  computed = 0;
+  const auto again = cookies.open(value);
+  EXPECT_EQ(computed, 0u);
+  ASSERT_TRUE(first && again);
+  EXPECT_EQ(again->client, first->client);
+  EXPECT_EQ(again->replica_tag, first->replica_tag);
+  EXPECT_EQ(again->epoch, first->epoch);
+}
+
+TEST(AffinityCookies, RememberNoForgedOne) {
+  const auto cookies = cookies_with({"secret"});
+  const std::string value = cookies.seal(client, {"r1", 1});
+  const std::string forged = cookies_with({"guess"}).seal(client, {"r1", 1});
+  ASSERT_NE(value, forged);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(cookies.open(value));
+    EXPECT_FALSE(cookies.open(forged));
+    EXPECT_FALSE(cookies.open(""));
+  }
+}
+
 TEST(AffinityCookies, DoNotShowAddresses) {
   const std::string value = cookies_with({"secret"}).seal(client, {"10.0.0.1:8080", 1});
   EXPECT_EQ(value.find("10.0"), std::string::npos);
