@@ -16,6 +16,7 @@ namespace usher::conf {
 namespace {
 
 constexpr size_t shortest_secret = 16;
+constexpr unsigned longest_map_chain = 100;
 
 class Checker final {
  public:
@@ -25,6 +26,7 @@ class Checker final {
   void run() {
     listeners();
     upstreams();
+    maps();
     routes();
     store();
     secret();
@@ -33,12 +35,19 @@ class Checker final {
  private:
   void listeners();
   void upstreams();
+  void maps();
+  void map_entries(const MapSettings& map);
+  unsigned map_chain(const MapSettings& map, unsigned depth);
   void routes();
   bool one_action(const RouteSettings& route);
   void path(const RouteSettings& route);
-  std::optional<Regex> expression(const RouteSettings& route, const std::string& text,
+  template <typename Owner>
+  std::optional<Regex> expression(const Owner& owner, const std::string& text,
                                   std::string_view pattern, bool ignoring_case);
   void variables(const RouteSettings& route, const std::vector<Regex>& expressions);
+  template <typename Owner>
+  void known_variables(const Template& value, const Owner& owner,
+                       const std::vector<Regex>& expressions);
   void what_needs_an_upstream(const RouteSettings& route);
   void known_upstream(const RouteSettings& route, const std::vector<std::string_view>& names);
   void store();
@@ -58,6 +67,8 @@ class Checker final {
   const Places& places_;
   Problems& problems_;
   std::set<std::string> host_names_;
+  std::map<std::string_view, const MapSettings*> maps_;
+  std::map<const MapSettings*, unsigned> map_chains_;  // 0: being followed
 };
 
 void Checker::listeners() {
@@ -203,41 +214,117 @@ void Checker::path(const RouteSettings& route) {
   variables(route, expressions);
 }
 
-std::optional<Regex> Checker::expression(const RouteSettings& route, const std::string& text,
+template <typename Owner>
+std::optional<Regex> Checker::expression(const Owner& owner, const std::string& text,
                                          std::string_view pattern, bool ignoring_case) {
   auto made = Regex::compile(pattern, ignoring_case);
   if (made) return *std::move(made);
-  problems_.error(places_.of(text, route),
+  problems_.error(places_.of(text, owner),
                   "the expression " + in_quotes(pattern) + ": " + made.error().detail);
   return std::nullopt;
 }
 
-// A variable that is none of usher's must be a group of an expression of this route.
+// A variable that is none of usher's must be a map's or a group of one of these expressions.
+template <typename Owner>
+void Checker::known_variables(const Template& value, const Owner& owner,
+                              const std::vector<Regex>& expressions) {
+  for (const TemplatePart& part : value.parts) {
+    if (part.variable != Variable::group || maps_.contains(part.text)) continue;
+    const bool number = is_digit(part.text.front());
+    const bool is_group =
+        number ? !expressions.empty()
+               : std::any_of(expressions.begin(), expressions.end(), [&](const Regex& regex) {
+                   return regex.group(part.text).has_value();
+                 });
+    if (is_group) continue;
+    auto names = variable_names();
+    for (const auto& [name, map] : maps_)
+      names.push_back(name);
+    problems_.error(places_.of(value, owner),
+                    "unknown variable " + in_quotes("$" + part.text) +
+                        (number ? std::string("; only an expression has groups")
+                                : did_you_mean(part.text, names)));
+  }
+}
+
 void Checker::variables(const RouteSettings& route, const std::vector<Regex>& expressions) {
-  const auto check_one = [&](const Template& value) {
-    for (const TemplatePart& part : value.parts) {
-      if (part.variable != Variable::group) continue;
-      const bool number = is_digit(part.text.front());
-      if (number ? !expressions.empty()
-                 : std::any_of(expressions.begin(), expressions.end(), [&](const Regex& regex) {
-                     return regex.group(part.text).has_value();
-                   })) {
-        continue;
-      }
-      const auto names = variable_names();
-      problems_.error(places_.of(value, route),
-                      "unknown variable " + in_quotes("$" + part.text) +
-                          (number ? std::string("; only a route with an expression has groups")
-                                  : did_you_mean(part.text, names)));
-    }
-  };
-  check_one(route.redirect);
-  check_one(route.body);
+  known_variables(route.redirect, route, expressions);
+  known_variables(route.body, route, expressions);
   for (const auto* headers :
        {&route.set_headers, &route.add_headers, &route.add_headers_on_success}) {
     for (const HeaderSetting& header : *headers)
-      check_one(header.value);
+      known_variables(header.value, route, expressions);
   }
+}
+
+void Checker::maps() {
+  for (const MapSettings& map : settings_.maps) {
+    if (places_.doubts(map)) continue;
+    const Position at = places_.of(map.name, map);
+    if (is_variable(map.name)) {
+      problems_.error(at, "the variable " + in_quotes("$" + map.name) + " is there already");
+      continue;
+    }
+    const auto [first, fresh] = maps_.emplace(map.name, &map);
+    if (fresh) continue;
+    problems_.error(at, "two maps are named " + in_quotes(map.name) +
+                            first_one(places_.of(first->second->name, *first->second)));
+  }
+  for (const auto& [name, map] : maps_) {
+    map_entries(*map);
+    if (map_chain(*map, 0) <= longest_map_chain) continue;
+    problems_.error(places_.of(map->name, *map),
+                    "the map " + in_quotes("$" + map->name) + " leads to too many others");
+  }
+}
+
+void Checker::map_entries(const MapSettings& map) {
+  known_variables(map.source, map, {});
+  known_variables(map.otherwise, map, {});
+  std::map<std::string, Position> seen;
+  for (const MapEntry& entry : map.entries) {
+    if (places_.doubts(entry)) continue;
+    const std::string& match = entry.match;
+    const Position at = places_.of(match, entry);
+    std::vector<Regex> expressions;
+    if (match.starts_with('~')) {
+      const bool ignoring_case = match.starts_with("~*");
+      auto made = expression(entry, match, std::string_view(match).substr(ignoring_case ? 2 : 1),
+                             ignoring_case);
+      if (!made) continue;
+      expressions.push_back(*std::move(made));
+    } else {
+      const auto [first, fresh] = seen.emplace(to_lower(match), at);
+      if (!fresh) {
+        problems_.error(at, "two values for " + in_quotes(match) + first_one(first->second));
+      }
+    }
+    known_variables(entry.value, entry, expressions);
+  }
+}
+
+// A value that needs itself has none. Returns how many maps are asked for one value.
+unsigned Checker::map_chain(const MapSettings& map, unsigned depth) {
+  const auto [known, fresh] = map_chains_.emplace(&map, 0);
+  if (!fresh && known->second > 0) return known->second;
+  if (!fresh || depth >= longest_map_chain) {
+    problems_.error(places_.of(map.name, map),
+                    "the map " + in_quotes("$" + map.name) +
+                        (fresh ? " is at the end of too many others" : " leads back to itself"));
+    return known->second = 1;
+  }
+  unsigned longest = 0;
+  const auto follow = [&](const Template& value) {
+    for (const TemplatePart& part : value.parts) {
+      const auto next = part.variable == Variable::group ? maps_.find(part.text) : maps_.end();
+      if (next != maps_.end()) longest = std::max(longest, map_chain(*next->second, depth + 1));
+    }
+  };
+  follow(map.source);
+  follow(map.otherwise);
+  for (const MapEntry& entry : map.entries)
+    follow(entry.value);
+  return map_chains_[&map] = longest + 1;
 }
 
 bool Checker::one_action(const RouteSettings& route) {

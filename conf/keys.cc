@@ -53,6 +53,12 @@ const char* upstream_name(std::string_view text) {
   return is_identifier(text, "-_.") ? nullptr : "a name of letters, digits, \"-\", \"_\" and \".\"";
 }
 
+const char* variable_name(std::string_view text) {
+  return is_identifier(text, "_") && !is_digit(text.front())
+             ? nullptr
+             : "a variable's name of letters, digits and \"_\"";
+}
+
 // Open WebUI's own keys and its channel (docs/contract: never touched) must stay out of reach.
 const char* store_prefix(std::string_view text) {
   if (!is_identifier(text, "-_.:")) return R"(a prefix of letters, digits, "-", "_", "." and ":")";
@@ -364,6 +370,31 @@ constexpr Key<RouteSettings> route_keys[] = {
      "Timeouts of this route alone; what is not set is as in [upstream.timeouts]."},
 };
 
+constexpr Key<MapEntry> map_entry_keys[] = {
+    {"match", &MapEntry::match,
+     {.max = 4096, .required = true, .example = "\"~*(?<tool>curl|wget)\""},
+     "The whole text, in any case; \"~\" and a regular expression (PCRE), \"~*\" for one that "
+     "ignores case; with hostnames \"*.example.org\", \".example.org\" and \"www.*\" as well. "
+     "\"\\\" before a text that begins with \"~\" or \"\\\" itself. An empty source matches no expression."},
+    {"value", &MapEntry::value, {.required = true, .example = "\"$tool\""},
+     "What the variable is then; with variables, and the groups of its expression."},
+};
+
+constexpr Key<MapSettings> map_keys[] = {
+    {"name", &MapSettings::name,
+     {.max = 64, .check = variable_name, .required = true, .example = "\"client_kind\""},
+     "The variable's name, without \"$\"."},
+    {"source", &MapSettings::source, {.required = true, .example = "\"$http_user_agent\""},
+     "What is looked up: a text with variables, also those of other maps."},
+    {"default", &MapSettings::otherwise, {},
+     "What the variable is where nothing matches."},
+    {"hostnames", &MapSettings::hostnames, {},
+     "The source is a host, which may end in a dot, and the texts may be patterns of names."},
+    {"entry", &MapSettings::entries, {},
+     "One value of the source. A text beats an expression; of the patterns the longest counts, "
+     "those that begin with a star first; of the expressions the first that matches."},
+};
+
 constexpr Key<ForwardedSettings> forwarded_keys[] = {
     {"trusted", &ForwardedSettings::trusted, {},
      "Networks (\"10.0.0.0/8\") of the proxies in front whose X-Forwarded-* headers are believed."},
@@ -452,6 +483,9 @@ constexpr Key<Settings> settings_keys[] = {
     {"route", &Settings::routes, {},
      "What is done with a request: the most specific host, then the longest path. "
      "None: everything goes to the first upstream."},
+    {"map", &Settings::maps, {},
+     "A variable that follows from others, as with nginx's map. It may stand wherever a value has "
+     "variables, and is worked out when it is needed."},
     {"forwarded", &Settings::forwarded, {},
      "What is believed of a request that came through another proxy."},
     {"limits", &Settings::limits, {},
@@ -512,6 +546,14 @@ std::span<const Key<RouteTimeouts>> keys_of() {
 template <>
 std::span<const Key<RouteSettings>> keys_of() {
   return route_keys;
+}
+template <>
+std::span<const Key<MapEntry>> keys_of() {
+  return map_entry_keys;
+}
+template <>
+std::span<const Key<MapSettings>> keys_of() {
+  return map_keys;
 }
 template <>
 std::span<const Key<ForwardedSettings>> keys_of() {

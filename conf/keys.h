@@ -42,8 +42,8 @@ concept OneOf = (std::same_as<T, Types> || ...);
 template <typename T>
 concept Table = OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSettings, StoreSettings,
                       AffinitySettings, HealthSettings, UpstreamTimeouts, UpstreamSettings,
-                      RouteTimeouts, RouteSettings, ForwardedSettings, LimitSettings, Http2Settings,
-                      ClientTimeouts, AdminSettings, LogSettings>;
+                      RouteTimeouts, RouteSettings, MapEntry, MapSettings, ForwardedSettings,
+                      LimitSettings, Http2Settings, ClientTimeouts, AdminSettings, LogSettings>;
 
 template <typename T>
 concept Enum = OneOf<T, Balance, PathMatch, AccessFormat, LogLevelName>;
@@ -63,7 +63,8 @@ using Field =
                  ClientTimeouts Owner::*, AdminSettings Owner::*, LogSettings Owner::*,
                  // arrays of tables
                  std::vector<ListenSettings> Owner::*, std::vector<CertificateSettings> Owner::*,
-                 std::vector<UpstreamSettings> Owner::*, std::vector<RouteSettings> Owner::*>;
+                 std::vector<UpstreamSettings> Owner::*, std::vector<RouteSettings> Owner::*,
+                 std::vector<MapSettings> Owner::*, std::vector<MapEntry> Owner::*>;
 
 template <Table Owner>
 struct Key {
@@ -98,6 +99,10 @@ template <>
 std::span<const Key<RouteTimeouts>> keys_of();
 template <>
 std::span<const Key<RouteSettings>> keys_of();
+template <>
+std::span<const Key<MapEntry>> keys_of();
+template <>
+std::span<const Key<MapSettings>> keys_of();
 template <>
 std::span<const Key<ForwardedSettings>> keys_of();
 template <>

@@ -214,6 +214,23 @@ struct RouteSettings {
   friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
 };
 
+// What a map's variable is for one value of its source.
+struct MapEntry {
+  std::string match;  // a text, "~regex", "~*regex" that ignores case; of hostnames "*.name" too
+  Template value;
+  friend bool operator==(const MapEntry&, const MapEntry&) = default;
+};
+
+// A variable that follows from others, as nginx's map does.
+struct MapSettings {
+  std::string name;  // without "$"
+  Template source;
+  Template otherwise;  // where nothing matches
+  bool hostnames = false;
+  std::vector<MapEntry> entries;
+  friend bool operator==(const MapSettings&, const MapSettings&) = default;
+};
+
 struct ForwardedSettings {
   std::vector<Cidr> trusted;
   // Identity headers that no client may set (open-webui: WEBUI_AUTH_TRUSTED_*_HEADER).
@@ -296,6 +313,7 @@ struct Settings {
   AffinitySettings affinity;
   std::vector<UpstreamSettings> upstreams;
   std::vector<RouteSettings> routes;
+  std::vector<MapSettings> maps;
   ForwardedSettings forwarded;
   LimitSettings limits;
   Http2Settings http2;

@@ -100,6 +100,8 @@ std::vector<std::string_view> variable_names() {
   return all;
 }
 
+bool is_variable(std::string_view name) { return part_of(name).variable != Variable::group; }
+
 const char* header_to_set(std::string_view name) {
   constexpr std::string_view marks = "!#$%&'*+-.^_`|~";  // RFC 9110 section 5.6.2
   constexpr std::string_view of_connections[] = {

@@ -28,7 +28,7 @@ enum class Variable : uint8_t {
   cookie,       // cookie_NAME
   http,         // http_NAME, a field
   request_id,
-  group,  // $1 to $9, or by name: what the route's regular expression found
+  group,  // $1 to $9, or by name: of a regular expression; or a map's variable
   // of the connection
   remote_addr,  // the client, where a trusted proxy names it
   realip_remote_addr,
@@ -58,11 +58,13 @@ struct Template {
 };
 
 // "$name", "${name}" and "$1"; there is no way to write a "$" itself. A name that is no variable's
-// may be a group of the route's regular expression: check() of the settings knows.
+// may be a map's, or a group of the route's regular expression: check() of the settings knows.
 Result<Template> parse_template(std::string_view text);
 
 // All names, "http_" for those that go on, for messages.
 std::vector<std::string_view> variable_names();
+// Is it one of usher's, and so none that a map may take?
+bool is_variable(std::string_view name);
 
 // Nothing when such a header may be set or added by a route, else what was expected.
 const char* header_to_set(std::string_view name);

@@ -18,6 +18,7 @@ std::string differences(const conf::Settings& now, const conf::Settings& then) {
   compare("tls", &conf::Settings::tls);
   compare("upstream", &conf::Settings::upstreams);
   compare("route", &conf::Settings::routes);
+  compare("map", &conf::Settings::maps);
   compare("forwarded", &conf::Settings::forwarded);
   compare("limits", &conf::Settings::limits);
   compare("http2", &conf::Settings::http2);

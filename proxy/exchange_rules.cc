@@ -158,6 +158,7 @@ VariableSource Exchange::variables(const protocol::ResponseHead* response) const
           .client_address = client_address_,
           .request_id = request_.headers.get("X-Request-Id").value_or(""),
           .route = *route_,
+          .maps = snapshot_->maps,
           .response = response,
           .replica = replica_id_};
 }

@@ -12,6 +12,7 @@
 #include "conf/settings.h"
 #include "net/transport.h"
 #include "protocol/forwarding.h"
+#include "proxy/value_maps.h"
 #include "routing/affinity_cookie.h"
 #include "routing/replica.h"
 #include "routing/routes.h"
@@ -29,6 +30,7 @@ struct Snapshot {
            routing::AffinitySecrets signed_with)
       : settings(std::move(from)),
         routes(settings.routes),
+        maps(settings.maps),
         upstreams(std::move(with)),
         forwarding(settings.forwarded),
         tls(std::move(certificates)),
@@ -56,6 +58,7 @@ struct Snapshot {
 
   conf::Settings settings;
   routing::RouteTable routes;
+  ValueMaps maps;
   std::vector<routing::Upstream> upstreams;
   protocol::Forwarding forwarding;
   // Shared by successive snapshots: a new list of replicas does not load the certificates again.

@@ -48,6 +48,39 @@ std::string all_of(const protocol::Headers& headers, std::string_view name) {
   return all;
 }
 
+std::string value_of(const conf::TemplatePart& part, const VariableSource& from);
+
+// As it is, whatever characters it has.
+std::string plain(const conf::Template& value, const VariableSource& from) {
+  std::string text;
+  for (const conf::TemplatePart& part : value.parts)
+    text += value_of(part, from);
+  return text;
+}
+
+// The group of a map's expression, a map's variable, or the group of the route's expression.
+std::string named(const std::string& name, const VariableSource& from) {
+  if (from.groups) {
+    const auto& [expression, found] = *from.groups;
+    const auto number = parse_decimal<size_t>(name);
+    const auto index = number ? number : expression.group(name);
+    if (index) return *index < found.size() ? found[*index] : std::string();
+  }
+  const ValueMap* map = from.maps.find(name);
+  if (!map) {
+    return from.route.group(name, protocol::path_of_target(from.target), from.authority);
+  }
+  VariableSource within = from;
+  within.groups = nullptr;
+  const std::string source = plain(map->source(), within);
+  const auto [value, expression] = map->find(source);
+  if (!expression) return plain(value, within);
+  const MapGroups groups{*expression,
+                         expression->groups(source).value_or(std::vector<std::string>())};
+  within.groups = &groups;
+  return plain(value, within);
+}
+
 std::string value_of(const conf::TemplatePart& part, const VariableSource& from) {
   const std::string_view query = cut(from.target, '?').second.value_or(std::string_view());
   switch (part.variable) {
@@ -73,8 +106,7 @@ std::string value_of(const conf::TemplatePart& part, const VariableSource& from)
     }
     case Variable::http: return all_of(from.request.headers, part.text);
     case Variable::request_id: return std::string(from.request_id);
-    case Variable::group:
-      return from.route.group(part.text, protocol::path_of_target(from.target), from.authority);
+    case Variable::group: return named(part.text, from);
     case Variable::remote_addr: return std::string(from.client_address);
     case Variable::realip_remote_addr: return std::string(from.client.ip_text);
     case Variable::server_port: return std::to_string(from.client.local_port);

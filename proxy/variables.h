@@ -3,13 +3,22 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/regex.h"
 #include "conf/settings.h"
 #include "protocol/forwarding.h"
 #include "protocol/message.h"
+#include "proxy/value_maps.h"
 #include "routing/routes.h"
 
 namespace usher::proxy {
+
+// What the expression of a map's entry has found.
+struct MapGroups {
+  const Regex& expression;
+  std::vector<std::string> found;
+};
 
 // Views and pointers live during the call only.
 struct VariableSource {
@@ -21,8 +30,10 @@ struct VariableSource {
   std::string_view client_address;
   std::string_view request_id;
   const routing::Route& route;
+  const ValueMaps& maps;
   const protocol::ResponseHead* response = nullptr;
   std::string_view replica{};
+  const MapGroups* groups = nullptr;  // while a map's value is worked out
 };
 
 // Control characters, which a decoded path may have, come out percent-encoded: no value can end a

@@ -247,20 +247,7 @@ void Locations::answer(const Directive& directive, const Names& names, RouteSett
 }
 
 Template Locations::value(const std::string& text, const Names& names, const Place& at) {
-  auto made = parse_template(substitute(text, names));
-  if (!made) {
-    report_.error(at, "invalid variable name in " + in_quotes(text));
-    return {};
-  }
-  for (const TemplatePart& part : made->parts) {
-    const bool of_a_map = part.variable == Variable::group && maps_.contains(part.text);
-    if (of_a_map) {
-      report_.not_served(at,
-                         "a \"map\" is served for \"Connection\" only, not in " + in_quotes(text));
-      return {};
-    }
-  }
-  return *std::move(made);
+  return maps_.read(substitute(text, names), at);
 }
 
 void Locations::proxy(const Directive& pass, const Scope& scope, const Names& names,
@@ -317,11 +304,6 @@ void Locations::proxy(const Directive& pass, const Scope& scope, const Names& na
   request_headers(scope, names, tls && !upstreams_.declared(host), host, pass.at, route);
 }
 
-// "$connection_upgrade", or the word itself: usher tells the replica of an upgrade by itself.
-bool Locations::leads_to_the_upgrade(std::string_view text) const {
-  return text.starts_with('$') && connection_maps_.contains(std::string(text.substr(1)));
-}
-
 void Locations::request_headers(const Scope& scope, const Names& names, bool direct_tls,
                                 const std::string& host, const Place& at, RouteSettings& route) {
   Names with_host = names;
@@ -331,7 +313,8 @@ void Locations::request_headers(const Scope& scope, const Names& names, bool dir
     const std::string& name = directive->args[0];
     const std::string& text = directive->args[1];
     has_host = has_host || equals_ignoring_case(name, "host");
-    if (header_to_set(name) || leads_to_the_upgrade(text)) continue;
+    // usher tells the replica of an upgrade by itself.
+    if (header_to_set(name)) continue;
     if (is_sent_anyway(name, text)) continue;
     Template made = value(text, with_host, directive->at);
     if (const char* wanted = header_value(made.source)) {

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "conf/nginx/maps.h"
 #include "conf/nginx/report.h"
 #include "conf/nginx/scope.h"
 #include "conf/nginx/upstreams.h"
@@ -15,12 +15,8 @@ namespace usher::conf::nginx {
 
 class Locations final {
  public:
-  Locations(Upstreams& upstreams, std::set<std::string> connection_maps, std::set<std::string> maps,
-            Report& report)
-      : upstreams_(upstreams),
-        connection_maps_(std::move(connection_maps)),
-        maps_(std::move(maps)),
-        report_(report) {}
+  Locations(Upstreams& upstreams, Maps& maps, Report& report)
+      : upstreams_(upstreams), maps_(maps), report_(report) {}
 
   // Every location of a server, nested ones too, as routes for any host. `names` is what `set` said
   // in the server.
@@ -44,11 +40,9 @@ class Locations final {
   void access(const Scope& scope, RouteSettings& route);
   void limits(const Scope& scope, RouteSettings& route);
   Template value(const std::string& text, const Names& names, const Place& at);
-  bool leads_to_the_upgrade(std::string_view value) const;
 
   Upstreams& upstreams_;
-  std::set<std::string> connection_maps_;
-  std::set<std::string> maps_;
+  Maps& maps_;
   Report& report_;
 };
 

@@ -40,16 +40,12 @@ class Translator final {
     settings_.listen.clear();
     settings_.upstreams.clear();
     settings_.routes.clear();
-    std::set<std::string> connection_maps;
-    std::set<std::string> maps;
+    Maps maps(settings_, report_);
     for (const Directive& each : http) {
       if (each.name == "upstream") upstreams_.declare(each);
-      if (each.name != "map") continue;
-      const std::string name = each.args[1].starts_with('$') ? each.args[1].substr(1) : "";
-      maps.insert(name);
-      if (each.args[0] == "$http_upgrade") connection_maps.insert(name);
+      if (each.name == "map") maps.declare(each);
     }
-    Locations locations(upstreams_, connection_maps, maps, report_);
+    Locations locations(upstreams_, maps, report_);
     Servers servers(settings_, locations, report_);
     for (const Directive& each : http) {
       if (each.name == "server") servers.add(each, scope);

@@ -133,6 +133,7 @@ class TomlWriter final {
 
   template <Table T>
   void tables(const std::vector<T>& values, const std::string& name, std::string_view help) {
+    const bool within_an_example = example_;
     const std::string title = "[[" + name + "]]";
     for (const auto& value : values) {
       brief_ = &value != &values.front();
@@ -142,7 +143,9 @@ class TomlWriter final {
     brief_ = false;
     if (!values.empty()) return;
     header(title, help, false);
+    example_ = true;
     table(usual<T>(), name);
+    example_ = within_an_example;
   }
 
   void header(const std::string& title, std::string_view help, bool active) {
@@ -160,9 +163,10 @@ class TomlWriter final {
       comment(std::string(key.help) + (more.empty() ? "" : " " + more));
     }
     if (brief_ && !active) return;
-    text_ += active ? "" : "# ";
+    text_ += active && !example_ ? "" : "# ";
     text_ += std::string(key.name) + " = ";
-    text_ += active ? value : std::string(key.rule.example);
+    const bool by_example = !active || (example_ && !key.rule.example.empty());
+    text_ += by_example ? std::string(key.rule.example) : value;
     text_ += '\n';
   }
 
@@ -176,7 +180,8 @@ class TomlWriter final {
   }
 
   std::string text_;
-  bool brief_ = false;  // a further entry of a list: only what differs
+  bool brief_ = false;    // a further entry of a list: only what differs
+  bool example_ = false;  // a list without any: all of it is a comment
 };
 
 class MarkdownWriter final {

@@ -101,6 +101,31 @@ def test_a_route_answers_with_a_text(house, replica):
     assert "/text" not in lines
 
 
+def test_a_map_makes_a_variable_of_others(house, replica):
+    maps = [
+        {"name": "tool", "source": "$http_user_agent", "default": "a browser", "entry": [
+            {"match": "", "value": "nobody"},
+            {"match": "~*(?<name>curl|wget)/(\\d+)", "value": "$name $2 of ${site}"},
+        ]},
+        {"name": "site", "source": "$host", "hostnames": True, "entry": [{"match": "*.example.org", "value": "us"}, {"match": "www.*", "value": "www"}]},
+        {"name": "outcome", "source": "$status", "default": "fair", "entry": [{"match": "~^[45]", "value": ""}]},
+    ]  # fmt: skip
+    node = node_with(
+        house,
+        replica,
+        {"path": "/whoami", "upstream": "open-webui", "set_headers": {"X-Tool": "$tool", "X-Site": "$site"}, "add_headers": {"X-Outcome": "$outcome"}},
+        {"path": "/gone", "status": 410, "body": "$tool\n", "add_headers": {"X-Outcome": "$outcome"}},
+        map=maps,
+    )
+    answer = wire.fetch(node.url() + "/whoami", headers=[("User-Agent", "CURL/8.1")], host="chat.EXAMPLE.org:80")
+    seen = dict(answer.json()["headers"])
+    assert (seen["x-tool"], seen["x-site"], answer.header("x-outcome")) == ("CURL 8 of us", "us", "fair")
+    seen = dict(wire.fetch(node.url() + "/whoami", headers=[("User-Agent", "Mozilla"), ("X-Site", "forged")], host="example.org").json()["headers"])
+    assert seen["x-tool"] == "a browser" and "x-site" not in seen
+    gone = wire.fetch(node.url() + "/gone", headers=[("User-Agent", "")], host="www.example.com")
+    assert gone.status == 410 and gone.body == b"nobody\n" and gone.header("x-outcome") is None
+
+
 def test_the_replica_may_be_asked_for_another_path(house, replica):
     node = node_with(house, replica, {"path": "/inner/", "match": "prefix", "upstream": "open-webui", "replace_path": "/"})
     assert wire.fetch(node.url() + "/inner/whoami?x=1").json()["replica"]

@@ -235,6 +235,68 @@ TEST(NginxReader, ReplacesWhatSetHasSaid) {
   EXPECT_EQ(settings.routes[1].replace_path, "");
 }
 
+TEST(NginxReader, MakesMapsOfWhatIsAskedFor) {
+  const std::string maps =
+      "map $http_upgrade $connection_upgrade { default upgrade; '' close; } "
+      "map $outer $inner { \\default 1; \\~x 2; '~(?<rest>.)' $rest; } "
+      "map $host $outer { hostnames; volatile; default $inner_not; *.a.org b; } "
+      "map $uri $inner_not { default x; } map $nothing_known $unused { } ";
+  const Settings settings = settings_of(
+      "events {} http { " + maps +
+      "server { location / { proxy_pass http://a:1; proxy_set_header Connection "
+      "$connection_upgrade; proxy_set_header Host $host; } location /x { return 200 $inner; } } }");
+  ASSERT_EQ(settings.maps.size(), 3U);
+  const MapSettings& inner = settings.maps[0];
+  EXPECT_EQ(inner.name, "inner");
+  EXPECT_EQ(inner.source.source, "$outer");
+  EXPECT_TRUE(inner.otherwise.empty());
+  EXPECT_EQ(inner.entries, (std::vector<MapEntry>{{"default", *parse_template("1")},
+                                                  {"\\~x", *parse_template("2")},
+                                                  {"~(?<rest>.)", *parse_template("$rest")}}));
+  EXPECT_EQ(settings.maps[1].name, "outer");
+  EXPECT_TRUE(settings.maps[1].hostnames);
+  EXPECT_EQ(settings.maps[1].otherwise.source, "$inner_not");
+  EXPECT_EQ(settings.maps[2].name, "inner_not");
+}
+
+TEST(NginxReader, RefusesMapsInNginxsMannerWithTheLine) {
+  const ErrorRow rows[] = {
+      {"map $uri made { }", "invalid variable name \"made\""},
+      {"map $uri $host { }", "the duplicate \"host\" variable"},
+      {"map $uri $made {\n a 1;\n A 2; }", ":3:2: conflicting parameter \"A\""},
+      {"map $uri $made { default 1; default 2; }", "duplicate default map parameter"},
+      {"map $uri $made { a; }", "invalid number of the map parameters"},
+      {"map $uri $made { a b c; }", "invalid number of the map parameters"},
+      {"map $uri $made { ~( 1; }", "missing closing parenthesis"},
+      {"map $uri $made { a $; }", "invalid variable name in \"$\""},
+      {"map $made $made { }", "the map \"$made\" leads back to itself"},
+      {"map $other $made { } map $uri $other { a $made; }", "leads back to itself"},
+      {"map $uri $made { a $1; }", "\"$1\" is not known"},
+      {"map $geoip_country $made { }", "\"$geoip_country\" is not known"},
+  };
+  for (const ErrorRow& row : rows) {
+    const std::string text(row.text);
+    EXPECT_THAT(error_of("events {} http { " + text + " server { return 200 $made; } }"),
+                HasSubstr(row.said))
+        << text;
+  }
+  EXPECT_TRUE(
+      read("events {} http { map $uri $made { a $1; b 2; } server { return 200 $made; } }", true));
+}
+
+// A chain is followed without a stack, and its end is an error.
+TEST(NginxReader, BoundsHowManyMapsLeadToEachOther) {
+  const auto chain = [](int length) {
+    std::string text = "events {} http { map $uri $m0 { } ";
+    for (int i = 1; i < length; ++i)
+      text += "map $m" + std::to_string(i - 1) + " $m" + std::to_string(i) + " { } ";
+    return text + "server { return 200 $m" + std::to_string(length - 1) + "; } }";
+  };
+  EXPECT_EQ(settings_of(chain(100)).maps.size(), 100U);
+  EXPECT_THAT(error_of(chain(101)), HasSubstr("too many others"));
+  EXPECT_THAT(error_of(chain(20'000)), HasSubstr("too many others"));
+}
+
 // The files of the differential test, which runs where nginx is.
 TEST(NginxReader, TakesEveryFileThatIsComparedWithNginx) {
   size_t files = 0;
