@@ -26,6 +26,9 @@ MIB = 1 << 20
 NAMES = ("alpha", "beta", "gamma")
 # A client is back in its rooms so soon after it has moved.
 BACK_IN_ROOM = 1.0
+# Milliseconds between two events of a client while no replica is there: all that was said comes at once to the first
+# one that is back, and more than 256 events that nobody has answered cannot be moved again.
+HALT_INTERVAL = 5000
 # For what was said last.
 LAST_WORDS = 35
 
@@ -54,13 +57,13 @@ class Herald:
 class Stage:
     """One way for replicas to go, with clients of its own."""
 
-    def __init__(self, scene: "Scene", name: str, event: str):
+    def __init__(self, scene: "Scene", name: str, event: str, interval: int):
         self.scene = scene
         self.name = name
         self.event = event
         self.began = time.time()
         self.refused_before = self.refused()
-        args = ["--event", event, "--interval-ms", str(scene.interval), "--ack-ms", str(LAST_WORDS * 1000 - 5000)]
+        args = ["--event", event, "--interval-ms", str(interval), "--ack-ms", str(LAST_WORDS * 1000 - 5000)]
         self.clients = scene.house.clients([scene.node.url("https")], scene.count, name=name, args=args)
         self.clients.await_connected()
         self.herald = Herald(scene.redis.url)
@@ -165,7 +168,7 @@ class Scene:
         wait_for(gone, f"nobody at {replica.name}, and everybody somewhere", timeout=60)
 
     def roll(self, name: str, event: str, planned: bool, leave) -> None:
-        stage = Stage(self, name, event)
+        stage = Stage(self, name, event, self.interval)
         for _ in range(self.rounds):
             for replica in self.replicas:
                 leave(replica)
@@ -188,7 +191,7 @@ class Scene:
         self.node.admin_get(f"/api/replicas/{replica.address}/undrain", "POST")
 
     def stop_all(self, seconds: float) -> None:
-        stage = Stage(self, "halt", "heartbeat")
+        stage = Stage(self, "halt", "heartbeat", HALT_INTERVAL)
         before = self.node.private_memory()
         for replica in self.replicas:
             replica.signal(15)
