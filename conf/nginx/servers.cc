@@ -94,7 +94,7 @@ void Servers::listen(const Directive& directive, Server& server) {
     } else if (option == "quic") {
       return report_.warning(directive.at, "QUIC is not spoken: clients use TCP instead");
     } else if (option == "proxy_protocol") {
-      report_.not_served(directive.at, "\"proxy_protocol\" is not served from nginx.conf");
+      made.proxy_protocol = true;
     } else if (!means_nothing(option)) {
       report_.error(directive.at, "invalid parameter " + in_quotes(option));
     }
@@ -120,6 +120,7 @@ void Servers::listen(const Directive& directive, Server& server) {
     return;
   }
   same->tls = same->tls || made.tls;
+  same->proxy_protocol = same->proxy_protocol || made.proxy_protocol;
   if (made.protocols.size() > same->protocols.size()) same->protocols = made.protocols;
 }
 
@@ -140,44 +141,6 @@ void Servers::name(const Directive& directive, Server& server) {
       }
     }
   }
-}
-
-void Servers::certificates(const Server& server) {
-  const auto chains = server.scope.all("ssl_certificate");
-  const auto keys = server.scope.all("ssl_certificate_key");
-  if (chains.size() != keys.size()) {
-    return report_.error(server.block->at,
-                         "\"ssl_certificate\" and \"ssl_certificate_key\" belong together");
-  }
-  const bool tls = std::any_of(server.ports.begin(), server.ports.end(),
-                               [&](uint16_t port) { return ports_[port].tls; });
-  if (!tls) return;
-  if (chains.empty()) {
-    report_.warning(server.block->at,
-                    "no \"ssl_certificate\" is defined for a server with \"listen ... ssl\": usher "
-                    "takes its other certificates, or makes one");
-  }
-  for (size_t i = 0; i < chains.size(); ++i) {
-    const CertificateSettings made{chains[i]->args.front(), keys[i]->args.front()};
-    if (made.chain.find('$') != std::string::npos) {
-      report_.not_served(chains[i]->at, "a certificate's path with a variable is not served");
-      continue;
-    }
-    auto& all = settings_.tls.certificates;
-    if (std::find(all.begin(), all.end(), made) == all.end()) all.push_back(made);
-  }
-  if (const Directive* tickets = server.scope.find("ssl_session_tickets"))
-    settings_.tls.session_tickets = settings_.tls.session_tickets && tickets->args[0] != "off";
-  const Directive* protocols = server.scope.find("ssl_protocols");
-  if (!protocols) return;
-  bool old = false;
-  bool v12 = false;
-  for (const std::string& each : protocols->args) {
-    old = old || (each != "TLSv1.2" && each != "TLSv1.3");
-    v12 = v12 || each != "TLSv1.3";
-  }
-  settings_.tls.min_version = v12 ? "1.2" : "1.3";
-  if (old) report_.warning(protocols->at, "usher speaks TLS 1.2 and 1.3 only");
 }
 
 // These hold for all connections of usher: the longest of the file.
@@ -205,6 +168,10 @@ void Servers::client_side(const Server& server) {
       return report_.error(buffers->at, "\"large_client_header_buffers\" directive invalid value");
     settings_.limits.head.bytes = std::clamp(*number * *size, usual_head, largest_head);
   }
+  trusted_proxies(server);
+}
+
+void Servers::trusted_proxies(const Server& server) {
   for (const Directive* from : server.scope.all("set_real_ip_from")) {
     const auto networks = parse_networks(from->args.front());
     if (networks.empty() && from->args.front() != "unix:")
@@ -215,10 +182,29 @@ void Servers::client_side(const Server& server) {
         trusted.push_back(network);
     }
   }
-  if (const Directive* header = server.scope.find("real_ip_header")) {
-    if (!equals_ignoring_case(header->args.front(), "X-Forwarded-For"))
-      report_.not_served(header->at, "usher believes X-Forwarded-For of trusted proxies, not " +
-                                         in_quotes(header->args.front()));
+  const bool balanced = std::any_of(
+      server.scope.block->begin(), server.scope.block->end(), [](const Directive& each) {
+        return each.name == "listen" &&
+               std::find(each.args.begin(), each.args.end(), "proxy_protocol") != each.args.end();
+      });
+  const bool trusts = !server.scope.all("set_real_ip_from").empty();
+  if (balanced && !trusts) {
+    report_.not_served(server.block->at,
+                       "\"proxy_protocol\" is served from known balancers only: name them with "
+                       "set_real_ip_from");
+  }
+  const Directive* header = server.scope.find("real_ip_header");
+  if (!header) return;
+  const std::string& name = header->args.front();
+  // What the http block says is for the servers that it concerns.
+  const bool concerned = balanced || !server.scope.own("real_ip_header");
+  const bool believed = equals_ignoring_case(name, "X-Forwarded-For") ||
+                        (concerned && equals_ignoring_case(name, "proxy_protocol"));
+  if (!believed) {
+    report_.not_served(header->at,
+                       "usher believes X-Forwarded-For of trusted proxies, and the PROXY protocol "
+                       "where \"listen\" says so, not " +
+                           in_quotes(name));
   }
 }
 

@@ -49,6 +49,9 @@ class Servers final {
   void listen(const Directive& directive, Server& server);
   void name(const Directive& directive, Server& server);
   void certificates(const Server& server);
+  void tls_settings(const Server& server);
+  void client_certificates(const Server& server);
+  void trusted_proxies(const Server& server);
   void client_side(const Server& server);
   std::vector<RouteSettings> routes_of(const Server& server, Conditions& conditions);
   bool take_condition(const Directive& directive, const Server& server, const Names& names,
@@ -63,6 +66,7 @@ class Servers final {
   Report& report_;
   std::vector<Server> servers_;
   std::map<uint16_t, Port> ports_;
+  bool any_tls_ = false;  // of the servers that were added
 };
 
 }  // namespace usher::conf::nginx

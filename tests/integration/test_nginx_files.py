@@ -5,12 +5,14 @@ What may differ, and why, stands in one table; anything else is a failure."""
 import json
 import re
 import socket
+import ssl
 import subprocess
 
 import certificates
 import harness
 import nginx_files
 import pytest
+import wire
 
 # (where, name): why it differs. "request": a header that reaches the replica; "response": one of the answer.
 EXPLAINED = {
@@ -237,3 +239,42 @@ def compare(house, tmp_path, echo, pair, name, settings_of=lambda rendered: rend
         client.close()
         node.stop()
     assert not wrong, "\n".join(wrong[:40])
+
+
+def test_the_file_says_who_may_connect(house, replica, tmp_path, pair):
+    """ssl_verify_client, and a balancer that speaks the PROXY protocol."""
+    authority = certificates.Authority(tmp_path, "clients")
+    https, plain = harness.free_port(), harness.free_port()
+    path = tmp_path / "nginx.conf"
+    path.write_text(f"""
+events {{}}
+http {{
+    ssl_certificate {pair[0]};
+    ssl_certificate_key {pair[1]};
+    ssl_ciphers HIGH:!aNULL:!MD5;
+    server {{
+        listen 127.0.0.1:{https} ssl;
+        ssl_client_certificate {authority.certificate};
+        ssl_verify_client on;
+        location / {{ proxy_pass http://{harness.address_of(replica)}; proxy_set_header Host $host; }}
+    }}
+    server {{
+        listen 127.0.0.1:{plain} proxy_protocol;
+        set_real_ip_from 127.0.0.0/8;
+        real_ip_header proxy_protocol;
+        location / {{ return 200 "$remote_addr $server_port"; }}
+    }}
+}}
+""")
+    house.usher(settings=None, args=["-c", path], env={"USHER_ADMIN": "127.0.0.1:0"})
+    context = wire.unverified()
+    with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)), wire.Wire(f"https://127.0.0.1:{https}", context=context) as nobody:
+        nobody.ask("GET", "/whoami")
+    context.load_cert_chain(*authority.issue())
+    with wire.Wire(f"https://127.0.0.1:{https}", context=context) as known:
+        assert dict(known.ask("GET", "/whoami").json()["headers"])["x-client-cert-subject"] == "CN=leaf"
+    with socket.create_connection(("127.0.0.1", plain)) as raw:
+        raw.sendall(b"PROXY TCP4 192.0.2.7 203.0.113.1 4711 443\r\n")
+        balanced = wire.Wire.over(raw)
+        balanced.authority = "chat.example.org"
+        assert balanced.ask("GET", "/").body == b"192.0.2.7 443"

@@ -297,6 +297,64 @@ TEST(NginxReader, BoundsHowManyMapsLeadToEachOther) {
   EXPECT_THAT(error_of(chain(20'000)), HasSubstr("too many others"));
 }
 
+std::string tls_server(const std::string& inside) {
+  return "server { listen 443 ssl; ssl_certificate /c; ssl_certificate_key /k; return 200; " +
+         inside + " } ";
+}
+
+TEST(NginxReader, AsksClientsForCertificatesWhereAllServersDo) {
+  const std::string asks = "ssl_client_certificate /ca; ssl_verify_client ";
+  const TlsSettings on = settings_of("events {} http { " + tls_server(asks + "on;") + " }").tls;
+  EXPECT_EQ(on.client_certificate, "require");
+  EXPECT_EQ(on.client_ca, "/ca");
+  EXPECT_EQ(settings_of("events {} http { " + tls_server(asks + "optional;") + " }")
+                .tls.client_certificate,
+            "request");
+  const TlsSettings off = settings_of("events {} http { " + tls_server(asks + "off;") + " }").tls;
+  EXPECT_EQ(off, settings_of("events {} http { " + tls_server("") + " }").tls);
+  const TlsSettings all =
+      settings_of("events {} http { " + asks + "on; " + tls_server("server_name a;") +
+                  tls_server("server_name b;") + "server { listen 80; return 301 https://a/; } }")
+          .tls;
+  EXPECT_EQ(all, on);
+  for (const std::string& some :
+       {tls_server("") + tls_server(asks + "on;"), tls_server(asks + "on;") + tls_server(""),
+        tls_server(asks + "on;") + tls_server(asks + "optional;")})
+    EXPECT_THAT(error_of("events {} http { " + some + " }"), HasSubstr("for all servers alike"));
+  EXPECT_THAT(error_of("events {} http { " + tls_server("ssl_verify_client on;") + " }"),
+              HasSubstr("no ssl_client_certificate for ssl_verify_client"));
+  EXPECT_THAT(error_of("events {} http { " + tls_server(asks + "optional_no_ca;") + " }"),
+              HasSubstr("\"optional_no_ca\" is not served"));
+  EXPECT_THAT(error_of("events {} http { " + tls_server(asks + "yes;") + " }"),
+              HasSubstr("invalid value \"yes\""));
+}
+
+TEST(NginxReader, ReadsCiphersAndStapling) {
+  const TlsSettings tls =
+      settings_of("events {} http { " +
+                  tls_server("ssl_ciphers HIGH:!aNULL:!MD5; ssl_stapling off;") + " }")
+          .tls;
+  EXPECT_EQ(tls.ciphers, "HIGH:!aNULL:!MD5");
+  EXPECT_FALSE(tls.ocsp_stapling);
+  EXPECT_TRUE(settings_of("events {} http { " + tls_server("") + " }").tls.ocsp_stapling);
+}
+
+TEST(NginxReader, ReadsTheProxyProtocolOfKnownBalancers) {
+  const auto of = [](const std::string& more) {
+    return "events {} http { server { listen 80 proxy_protocol; listen 81; " + more +
+           " return 200; } }";
+  };
+  const Settings settings =
+      settings_of(of("set_real_ip_from 10.0.0.0/8; real_ip_header proxy_protocol;"));
+  ASSERT_EQ(settings.listen.size(), 2U);
+  EXPECT_TRUE(settings.listen[0].proxy_protocol);
+  EXPECT_FALSE(settings.listen[1].proxy_protocol);
+  EXPECT_EQ(settings.forwarded.trusted, std::vector{*parse_cidr("10.0.0.0/8")});
+  EXPECT_THAT(error_of(of("")), HasSubstr("name them with set_real_ip_from"));
+  EXPECT_THAT(error_of(server("real_ip_header proxy_protocol; return 200;")),
+              HasSubstr("usher believes X-Forwarded-For"));
+}
+
 // The files of the differential test, which runs where nginx is.
 TEST(NginxReader, TakesEveryFileThatIsComparedWithNginx) {
   size_t files = 0;
