@@ -47,7 +47,7 @@ void SocketIoRelay::from_replica(std::span<const char> bytes, MonotonicTime now)
 size_t SocketIoRelay::take_client(std::span<const char> bytes, MonotonicTime) {
   size_t at = 0;
   while (!refused_ && !fault_) {
-    if (over_ == Side::client) return bytes.size();
+    if (client_over_) return bytes.size();
     const auto piece = client_reader_.next(bytes.subspan(at), phase_ == Phase::relaying);
     if (piece.kind == PacketReader::Kind::more) return at;
     if (piece.kind == PacketReader::Kind::fault) {
@@ -66,7 +66,7 @@ size_t SocketIoRelay::take_client(std::span<const char> bytes, MonotonicTime) {
 }
 
 void SocketIoRelay::client_control(Opcode opcode, std::span<const char> frame) {
-  if (opcode == Opcode::close) over_ = Side::client;
+  if (opcode == Opcode::close) note_close(Side::client);
   if (phase_ == Phase::relaying) return ends_.to_replica(frame);
   if (opcode != Opcode::ping) return;
   std::array<char, 128> payload;
@@ -80,7 +80,7 @@ void SocketIoRelay::client_packet(const PacketReader::Piece& piece, std::span<co
   if (piece.kind == PacketReader::Kind::rest) {
     if (!drops_client_) ends_.to_replica(frames);
     if (piece.last) drops_client_ = false;
-    if (piece.closed) over_ = Side::client;
+    if (piece.closed) note_close(Side::client);
     return;
   }
   std::array<char, socket_io_beginning> beginning;
@@ -100,13 +100,13 @@ void SocketIoRelay::client_packet(const PacketReader::Piece& piece, std::span<co
   } else {
     drops_client_ = !piece.last;
   }
-  if (piece.closed) over_ = Side::client;
+  if (piece.closed) note_close(Side::client);
 }
 
 size_t SocketIoRelay::take_replica(std::span<const char> bytes, MonotonicTime now) {
   size_t at = 0;
   while (!stopped()) {
-    if (over_ == Side::replica) return bytes.size();
+    if (replica_over_) return bytes.size();
     const auto piece = replica_reader_.next(bytes.subspan(at));
     if (piece.kind == PacketReader::Kind::more) return at;
     if (piece.kind == PacketReader::Kind::fault) {
@@ -126,12 +126,13 @@ size_t SocketIoRelay::take_replica(std::span<const char> bytes, MonotonicTime no
 }
 
 void SocketIoRelay::replica_control(Opcode opcode, std::span<const char> frame) {
-  if (opcode != Opcode::close || over_) return ends_.to_client(frame);
-  if (phase_ != Phase::relaying || means_to_come_again(read_close_code(frame))) {
+  if (opcode != Opcode::close) return ends_.to_client(frame);
+  const bool answers = client_over_;
+  if (!answers && (phase_ != Phase::relaying || means_to_come_again(read_close_code(frame)))) {
     lost_ = true;
     return;
   }
-  over_ = Side::replica;
+  note_close(Side::replica);
   ends_.to_client(frame);
 }
 
@@ -140,7 +141,7 @@ void SocketIoRelay::replica_packet(const PacketReader::Piece& piece, std::span<c
   if (piece.kind == PacketReader::Kind::rest) {
     if (!drops_replica_) ends_.to_client(frames);
     if (piece.last) drops_replica_ = false;
-    if (piece.closed) over_ = Side::replica;
+    if (piece.closed) note_close(Side::replica);
     return;
   }
   std::array<char, socket_io_beginning> beginning;
@@ -154,7 +155,12 @@ void SocketIoRelay::replica_packet(const PacketReader::Piece& piece, std::span<c
     case SocketIoSession::Fate::swallow: drops_replica_ = !piece.last; break;
     case SocketIoSession::Fate::end: refused_ = true; break;
   }
-  if (piece.closed) over_ = Side::replica;
+  if (piece.closed) note_close(Side::replica);
+}
+
+void SocketIoRelay::note_close(Side side) {
+  (side == Side::client ? client_over_ : replica_over_) = true;
+  if (!closed_by_) closed_by_ = side;
 }
 
 // What the new replica has to be told next.
@@ -189,7 +195,7 @@ bool SocketIoRelay::quiet(MonotonicTime since) const {
 }
 
 bool SocketIoRelay::can_leave() const {
-  return phase_ == Phase::relaying && !over_ && !stopped() && obstacle().empty();
+  return phase_ == Phase::relaying && !closed_by_ && !stopped() && obstacle().empty();
 }
 
 void SocketIoRelay::leave() {

@@ -50,8 +50,9 @@ class SocketIoRelay final {
   // follows.
   bool lost() const { return lost_; }
   // Either side has said Close, and the other one knows or need not know: nothing begins any more.
-  bool over() const { return over_.has_value(); }
-  std::optional<Side> closed_by() const { return over_; }
+  bool over() const { return closed_by_.has_value(); }
+  // The one that said it first.
+  std::optional<Side> closed_by() const { return closed_by_; }
   // The session cannot go on: obstacle() says why.
   bool refused() const { return refused_; }
   // That side breaks the rules of the protocol.
@@ -90,6 +91,7 @@ class SocketIoRelay final {
   void client_packet(const PacketReader::Piece& piece, std::span<const char> frames);
   void replica_packet(const PacketReader::Piece& piece, std::span<const char> frames,
                       MonotonicTime now);
+  void note_close(Side side);
   void advance(MonotonicTime now);
   bool stopped() const { return lost_ || refused_ || fault_; }
 
@@ -102,11 +104,13 @@ class SocketIoRelay final {
   std::string queue_;         // whole packets of the client's, for the next replica
   size_t waited_ = 0;
   unsigned replayed_ = 0;
-  std::optional<Side> over_;
+  std::optional<Side> closed_by_;
   std::optional<Side> fault_;
   Phase phase_ = Phase::relaying;
   bool lost_ = false;
   bool refused_ = false;
+  bool client_over_ = false;   // it has said Close: what follows is dropped
+  bool replica_over_ = false;  // likewise
   bool drops_client_ = false;  // the rest of a long packet that was swallowed
   bool drops_replica_ = false;
 };

@@ -145,6 +145,8 @@ void SocketIoTunnel::client_gone(Error error) {
 }
 
 void SocketIoTunnel::replica_gone() {
+  // A client that has ended its side first waits for the end of ours.
+  if (phase_ == Phase::closing) client_.channel->finish();
   if (phase_ != Phase::open) return close_if_over();
   if (!relay_.over()) return lost(move_ ? move_->reason : MoveReason::broken);
   if (!closed_by_) closed_by_ = relay_.closed_by();

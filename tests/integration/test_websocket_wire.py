@@ -17,6 +17,7 @@ import wire
 from harness import wait_for
 
 SCHEMES = pytest.mark.parametrize("scheme", ["http", "https"])
+SOCKETIO = "/ws/socket.io/?EIO=4&transport=websocket"
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 
 
@@ -76,10 +77,10 @@ def front(house, hand):
     return house.usher([hand])
 
 
-def open_tunnel(node, hand, scheme="http", **options):
+def open_tunnel(node, hand, scheme="http", target="/", **options):
     """Both ends of a websocket: the client's and the replica's."""
     client = wire.Wire(node.url(scheme), **options)
-    client.send(upgrade_request())
+    client.send(upgrade_request(target))
     head, replica = hand.take()
     replica.send(switching(head))
     assert client.response().status == 101
@@ -302,6 +303,23 @@ def test_a_client_that_has_ended_its_side_still_hears_the_replica(front, hand):
         replica.close()
         assert client.closed_by_peer()
         wait_for(lambda: tunnels(front) == 0, "the tunnel is gone")
+
+
+def test_a_socket_io_client_that_ends_first_hears_of_the_replicas_end_at_once(front, hand):
+    """As Node's ws does it: it answers the replica's Close, ends its side, and waits for the other one's end."""
+    client, replica = open_tunnel(front, hand, target=SOCKETIO)
+    with client:
+        said, answer = close_frame(1000), close_frame(1000, masked=True)
+        replica.send(said)
+        assert client.read_exactly(len(said)) == said
+        client.send(answer)
+        client.socket.shutdown(sockets.SHUT_WR)
+        assert replica.read_exactly(len(answer)) == answer and replica.closed_by_peer()
+        replica.close()
+        assert client.closed_by_peer()
+    line = front.await_access(lambda line: line["path"] == SOCKETIO.split("?")[0])
+    assert line["closed_by"] == "replica" and line["error"] is None
+    assert line["duration_ms"] < 4000, "5 s: it was given up"
 
 
 @SCHEMES

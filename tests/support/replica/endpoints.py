@@ -122,8 +122,11 @@ class Endpoints:
             headers.append(("content-length", str(total)))
         await request.start(200, headers)
         watch = request.watch_for_abort(self.aborts)
+        pause = request.number("pause_ms", 0) / 1000
         if request.method != "HEAD":
             for piece in blob.pieces(request.number("seed", 1), total):
+                if pause:
+                    await asyncio.wait([watch], timeout=pause)
                 if watch.done():
                     return
                 await request.write(piece)

@@ -240,6 +240,25 @@ TEST(SocketIoRelay, ACloseThatPromisesAReturnIsALossAndAnyOtherIsTheEnd) {
   }
 }
 
+TEST(SocketIoRelay, TheFirstCloseSaysWhoEndedItAndNothingFollowsEither) {
+  for (const Side first : {Side::client, Side::replica}) {
+    Scene scene;
+    const auto close = [&](Side side) {
+      const std::string frame = make_close_frame(1000, "", side == Side::client);
+      side == Side::client ? scene.client_frames(frame) : scene.replica_frames(frame);
+    };
+    close(first);
+    close(first == Side::client ? Side::replica : Side::client);
+    EXPECT_EQ(scene.relay.closed_by(), first);
+    scene.client("42[\"late\"]");
+    scene.replica("42[\"late\"]");
+    const auto heard = scene.heard();
+    EXPECT_EQ(heard.client, Words{"<close>"});
+    EXPECT_EQ(heard.replica, Words{"<close>"});
+    EXPECT_FALSE(scene.relay.lost());
+  }
+}
+
 TEST(SocketIoRelay, LeavesAReplicaThatIsWellInOrder) {
   Scene scene;
   EXPECT_FALSE(scene.relay.quiet(scene.now - 1s));
