@@ -404,9 +404,10 @@ def test_extended_connect_need_not_be_offered(house, replica):
 # --- The end ------------------------------------------------------------------------------------------
 
 
-def test_a_drain_lets_streams_finish_and_websockets_go_in_order(house, replica):
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_drain_lets_streams_finish_and_websockets_go_in_order(house, replica, scheme):
     node = with_http2(house, replica, timeouts={"drain": "10s"})
-    with Http2(node.url("https")) as client:
+    with Http2(node.url(scheme)) as client:
         socket_stream = open_websocket(client)
         slow = client.begin("GET", "/slow?ms=1500")
         node.signal(signal.SIGTERM)
@@ -447,6 +448,22 @@ def test_both_protocols_on_a_plain_listener(door):
         assert slow.response().status == 200
     with Http2(door.url()) as client:
         assert client.ask("GET", "/whoami").status == 200
+
+
+def test_prior_knowledge_on_a_unix_socket(house, replica, tmp_path):
+    path = tmp_path / "front.sock"
+    node = with_http2(house, replica, listen=[{"address": f"unix:{path}", "protocols": ["h2"]}])
+    with Http2(f"unix:{path}") as client:
+        stream = open_websocket(client)
+        client.write(stream, wire.masked(b"hello"))
+        client.until(lambda: frame_of(b"hello") in client.streams[stream].body)
+        slow = client.begin("GET", "/slow?ms=500")
+        node.signal(signal.SIGTERM)
+        assert client.response(slow).status == 200
+        client.until(lambda: b"\x88" in client.streams[stream].body)
+        client.write(stream, wire.masked_close(1001), end=True)
+        assert client.end() == NO_ERROR
+    assert node.wait() == 0
 
 
 def test_too_many_connections_are_answered_with_429(house, replica):

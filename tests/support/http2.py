@@ -44,19 +44,21 @@ class Stream:
 
 
 class Http2:
-    """One connection."""
+    """One connection, to http://, https:// or unix:/path (with prior knowledge but for https)."""
 
     def __init__(self, url: str, timeout: float = 20, window: int | None = None, acknowledge: bool = True, receive_buffer: int | None = None):
         parts = urlsplit(url)
-        self.authority = parts.netloc
-        self.scheme = parts.scheme
+        unix = parts.scheme == "unix"
+        self.authority = parts.netloc or "localhost"
+        self.scheme = "http" if unix else parts.scheme
         self.acknowledge = acknowledge
-        plain = socket.socket()
+        plain = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
         if receive_buffer:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         plain.settimeout(timeout * harness.patience())
-        plain.connect((parts.hostname, parts.port))
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.connect(parts.path if unix else (parts.hostname, parts.port))
+        if not unix:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = plain
         if parts.scheme == "https":
             context = wire.unverified()
