@@ -8,8 +8,9 @@ DIRECT = "direct"
 
 @dataclasses.dataclass(frozen=True)
 class Way:
-    """How the suite reaches the server: without usher, or through it over a scheme to so many replicas; `beside`: while
-    another replica, and all who are there, dies and comes back all the time."""
+    """How the suite reaches the server: without usher, or through it over a scheme to so many replicas; h2 is HTTP/2 over
+    TLS, its websockets by extended CONNECT; `beside`: while another replica, and all who are there, dies and comes back
+    all the time."""
 
     name: str
     scheme: str = "http"

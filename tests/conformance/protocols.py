@@ -12,6 +12,7 @@ from pathlib import Path
 
 import harness
 from comparison import DIRECTLY, Comparison, Way
+from http2_bridge import Bridge
 
 HERE = Path(__file__).resolve().parent
 WORK = harness.ROOT / "build" / "conformance"
@@ -20,6 +21,8 @@ WAYS = [
     Way("plain, 2", "http", 2),
     Way("TLS, 1", "https", 1),
     Way("TLS, 2", "https", 2),
+    Way("HTTP/2, 1", "h2", 1),
+    Way("HTTP/2, 2", "h2", 2),
     Way("TLS, 1, beside a dying replica", "https", 1, beside=True),
 ]
 SERVERS = {
@@ -56,7 +59,8 @@ class Server(harness.Child):
 
 
 def usher_in_front_of(house: harness.House, servers: list, name: str) -> harness.Usher:
-    settings = harness.settings_for(servers)
+    listen = [{"address": "127.0.0.1:0"}, {"address": "127.0.0.1:0", "tls": True}]
+    settings = harness.settings_for(servers, listen=listen)
     settings["upstream"][0]["socketio"] = ["/engine.io/", "/socket.io/"]
     return house.usher(servers, name=name, settings=settings)
 
@@ -158,6 +162,9 @@ class Protocol:
                     trusting = trust(beside.node, folder)
                     return beside.die_beside(lambda: self.mocha(copy, beside.node.url(way.scheme), trusting, only))
                 node = nodes[way.replicas]
+                if way.scheme == "h2":
+                    with Bridge(node.url("https")) as bridge:
+                        return self.mocha(copy, bridge.url, {}, only)
                 return self.mocha(copy, node.url(way.scheme), trust(node, folder), only)
 
             for _ in range(options.repeat):
