@@ -33,6 +33,10 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
   text.single("usher_connections_accepted_total", "counter", "Client connections accepted.",
               sum(
                   facts, [](const WorkerCounters& w) -> auto& { return w.accepted; }));
+  text.single("usher_flooders_refused_total", "counter",
+              "Connections that were closed unheard because their address had flooded.",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.flooders_refused; }));
   text.single("usher_websockets", "gauge", "Websockets open now.",
               sum(
                   facts, [](const WorkerCounters& w) -> auto& { return w.websockets; }));

@@ -559,6 +559,8 @@ bool Http2ServerCodec::over() const {
   return nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0;
 }
 
+uint32_t Http2ServerCodec::resets() const { return impl_->resets; }
+
 bool Http2ServerCodec::receiving_head() const { return impl_->building != 0; }
 
 }  // namespace usher::protocol

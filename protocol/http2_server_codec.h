@@ -126,6 +126,8 @@ class Http2ServerCodec final {
   bool over() const;
   // The octets of a head are on their way.
   bool receiving_head() const;
+  // By the client or because of it, of late.
+  uint32_t resets() const;
 
  private:
   struct Impl;

@@ -105,12 +105,20 @@ std::chrono::milliseconds ClientConnection::limit_of(conf::Millis usual) const {
 }
 
 // A trusted proxy is not a client, and the clients of a unix socket have no address.
+bool ClientConnection::speaks_for_others() const {
+  return peer_.is_unix() || worker_.snapshot()->forwarding.trusts(facts_.ip);
+}
+
 bool ClientConnection::over_the_limit() {
-  const Snapshot& snapshot = *worker_.snapshot();
-  const uint32_t most = snapshot.settings.limits.connections;
-  if (most == 0 || peer_.is_unix() || snapshot.forwarding.trusts(facts_.ip)) return false;
+  const uint32_t most = worker_.snapshot()->settings.limits.connections;
+  if (most == 0 || speaks_for_others()) return false;
   limited_ = worker_.shared().connection_limit.enter(peer_ip_, most);
   return !limited_;
+}
+
+void ClientConnection::note_flood() {
+  if (speaks_for_others() || worker_.has_good_neighbour(*this)) return;
+  worker_.flooders().add(facts_.ip, worker_.loop().now());
 }
 
 void ClientConnection::note_failure(LogLevel level, const Error& error) {
@@ -129,6 +137,10 @@ void ClientConnection::on_stream_open() {
   end_handshake();
   take_peer_facts();
   // A balancer is no client: the one behind it is counted.
+  if (role_->proxy_protocol && worker_.flooders().has(facts_.ip, worker_.loop().now())) {
+    worker_.count().flooders_refused.add();
+    return close();
+  }
   if (role_->proxy_protocol && !admit()) return;
   const bool offers_http1 = !role_->alpn.known("http/1.1").empty();
   const bool offers_http2 = !role_->alpn.known("h2").empty();

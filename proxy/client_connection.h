@@ -56,6 +56,10 @@ class ClientConnection final : public net::Mortal,
   void start_deadline(std::chrono::milliseconds after) { deadline_.start(after); }
   // For what ends a connection, and has no line in the access log.
   void note_failure(LogLevel level, const Error& error);
+  // What it opens next is not heard for a while, unless others are behind the same address.
+  void note_flood();
+  // Its address is not that of a flooder alone.
+  bool in_good_standing() const { return tunnel_ || (session_ && session_->in_good_standing()); }
   // The session is over and buried; its stream is the tunnel's.
   Websocket& open_tunnel(std::unique_ptr<net::Channel> replica, TunnelRecord record);
   // Idempotent.
@@ -78,6 +82,7 @@ class ClientConnection final : public net::Mortal,
   bool admit();
   void begin_handshake();
   void end_handshake();
+  bool speaks_for_others() const;
   bool over_the_limit();
   void begin(Protocol protocol);
 

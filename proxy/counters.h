@@ -31,6 +31,7 @@ class Counter final {
 struct WorkerCounters {
   Counter connections;  // open now
   Counter accepted;
+  Counter flooders_refused;
   Counter websockets;  // open now
   Counter websockets_opened;
   std::array<Counter, 3> websockets_closed;     // by the Side that began

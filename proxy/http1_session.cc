@@ -154,6 +154,7 @@ void Http1Session::send_end(const protocol::Headers& trailers) {
 
 void Http1Session::end_exchange(bool reuse) {
   if (phase_ == Phase::over) return;
+  served_ = true;
   worker_.loop().bury(std::move(exchange_));
   if (stream().closed()) return connection_.close();
   // A request that has not been read to its end is looked at again when it has.

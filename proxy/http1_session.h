@@ -24,6 +24,7 @@ class Http1Session final : public ClientSession, private Requester {
   void drain(Duration grace) override;
   void break_exchanges() override;
   void on_deadline() override;
+  bool in_good_standing() const override { return served_; }
   void stop() override;
 
  private:
@@ -80,6 +81,7 @@ class Http1Session final : public ClientSession, private Requester {
   size_t lingered_ = 0;
   uint8_t still_ = 0;  // looks in a row without progress
   Phase phase_ = Phase::waiting;
+  bool served_ = false;  // a response has been completed
   bool request_complete_ = false;
   bool request_has_body_ = false;
 };

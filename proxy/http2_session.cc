@@ -90,6 +90,7 @@ void Http2Session::act_on(const protocol::Http2Event& event) {
     return;
   }
   Http2Stream& stream = *found->second;
+  if (event.kind == protocol::Http2EventKind::sent) answered_ = true;
   switch (event.kind) {
     case protocol::Http2EventKind::data: return stream.on_data(event.data);
     case protocol::Http2EventKind::end: return stream.on_end();
@@ -155,6 +156,10 @@ void Http2Session::on_stream_error(Error error) {
 void Http2Session::fail(Error error) {
   connection_.note_failure(error.code == Errc::http2_error ? LogLevel::info : LogLevel::warning,
                            error);
+  if (error.code != Errc::http2_error) {
+    answered_ = false;
+    connection_.note_flood();
+  }
   for (Http2Stream* stream : all_streams())
     stream->on_closed({Errc::client_gone, Side::client, to_string(error)});
   if (phase_ != Phase::over) finish();

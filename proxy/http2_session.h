@@ -25,6 +25,7 @@ class Http2Session final : public ClientSession, private net::TurnEnd {
   void drain(Duration grace) override;
   void break_exchanges() override;
   void on_deadline() override;
+  bool in_good_standing() const override { return answered_ && codec_.resets() == 0; }
   void stop() override;
 
   // For its streams.
@@ -83,6 +84,7 @@ class Http2Session final : public ClientSession, private net::TurnEnd {
   Phase phase_ = Phase::open;
   bool announced_ = false;  // that it will end
   bool served_ = false;     // a request has come
+  bool answered_ = false;   // wholly
   bool turn_asked_ = false;
   bool idle_ = true;  // no stream: the deadline is that of a next request
 };

@@ -85,6 +85,7 @@ void Worker::run() {
 void Worker::accept(Fd fd, const SocketAddress& peer,
                     const std::shared_ptr<const ListenerRole>& role) {
   counters_.accepted.add();
+  if (flooders_.has(peer.ip_bytes(), loop_.now())) return counters_.flooders_refused.add();
   auto transport =
       role->tls ? snapshot_->tls->make_transport(role->alpn) : net::make_plain_transport();
   if (role->proxy_protocol) {
@@ -97,6 +98,14 @@ void Worker::accept(Fd fd, const SocketAddress& peer,
   connection->index = connections_.size();
   connections_.push_back(std::move(connection));
   connections_.back()->start();
+}
+
+bool Worker::has_good_neighbour(const ClientConnection& connection) const {
+  const std::string network = Flooders::network_of(connection.facts().ip);
+  return std::any_of(connections_.begin(), connections_.end(), [&](const auto& other) {
+    return other.get() != &connection && other->in_good_standing() &&
+           Flooders::network_of(other->facts().ip) == network;
+  });
 }
 
 void Worker::remove(ClientConnection& connection) {

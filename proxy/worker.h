@@ -24,6 +24,7 @@
 #include "proxy/connection_limit.h"
 #include "proxy/counters.h"
 #include "proxy/drain_schedule.h"
+#include "proxy/flooders.h"
 #include "proxy/held_requests.h"
 #include "proxy/home_check.h"
 #include "proxy/replica_pool.h"
@@ -118,6 +119,9 @@ class Worker final {
   // Connections whose handshake is under way, the oldest first.
   std::list<ClientConnection*>& handshakes() { return handshakes_; }
   bool draining() const { return drain_.has_value(); }
+  Flooders& flooders() { return flooders_; }
+  // Another connection from the same network has been of use, and to nobody's harm.
+  bool has_good_neighbour(const ClientConnection& connection) const;
   // It leads to a replica that its client has left.
   void part_with_moved(Websocket& websocket);
   // It may: this worker does not know where its client lives by now.
@@ -166,6 +170,7 @@ class Worker final {
   HeldRequests held_{loop_, counters_.held};
   RouteTraffic route_traffic_;
   RefusalBudget refusals_;
+  Flooders flooders_;
   std::list<ClientConnection*> handshakes_;
   net::Timer<&Worker::on_drain_tick> drain_tick_{loop_, *this};
   std::optional<DrainSchedule> drain_;

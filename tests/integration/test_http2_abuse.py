@@ -1,14 +1,23 @@
 """HTTP/2 clients that cost more than they should: their work and memory are bounded, and they are told to calm down."""
 
+import itertools
 import struct
 
 import harness
 import pytest
 from harness import settings_for, wait_for
-from http2 import Http2
+from http2 import Ended, Http2
 
 PROTOCOL_ERROR, ENHANCE_YOUR_CALM = 1, 11
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+
+
+# Whoever has flooded is not heard for a while: each attack has an address of its own.
+addresses = (f"127.0.{number // 250}.{2 + number % 250}" for number in itertools.count())
+
+
+def attacker(node, **options) -> Http2:
+    return Http2(node.url(), source=next(addresses), **options)
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
@@ -135,7 +144,7 @@ def hpack_bomb(client):
 )
 def test_a_flood_ends_its_connection(node, attack, cause):
     before = node.metric("usher_errors_total", cause=cause)
-    with Http2(node.url()) as client:
+    with attacker(node) as client:
         assert flood(client, attack(client)) in (ENHANCE_YOUR_CALM, None)
     wait_for(lambda: node.metric("usher_errors_total", cause=cause) > before, "it is counted")
     assert [line for line in node.log if line["event"] == "connection_failed" and line["error"].startswith(cause)]
@@ -150,7 +159,7 @@ def test_malformed_requests_without_end_end_their_connection(node):
         return sum(node.metric("usher_errors_total", cause=cause) for cause in ("rapid_reset", "http2_error"))
 
     before = counted()
-    with Http2(node.url()) as client:
+    with attacker(node) as client:
         assert flood(client, malformed(client)) in (ENHANCE_YOUR_CALM, PROTOCOL_ERROR, None)
     wait_for(lambda: counted() > before, "it is counted")
 
@@ -166,7 +175,7 @@ def test_a_head_without_end_ends_its_connection_and_costs_little(node, attack):
 
     ended, before = counted(), node.rss()
     for _ in range(3):
-        with Http2(node.url()) as client:
+        with attacker(node) as client:
             flood(client, attack(client), most=3000)
     wait_for(lambda: counted() >= ended + 3, "they are counted")
     assert node.rss() - before < 8 << 20
@@ -176,7 +185,7 @@ def test_a_head_without_end_ends_its_connection_and_costs_little(node, attack):
 
 def test_answers_that_are_not_read_are_bounded(node):
     """A client that asks and asks, and reads nothing: neither frames nor requests pile up."""
-    with Http2(node.url(), receive_buffer=4096) as client:
+    with attacker(node, receive_buffer=4096) as client:
         client.until(lambda: client.settings)
         before = node.rss()
         client.socket.settimeout(3)
@@ -189,3 +198,34 @@ def test_answers_that_are_not_read_are_bounded(node):
         assert node.rss() - before < 8 << 20
     with Http2(node.url()) as other:
         assert other.ask("GET", "/whoami").status == 200
+
+
+def is_heard(node, source: str) -> bool:
+    try:
+        with Http2(node.url(), source=source) as client:
+            return client.ask("GET", "/whoami").status == 200
+    except (Ended, ConnectionError):
+        return False
+
+
+def test_whoever_has_flooded_is_not_heard_for_a_while(node):
+    source = next(addresses)
+    before = node.metric("usher_errors_total", cause="rapid_reset")
+    with Http2(node.url(), source=source) as client:
+        flood(client, rapid_reset(client))
+    wait_for(lambda: node.metric("usher_errors_total", cause="rapid_reset") > before, "it is counted")
+    assert not is_heard(node, source)
+    assert is_heard(node, next(addresses))
+
+
+def test_an_address_that_others_share_is_heard_though_one_has_flooded(node):
+    """A whole house may be behind one address."""
+    source = next(addresses)
+    with Http2(node.url(), source=source) as neighbour:
+        assert neighbour.ask("GET", "/whoami").status == 200
+        before = node.metric("usher_errors_total", cause="rapid_reset")
+        with Http2(node.url(), source=source) as client:
+            flood(client, rapid_reset(client))
+        wait_for(lambda: node.metric("usher_errors_total", cause="rapid_reset") > before, "it is counted")
+        assert is_heard(node, source)
+        assert neighbour.ask("GET", "/whoami").status == 200

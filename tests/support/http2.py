@@ -46,7 +46,15 @@ class Stream:
 class Http2:
     """One connection, to http://, https:// or unix:/path (with prior knowledge but for https)."""
 
-    def __init__(self, url: str, timeout: float = 20, window: int | None = None, acknowledge: bool = True, receive_buffer: int | None = None):
+    def __init__(
+        self,
+        url: str,
+        timeout: float = 20,
+        window: int | None = None,
+        acknowledge: bool = True,
+        receive_buffer: int | None = None,
+        source: str | None = None,  # an address of ours
+    ):
         parts = urlsplit(url)
         unix = parts.scheme == "unix"
         self.authority = parts.netloc or "localhost"
@@ -56,6 +64,8 @@ class Http2:
         if receive_buffer:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         plain.settimeout(timeout * harness.patience())
+        if source:
+            plain.bind((source, 0))
         plain.connect(parts.path if unix else (parts.hostname, parts.port))
         if not unix:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
