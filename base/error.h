@@ -29,6 +29,8 @@ enum class Errc : uint8_t {
   bad_proxy_header,
   too_many_handshakes,
   too_many_connections,
+  rate_limited,
+  connection_limited,
   idle,
   http2_error,
   rapid_reset,

@@ -27,6 +27,8 @@ class Checker final {
     listeners();
     upstreams();
     maps();
+    zones(settings_.rate_zones, "[[rate_zone]]", &RouteSettings::rate_limits);
+    zones(settings_.connection_zones, "[[connection_zone]]", &RouteSettings::connection_limits);
     routes();
     store();
     secret();
@@ -38,6 +40,9 @@ class Checker final {
   void maps();
   void map_entries(const MapSettings& map);
   unsigned map_chain(const MapSettings& map, unsigned depth);
+  template <typename Zone, typename Limit>
+  void zones(const std::vector<Zone>& all, const char* header,
+             std::vector<Limit> RouteSettings::*limits);
   void routes();
   bool one_action(const RouteSettings& route);
   void path(const RouteSettings& route);
@@ -142,6 +147,38 @@ void Checker::upstreams() {
                     [&](const RouteSettings& route) { return route.upstream == upstream.name; });
     if (!used && fresh) {
       problems_.warning(at, "no route leads to the upstream " + in_quotes(upstream.name));
+    }
+  }
+}
+
+template <typename Zone, typename Limit>
+void Checker::zones(const std::vector<Zone>& all, const char* header,
+                    std::vector<Limit> RouteSettings::*limits) {
+  bool all_known = !places_.doubts(settings_);
+  std::set<std::string_view> used;
+  for (const RouteSettings& route : settings_.routes) {
+    for (const Limit& limit : route.*limits)
+      used.insert(limit.zone);
+  }
+  std::vector<std::string_view> names;
+  for (const Zone& zone : all) {
+    all_known = all_known && !places_.doubts(zone);
+    if (places_.doubts(zone)) continue;
+    const Position at = places_.of(zone.name, zone);
+    if (std::find(names.begin(), names.end(), zone.name) != names.end())
+      problems_.error(at, std::string("two ") + header + " are named " + in_quotes(zone.name));
+    names.push_back(zone.name);
+    known_variables(zone.key, zone, {});
+    if (!used.contains(zone.name))
+      problems_.warning(at, "no route is limited by the zone " + in_quotes(zone.name));
+  }
+  for (const RouteSettings& route : settings_.routes) {
+    if (places_.doubts(route) || !all_known) continue;
+    for (const Limit& limit : route.*limits) {
+      if (std::find(names.begin(), names.end(), limit.zone) != names.end()) continue;
+      problems_.error(places_.of(limit, route), std::string("no ") + header + " is named " +
+                                                    in_quotes(limit.zone) +
+                                                    did_you_mean(limit.zone, names));
     }
   }
 }
@@ -329,11 +366,12 @@ unsigned Checker::map_chain(const MapSettings& map, unsigned depth) {
 
 bool Checker::one_action(const RouteSettings& route) {
   const int actions = (route.upstream.empty() ? 0 : 1) + (route.redirect.empty() ? 0 : 1) +
-                      (route.status == 0 ? 0 : 1) + (route.root.empty() ? 0 : 1);
+                      (route.status == 0 ? 0 : 1) + (route.root.empty() ? 0 : 1) +
+                      (route.stub_status ? 1 : 0);
   if (actions != 1) {
     problems_.error(places_.of(route),
                     std::string("a route has exactly one of upstream, redirect, ") +
-                        "status and root; this one has " +
+                        "status, root and stub_status; this one has " +
                         (actions == 0 ? "none" : std::to_string(actions)));
   }
   return actions == 1;

@@ -69,8 +69,13 @@ std::string describe_route(const RouteSettings& route) {
   if (!route.upstream.empty()) text += route.upstream + route.replace_path;
   if (!route.redirect.empty()) text += "redirect to " + route.redirect.source;
   if (!route.root.empty()) text += "files of " + route.root;
+  if (route.stub_status) text += "stub_status";
   if (route.status != 0) text += "status " + std::to_string(route.status);
   if (route.max_body.bytes > 0) text += ", bodies up to " + format_size(route.max_body);
+  for (const auto& limit : route.rate_limits)
+    text += ", rate limit " + to_string(limit);
+  for (const auto& limit : route.connection_limits)
+    text += ", connection limit " + to_string(limit);
   for (const auto& key : keys_of<RouteTimeouts>()) {
     const Millis value = route.timeouts.*std::get<Millis RouteTimeouts::*>(key.field);
     if (value > 0ms) text += ", " + std::string(key.name) + " " + format_millis(value);

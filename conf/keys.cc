@@ -14,6 +14,7 @@ constexpr uint64_t hour = 60 * minute;
 constexpr uint64_t day = 24 * hour;
 constexpr uint64_t kib = 1024;
 constexpr uint64_t mib = 1024 * kib;
+constexpr uint64_t gib = 1024 * mib;
 
 bool is_token(std::string_view text) {
   constexpr std::string_view marks = "!#$%&'*+-.^_`|~";  // RFC 9110 section 5.6.2
@@ -57,6 +58,14 @@ const char* variable_name(std::string_view text) {
   return is_identifier(text, "_") && !is_digit(text.front())
              ? nullptr
              : "a variable's name of letters, digits and \"_\"";
+}
+
+const char* zone_name(std::string_view text) {
+  return !text.empty() && is_visible(text) ? nullptr : "a name without spaces";
+}
+
+const char* zone_key(std::string_view text) {
+  return text.empty() ? R"(variables such as "$remote_addr")" : nullptr;
 }
 
 // Open WebUI's own keys and its channel (docs/contract: never touched) must stay out of reach.
@@ -298,6 +307,31 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
      "The replica's side of a request."},
 };
 
+constexpr Key<RateZoneSettings> rate_zone_keys[] = {
+    {"name", &RateZoneSettings::name,
+     {.max = 64, .check = zone_name, .required = true, .example = "\"per_address\""},
+     "What routes, logs and metrics call it."},
+    {"key", &RateZoneSettings::key, {.check = zone_key},
+     "What is counted apart, in variables of the request, such as \"$remote_addr\" or "
+     "\"$host$cookie_token\". A request for which it is empty is not counted."},
+    {"rate", &RateZoneSettings::rate, {.required = true, .example = "\"10r/s\""},
+     "Requests a second (\"10r/s\") or a minute (\"30r/m\")."},
+    {"size", &RateZoneSettings::size, {32 * kib, gib},
+     "How much memory it may take: 1 MiB is enough for some 7000 addresses. When it is full, the "
+     "keys that were silent for the longest are forgotten."},
+};
+
+constexpr Key<ConnectionZoneSettings> connection_zone_keys[] = {
+    {"name", &ConnectionZoneSettings::name,
+     {.max = 64, .check = zone_name, .required = true, .example = "\"per_address\""},
+     "What routes, logs and metrics call it."},
+    {"key", &ConnectionZoneSettings::key, {.check = zone_key},
+     "What is counted apart, in variables of the request. A request for which it is empty is not "
+     "counted."},
+    {"size", &ConnectionZoneSettings::size, {32 * kib, gib},
+     "How much memory it may take. When it is full, requests of other keys are refused."},
+};
+
 constexpr Key<RouteTimeouts> route_timeout_keys[] = {
     {"connect", &RouteTimeouts::connect, {.min = 1, .max = 10 * minute, .example = "\"1s\""},
      "To connect to a replica."},
@@ -328,7 +362,8 @@ constexpr Key<RouteSettings> route_keys[] = {
      "the longest prefix if it is prefix_first; then the regular expressions in their order; then "
      "the longest prefix."},
     {"upstream", &RouteSettings::upstream, {.check = upstream_name},
-     "The upstream's name. A route has one of upstream, redirect, status and root."},
+     "The upstream's name. A route has one of upstream, redirect, status, root and "
+     "stub_status."},
     {"redirect", &RouteSettings::redirect,
      {.check = redirect_target, .example = "\"https://chat.example.org/\""},
      "Answer with a redirect to this URL. Variables have nginx's names: "
@@ -346,6 +381,9 @@ constexpr Key<RouteSettings> route_keys[] = {
      "nginx's root does; a path that ends in / is its index.html. Below it no symbolic link is "
      "followed and nothing whose name begins with a dot is found, but .well-known. For ACME's "
      "challenges and the like."},
+    {"stub_status", &RouteSettings::stub_status, {},
+     "Answer with nginx's seven numbers of connections and requests, for monitoring that reads them. "
+     "/metrics of the admin address has more. Say in allow who may ask."},
     {"replace_path", &RouteSettings::replace_path, {.check = path_or_nothing},
      "The replica gets, or `root` looks up, this in the place of the route's path. Empty: the path "
      "as it came."},
@@ -364,6 +402,18 @@ constexpr Key<RouteSettings> route_keys[] = {
      "Networks that may use this route; the others are answered with 403. Empty: all."},
     {"deny", &RouteSettings::deny, {},
      "Networks that may not, also when they are in allow."},
+    {"rate_limits", &RouteSettings::rate_limits, {},
+     "Zones that limit the rate of requests here, each with what may be ahead of it: \"api\": "
+     "nothing; \"api burst=20\": 20 requests, which wait until the rate allows them; \"api burst=20 "
+     "nodelay\": 20 requests that do not wait; \"api burst=20 delay=8\": 8 of them do not. More are "
+     "refused."},
+    {"rate_limit_status", &RouteSettings::rate_limit_status, {400, 599},
+     "The status of those refused. 444 closes the connection without an answer."},
+    {"connection_limits", &RouteSettings::connection_limits, {},
+     "Zones that limit how many requests and websockets are under way at a time, each with how many "
+     "of one key: \"per_address 10\". Each stream of an HTTP/2 connection counts."},
+    {"connection_limit_status", &RouteSettings::connection_limit_status, {400, 599},
+     "The status of those refused."},
     {"access_log", &RouteSettings::access_log, {},
      "Write a line in the access log for each request."},
     {"timeouts", &RouteSettings::timeouts, {},
@@ -480,6 +530,11 @@ constexpr Key<Settings> settings_keys[] = {
      "How a client is known again."},
     {"upstream", &Settings::upstreams, {},
      "A group of replicas. None: \"open-webui\" at 127.0.0.1:8080."},
+    {"rate_zone", &Settings::rate_zones, {},
+     "A rate that routes may limit requests by, counted by all workers of this node together, as "
+     "nginx's limit_req_zone. None."},
+    {"connection_zone", &Settings::connection_zones, {},
+     "What routes may limit the number of requests under way by, as nginx's limit_conn_zone. None."},
     {"route", &Settings::routes, {},
      "What is done with a request: the most specific host, then the longest path. "
      "None: everything goes to the first upstream."},
@@ -538,6 +593,14 @@ std::span<const Key<UpstreamTimeouts>> keys_of() {
 template <>
 std::span<const Key<UpstreamSettings>> keys_of() {
   return upstream_keys;
+}
+template <>
+std::span<const Key<RateZoneSettings>> keys_of() {
+  return rate_zone_keys;
+}
+template <>
+std::span<const Key<ConnectionZoneSettings>> keys_of() {
+  return connection_zone_keys;
 }
 template <>
 std::span<const Key<RouteTimeouts>> keys_of() {

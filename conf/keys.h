@@ -42,8 +42,9 @@ concept OneOf = (std::same_as<T, Types> || ...);
 template <typename T>
 concept Table = OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSettings, StoreSettings,
                       AffinitySettings, HealthSettings, UpstreamTimeouts, UpstreamSettings,
-                      RouteTimeouts, RouteSettings, MapEntry, MapSettings, ForwardedSettings,
-                      LimitSettings, Http2Settings, ClientTimeouts, AdminSettings, LogSettings>;
+                      RateZoneSettings, ConnectionZoneSettings, RouteTimeouts, RouteSettings,
+                      MapEntry, MapSettings, ForwardedSettings, LimitSettings, Http2Settings,
+                      ClientTimeouts, AdminSettings, LogSettings>;
 
 template <typename T>
 concept Enum = OneOf<T, Balance, PathMatch, AccessFormat, LogLevelName>;
@@ -55,7 +56,9 @@ using Field =
                  StoreUrl Owner::*, Template Owner::*, Balance Owner::*, PathMatch Owner::*,
                  AccessFormat Owner::*, LogLevelName Owner::*, std::vector<std::string> Owner::*,
                  std::vector<uint16_t> Owner::*, std::vector<ReplicaSettings> Owner::*,
-                 std::vector<Cidr> Owner::*, std::vector<HeaderSetting> Owner::*,
+                 std::vector<Cidr> Owner::*, std::vector<HeaderSetting> Owner::*, Rate Owner::*,
+                 std::vector<RateLimitSettings> Owner::*,
+                 std::vector<ConnectionLimitSettings> Owner::*,
                  // tables
                  TlsSettings Owner::*, StoreSettings Owner::*, AffinitySettings Owner::*,
                  HealthSettings Owner::*, UpstreamTimeouts Owner::*, RouteTimeouts Owner::*,
@@ -63,7 +66,8 @@ using Field =
                  ClientTimeouts Owner::*, AdminSettings Owner::*, LogSettings Owner::*,
                  // arrays of tables
                  std::vector<ListenSettings> Owner::*, std::vector<CertificateSettings> Owner::*,
-                 std::vector<UpstreamSettings> Owner::*, std::vector<RouteSettings> Owner::*,
+                 std::vector<UpstreamSettings> Owner::*, std::vector<RateZoneSettings> Owner::*,
+                 std::vector<ConnectionZoneSettings> Owner::*, std::vector<RouteSettings> Owner::*,
                  std::vector<MapSettings> Owner::*, std::vector<MapEntry> Owner::*>;
 
 template <Table Owner>
@@ -95,6 +99,10 @@ template <>
 std::span<const Key<UpstreamTimeouts>> keys_of();
 template <>
 std::span<const Key<UpstreamSettings>> keys_of();
+template <>
+std::span<const Key<RateZoneSettings>> keys_of();
+template <>
+std::span<const Key<ConnectionZoneSettings>> keys_of();
 template <>
 std::span<const Key<RouteTimeouts>> keys_of();
 template <>

@@ -178,6 +178,54 @@ struct RouteTimeouts {
 // The upstream's, but for what the route sets.
 UpstreamTimeouts merge(UpstreamTimeouts of_upstream, const RouteTimeouts& of_route);
 
+// "10r/s", "30r/m".
+struct Rate {
+  uint32_t requests = 0;
+  bool a_minute = false;  // else a second
+
+  // Of a request a second, rounded down as nginx does.
+  uint64_t thousandths() const { return uint64_t{requests} * 1000 / (a_minute ? 60 : 1); }
+  friend bool operator==(const Rate&, const Rate&) = default;
+};
+std::string to_string(const Rate& rate);
+
+inline constexpr Size usual_zone{10 * 1024 * 1024};
+
+// A leaky bucket for each value of the key, of all workers together.
+struct RateZoneSettings {
+  std::string name;
+  Template key{"$remote_addr", {{Variable::remote_addr, {}}}};
+  Rate rate;
+  Size size = usual_zone;
+  friend bool operator==(const RateZoneSettings&, const RateZoneSettings&) = default;
+};
+
+// How many requests and websockets each value of the key has under way.
+struct ConnectionZoneSettings {
+  std::string name;
+  Template key{"$remote_addr", {{Variable::remote_addr, {}}}};
+  Size size = usual_zone;
+  friend bool operator==(const ConnectionZoneSettings&, const ConnectionZoneSettings&) = default;
+};
+
+// What a route takes of a zone: so many requests may be ahead of its rate. Those that are further
+// ahead than `delay` wait until they no longer are.
+struct RateLimitSettings {
+  std::string zone;
+  uint32_t burst = 0;
+  uint32_t delay = 0;
+  bool nodelay = false;  // none waits
+  friend bool operator==(const RateLimitSettings&, const RateLimitSettings&) = default;
+};
+std::string to_string(const RateLimitSettings& limit);
+
+struct ConnectionLimitSettings {
+  std::string zone;
+  uint32_t most = 1;  // for each value of the key
+  friend bool operator==(const ConnectionLimitSettings&, const ConnectionLimitSettings&) = default;
+};
+std::string to_string(const ConnectionLimitSettings& limit);
+
 enum class PathMatch : uint8_t {
   segments,  // whole segments at the path's beginning
   prefix,
@@ -187,7 +235,8 @@ enum class PathMatch : uint8_t {
   regex_ignoring_case,
 };
 
-// What a route does with a request. Exactly one of upstream, redirect and status is set.
+// What a route does with a request. Exactly one of upstream, redirect, status, root and
+// stub_status is set.
 struct RouteSettings {
   std::string host = "*";          // "*", "chat.example.org", "*.example.org", "chat.*" or "~regex"
   std::vector<std::string> hosts;  // not empty: these, instead of host
@@ -201,6 +250,7 @@ struct RouteSettings {
   Template body;
   std::string content_type = "text/plain";
   std::string root;  // a folder whose files are the answer
+  bool stub_status = false;
   std::string replace_path;
   std::vector<HeaderSetting> set_headers;
   std::vector<HeaderSetting> add_headers;
@@ -208,6 +258,10 @@ struct RouteSettings {
   std::vector<std::string> remove_headers;
   std::vector<Cidr> allow;
   std::vector<Cidr> deny;
+  std::vector<RateLimitSettings> rate_limits;
+  uint16_t rate_limit_status = 429;
+  std::vector<ConnectionLimitSettings> connection_limits;
+  uint16_t connection_limit_status = 429;
   bool access_log = true;
   Size max_body;  // 0: no limit
   RouteTimeouts timeouts;
@@ -312,6 +366,8 @@ struct Settings {
   StoreSettings store;
   AffinitySettings affinity;
   std::vector<UpstreamSettings> upstreams;
+  std::vector<RateZoneSettings> rate_zones;
+  std::vector<ConnectionZoneSettings> connection_zones;
   std::vector<RouteSettings> routes;
   std::vector<MapSettings> maps;
   ForwardedSettings forwarded;

@@ -29,6 +29,7 @@ constexpr NamedVariable names[] = {
     {"request", Variable::request},
     {"request_id", Variable::request_id},
     {"remote_addr", Variable::remote_addr},
+    {"binary_remote_addr", Variable::remote_addr},  // only to be shorter
     {"realip_remote_addr", Variable::realip_remote_addr},
     {"server_port", Variable::server_port},
     {"server_name", Variable::server_name},

@@ -22,6 +22,11 @@ inline std::string render(const std::string& value) { return toml_text(value); }
 inline std::string render(const Endpoint& value) { return toml_text(to_string(value)); }
 inline std::string render(const ReplicaSettings& value) { return toml_text(to_string(value)); }
 inline std::string render(const StoreUrl& value) { return toml_text(to_string(value)); }
+inline std::string render(const Rate& value) { return toml_text(to_string(value)); }
+inline std::string render(const RateLimitSettings& value) { return toml_text(to_string(value)); }
+inline std::string render(const ConnectionLimitSettings& value) {
+  return toml_text(to_string(value));
+}
 inline std::string render(const Cidr& value) { return toml_text(to_string(value)); }
 inline std::string render(const Template& value) { return toml_text(value.source); }
 std::string render(Enum auto value) { return toml_text(name_of(value)); }

@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "conf/endpoint.h"
+#include "conf/limits.h"
 #include "conf/words.h"
 
 namespace usher::conf {
@@ -168,6 +169,18 @@ Outcome assign(std::string_view text, Cidr& value, const Rule&) {
   return take(parse_cidr(text), value);
 }
 
+Outcome assign(std::string_view text, Rate& value, const Rule&) {
+  return take(parse_rate(text), value);
+}
+
+Outcome assign(std::string_view text, RateLimitSettings& value, const Rule&) {
+  return take(parse_rate_limit(text), value);
+}
+
+Outcome assign(std::string_view text, ConnectionLimitSettings& value, const Rule&) {
+  return take(parse_connection_limit(text), value);
+}
+
 Outcome assign(std::string_view text, Template& value, const Rule& rule) {
   if (rule.check) {
     if (const char* wanted = rule.check(text)) return unexpected(wanted, in_quotes(text));
@@ -219,6 +232,16 @@ std::string expected(const StoreUrl&, const Rule&) {
 }
 
 std::string expected(const Cidr&, const Rule&) { return R"(a network such as "10.0.0.0/8")"; }
+
+std::string expected(const Rate&, const Rule&) { return R"(a rate such as "10r/s")"; }
+
+std::string expected(const RateLimitSettings&, const Rule&) {
+  return R"(a zone's name such as "api burst=20")";
+}
+
+std::string expected(const ConnectionLimitSettings&, const Rule&) {
+  return R"(a zone's name and a number such as "per_address 10")";
+}
 
 std::string expected(const Template&, const Rule&) { return "a text in quotes"; }
 

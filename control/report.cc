@@ -128,6 +128,26 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
                   facts, [](const WorkerCounters& w) -> auto& { return w.bytes_out; }));
 }
 
+void add_limits(MetricsText& text, const ReportFacts& facts) {
+  text.single("usher_requests_delayed", "gauge", "Requests that wait until a rate allows them.",
+              sum(
+                  facts, [](const proxy::WorkerCounters& w) -> auto& { return w.delayed; }));
+  const auto& zones = facts.snapshot.limit_zones;
+  const auto sample = [&](const auto& zone, std::string_view outcome, uint64_t count) {
+    text.sample(label("zone", zone.settings.name) + "," + label("outcome", outcome), count);
+  };
+  text.family("usher_rate_limited_requests_total", "counter",
+              "Requests beyond the rate of a zone, by what became of them.");
+  for (const auto& zone : zones.rates()) {
+    sample(zone, "delayed", zone.counters->delayed);
+    sample(zone, "refused", zone.counters->refused);
+  }
+  text.family("usher_connection_limited_requests_total", "counter",
+              "Requests that a zone refused because their key had too many under way.");
+  for (const auto& zone : zones.connections())
+    text.sample(label("zone", zone.settings.name), zone.counters->refused);
+}
+
 void add_listeners(MetricsText& text, const ReportFacts& facts) {
   const auto all = [&](std::string_view name, std::string_view type, std::string_view help,
                        auto value) {
@@ -275,6 +295,7 @@ std::string make_metrics(const ReportFacts& facts) {
   text.single("usher_draining", "gauge", "1 while the process lets its clients finish.",
               facts.draining);
   add_traffic(text, facts);
+  add_limits(text, facts);
   add_listeners(text, facts);
   add_routes(text, facts);
   add_replicas(text, facts, "usher_replica_up", "gauge", "1 if the replica serves.",

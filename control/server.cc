@@ -118,7 +118,8 @@ Outcome Server::prepare() {
                     [this](const std::string& id) { loop_.post([this, id] { look_at(id); }); },
                     [this](const std::string& client, const std::string& replica_id) {
                       loop_.post([this, client, replica_id] { bring_home(client, replica_id); });
-                    }});
+                    },
+                    [this] { return stub_status(); }});
   if (Outcome bound = bind_listeners(); !bound) return bound;
   if (Outcome bound = bind_admin(); !bound) return bound;
 
@@ -311,7 +312,7 @@ std::shared_ptr<const proxy::Snapshot> Server::make_snapshot() const {
     upstreams[i].rank_versions(settings_.upstreams[i].versions == "newest");
   }
   return std::make_shared<const proxy::Snapshot>(settings_, std::move(upstreams), tls_,
-                                                 replica_tls_, secrets_.secrets());
+                                                 replica_tls_, secrets_.secrets(), limit_zones_);
 }
 
 void Server::publish() {
@@ -386,6 +387,14 @@ void Server::on_drain_look() {
     return loop_.stop();
   }
   drain_look_.start(drain_look_interval);
+}
+
+// On any worker's thread: they are all there before one runs, and until none does.
+proxy::StubStatus Server::stub_status() const {
+  proxy::StubStatus status;
+  for (const auto& worker : workers_)
+    status.add(worker->counters());
+  return status;
 }
 
 void Server::stop_workers() {

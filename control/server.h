@@ -33,6 +33,7 @@
 #include "net/resolver.h"
 #include "net/signals.h"
 #include "net/timer.h"
+#include "proxy/limit_zones.h"
 #include "proxy/worker.h"
 #include "routing/replica_board.h"
 #include "tls/server_context.h"
@@ -83,6 +84,7 @@ class Server final : private DrainKeeper::Listener {
   // A worker has reason to doubt a replica.
   void look_at(const std::string& replica_id);
 
+  proxy::StubStatus stub_status() const;
   void learn(std::vector<routing::Moved> moved);
   void doubt_bindings();
   void bring_home(const std::string& client, const std::string& replica_id);
@@ -129,6 +131,7 @@ class Server final : private DrainKeeper::Listener {
   net::Loop loop_;
   routing::ReplicaBoard board_;
   proxy::ConnectionLimit connection_limit_;
+  proxy::LimitZones limit_zones_{settings_, {}};
   routing::LiveSessions live_sessions_;
   routing::MemoryTable node_sids_{clock_, 65'536};
   routing::NodeBindings node_bindings_{clock_};

@@ -17,6 +17,8 @@ std::string differences(const conf::Settings& now, const conf::Settings& then) {
   compare("listen", &conf::Settings::listen);
   compare("tls", &conf::Settings::tls);
   compare("upstream", &conf::Settings::upstreams);
+  compare("rate_zone", &conf::Settings::rate_zones);
+  compare("connection_zone", &conf::Settings::connection_zones);
   compare("route", &conf::Settings::routes);
   compare("map", &conf::Settings::maps);
   compare("forwarded", &conf::Settings::forwarded);
@@ -65,6 +67,7 @@ Outcome Server::reload() {
   const bool new_listeners = settings_.listen != next.listen;
   replica_tls_ = std::move(*replica_tls);
   settings_ = std::move(next);
+  limit_zones_ = proxy::LimitZones(settings_, limit_zones_);
   log_.set_least(log_level(settings_.log));
   if (new_upstreams) discovery_.start(settings_.upstreams);
   if (tls_ && !had_tls) {

@@ -28,6 +28,18 @@ class Counter final {
   std::atomic<uint64_t> value_{0};
 };
 
+// One more, for as long as it lives.
+class CountedIn final {
+ public:
+  explicit CountedIn(Counter& counter) : counter_(counter) { counter_.add(); }
+  ~CountedIn() { counter_.subtract(); }
+  CountedIn(const CountedIn&) = delete;
+  CountedIn& operator=(const CountedIn&) = delete;
+
+ private:
+  Counter& counter_;
+};
+
 struct WorkerCounters {
   Counter connections;  // open now
   Counter accepted;
@@ -41,14 +53,18 @@ struct WorkerCounters {
   std::array<Counter, troubles> hints;          // by Trouble
   std::array<Counter, traffic_causes> retries;  // by the Errc of the attempt before
   Counter retries_refused;                      // by the budget
-  Counter queued;  // requests that waited for a place at a full replica
-  Counter held;    // requests that wait now because no replica is up
+  Counter queued;   // requests that waited for a place at a full replica
+  Counter held;     // requests that wait now because no replica is up
+  Counter delayed;  // requests that wait now until a rate allows them
   // Websockets that left a replica: by MoveReason, then by MoveOutcome.
   std::array<std::array<Counter, move_outcomes>, move_reasons> moves;
   Counter moving;  // now
   Counter parked;  // of these, with no replica to go to
   Counter bytes_in;
   Counter bytes_out;
+  Counter requests;   // that have come
+  Counter exchanges;  // under way
+  Counter reading;    // connections of which a part of a head has come
 };
 
 }  // namespace usher::proxy

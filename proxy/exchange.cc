@@ -37,9 +37,12 @@ std::string without_port(std::string_view authority) {
 Exchange::Exchange(Worker& worker, Requester& client, std::shared_ptr<const Snapshot> snapshot)
     : worker_(worker),
       client_(client),
+      under_way_(worker.count().exchanges),
       snapshot_(std::move(snapshot)),
       started_(worker.loop().now()),
-      started_wall_(worker.shared().clock.wall()) {}
+      started_wall_(worker.shared().clock.wall()) {
+  worker.count().requests.add();
+}
 
 Exchange::~Exchange() { drop_replica(); }
 
@@ -76,6 +79,10 @@ Outcome Exchange::find_route() {
     return Error{Errc::no_route, Side::client,
                  std::string(request_.authority) + std::string(request_.path())};
   }
+  return route_->has_limits ? pass_limits() : serve_route();
+}
+
+Outcome Exchange::serve_route() {
   if (answer_by_route()) return {};
   upstream_ = snapshot_->upstream(route_->upstream);
   if (!upstream_) return Error{Errc::no_replica, Side::usher, "no upstream " + route_->upstream};
@@ -424,6 +431,8 @@ void Exchange::drop_replica() {
 void Exchange::finish(bool reuse) {
   finished_ = true;
   lookup_.reset();
+  if (turn_) turn_->stop();
+  zone_places_.clear();
   if (replica_) worker_.pool().give_back(std::move(replica_));
   place_.reset();
   open_request_.reset();

@@ -8,14 +8,18 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/pending.h"
 #include "base/result.h"
 #include "net/loop.h"
+#include "net/timer.h"
 #include "protocol/engine_io.h"
 #include "protocol/message.h"
+#include "proxy/connection_zone.h"
+#include "proxy/counters.h"
 #include "proxy/diagnosis.h"
 #include "proxy/own_response.h"
 #include "proxy/replica_connection.h"
@@ -29,6 +33,9 @@ namespace usher::proxy {
 
 class Requester;
 class Worker;
+
+// nginx's number for: close the connection, say nothing.
+inline constexpr uint16_t no_answer = 444;
 
 class Exchange final : public net::Mortal, private ReplicaConnectionUser {
  public:
@@ -59,8 +66,15 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   bool ask_for_challenge();
   bool answers_challenges() const;
   Outcome find_route();
+  Outcome pass_limits();
+  void on_turn();
+  Outcome enter_zones();
+  void refuse(Error error, uint16_t status, std::chrono::seconds again_after);
+  Outcome serve_route();
   bool answer_by_route();
+  void close_without_answer();
   bool allowed() const;
+  void respond_with_stub_status();
   void respond_with_file();
   void send_file();
   VariableSource variables(const protocol::ResponseHead* response) const;
@@ -108,6 +122,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
 
   Worker& worker_;
   Requester& client_;
+  CountedIn under_way_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::shared_ptr<const Snapshot> before_retry_;  // of the attempt before this one
   protocol::RequestHead request_;
@@ -129,6 +144,20 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   std::optional<protocol::OpenPacketReader> open_packet_;
   std::string held_;
   std::optional<protocol::Headers> held_end_;
+
+  // Of a request that waits until the rate allows it, or has.
+  struct Turn {
+    Turn(Counter& delayed, net::Loop& loop, Exchange& exchange)
+        : waits(std::in_place, delayed), timer(loop, exchange) {}
+    void stop() {
+      waits.reset();
+      timer.stop();
+    }
+    std::optional<CountedIn> waits;
+    net::Timer<&Exchange::on_turn> timer;
+  };
+  std::unique_ptr<Turn> turn_;
+  std::vector<ZonePlace> zone_places_;
 
   std::optional<StaticFile> file_;  // what is left of it is the response
   std::optional<Diagnosis> diagnosis_;

@@ -35,6 +35,7 @@ TunnelRecord Exchange::make_tunnel_record() {
   record.idle_limit = merge(upstream_->timeouts, route_->timeouts).tunnel_idle;
   record.status = home_.replica->status;
   record.place = std::move(place_);
+  record.zone_places = std::move(zone_places_);
   if (migrates()) {
     record.migration = std::make_unique<Migration>(
         Migration{protocol::keep_request(request_), upstream_->replay, upstream_->park});

@@ -14,9 +14,6 @@
 namespace usher::proxy {
 namespace {
 
-// nginx's number for: close the connection, say nothing.
-constexpr uint16_t no_answer = 444;
-
 constexpr std::string_view challenge_path = "/.well-known/acme-challenge/";
 
 bool is_success(uint16_t status) {
@@ -27,6 +24,16 @@ bool is_success(uint16_t status) {
 bool in_any(const std::vector<conf::Cidr>& networks, std::span<const uint8_t> ip) {
   return std::any_of(networks.begin(), networks.end(),
                      [ip](const conf::Cidr& network) { return protocol::contains(network, ip); });
+}
+
+bool only_asks(const protocol::RequestHead& request) {
+  return request.method == "GET" || request.method == "HEAD";
+}
+
+OwnResponse make_only_get(bool page) {
+  OwnResponse refused = make_status_response(405, page);
+  refused.head.headers.append("Allow", "GET, HEAD");  // RFC 9110 section 15.5.6
+  return refused;
 }
 
 // RFC 9110 section 13.2.2. A time counts, as with nginx, when it is exactly the one that was told.
@@ -63,10 +70,12 @@ bool Exchange::answer_by_route() {
     respond_with_file();
     return true;
   }
+  if (rules.stub_status) {
+    respond_with_stub_status();
+    return true;
+  }
   if (route_->status == no_answer) {
-    status_ = no_answer;
-    client_.break_off();
-    finish(false);
+    close_without_answer();
     return true;
   }
   if (route_->status == 0) return false;
@@ -74,6 +83,12 @@ bool Exchange::answer_by_route() {
                              : make_text_response(route_->status, rules.content_type,
                                                   expand(rules.body, variables(nullptr))));
   return true;
+}
+
+void Exchange::close_without_answer() {
+  status_ = no_answer;
+  client_.break_off();
+  finish(false);
 }
 
 // Another node may have been given what is to be answered: the store knows. What it does not know
@@ -101,6 +116,11 @@ bool Exchange::answers_challenges() const {
   return route && (route->path + "/").starts_with(challenge_path);
 }
 
+void Exchange::respond_with_stub_status() {
+  if (!only_asks(request_)) return respond(make_only_get(wants_page(request_)));
+  respond(make_text_response(200, "text/plain", to_text(worker_.shared().stub_status())));
+}
+
 void Exchange::respond_with_file() {
   const bool page = wants_page(request_);
   const conf::RouteSettings& rules = route_->rules;
@@ -109,11 +129,7 @@ void Exchange::respond_with_file() {
     path.replace(0, route_->path.size(), rules.replace_path);
   auto file = StaticFile::open(rules.root, path);
   if (!file) return respond(make_status_response(404, page));
-  if (request_.method != "GET" && request_.method != "HEAD") {
-    OwnResponse refused = make_status_response(405, page);
-    refused.head.headers.append("Allow", "GET, HEAD");  // RFC 9110 section 15.5.6
-    return respond(std::move(refused));
-  }
+  if (!only_asks(request_)) return respond(make_only_get(page));
 
   const std::string modified = file->modified();
   const std::string etag = file->etag();

@@ -78,6 +78,7 @@ bool Http1Session::parse_one(std::span<const char>& input) {
     case protocol::ServerEventKind::need_more:
       if (phase_ == Phase::waiting && !codec_.idle()) {
         phase_ = Phase::receiving_head;
+        receives_.emplace(worker_.count().reading);
         connection_.start_deadline(connection_.limit_of(snapshot_->settings.timeouts.head));
       }
       return false;
@@ -112,6 +113,7 @@ void Http1Session::begin_exchange() {
   Requester& requester = *this;
   exchange_ = std::make_unique<Exchange>(worker_, requester, snapshot_);
   phase_ = Phase::exchange;
+  receives_.reset();
   watch_for_stall();
 }
 
@@ -278,6 +280,7 @@ void Http1Session::check_flush() {
 
 void Http1Session::linger() {
   phase_ = Phase::flushing;
+  receives_.reset();
   lingered_ = 0;
   watch_for_stall();
   stream().finish();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -76,7 +77,8 @@ class Http1Session final : public ClientSession, private Requester {
   std::shared_ptr<const Snapshot> snapshot_;  // of the request under way
   protocol::Http1ServerCodec codec_;
   std::unique_ptr<Exchange> exchange_;
-  uint64_t seen_in_ = 0;  // at the last look at progress
+  std::optional<CountedIn> receives_;  // a head, of which a part has come
+  uint64_t seen_in_ = 0;               // at the last look at progress
   uint64_t seen_out_ = 0;
   size_t lingered_ = 0;
   uint8_t still_ = 0;  // looks in a row without progress

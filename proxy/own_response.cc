@@ -1,5 +1,6 @@
 #include "proxy/own_response.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/json.h"
@@ -69,6 +70,13 @@ bool wants_page(const protocol::RequestHead& request) {
 OwnResponse make_error_response(Errc code, bool page) {
   const ErrorRow& row = row_of(code);
   return make(row.status, row.client_text, page);
+}
+
+OwnResponse make_refusal(Errc code, uint16_t status, bool page, std::chrono::seconds again_after) {
+  OwnResponse response = make(status, row_of(code).client_text, page);
+  const auto seconds = std::max(again_after, std::chrono::seconds(1)).count();
+  response.head.headers.set("Retry-After", std::to_string(seconds));
+  return response;
 }
 
 OwnResponse make_status_response(uint16_t status, bool page) {

@@ -2,6 +2,7 @@
 // by itself for people. No version numbers in either.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,8 @@ struct OwnResponse {
 bool wants_page(const protocol::RequestHead& request);
 
 OwnResponse make_error_response(Errc code, bool page);
+// Refused for now, with this status; Retry-After is at least a second.
+OwnResponse make_refusal(Errc code, uint16_t status, bool page, std::chrono::seconds again_after);
 // A route's `status`.
 OwnResponse make_status_response(uint16_t status, bool page);
 // A route's `status` with a `body`.

@@ -12,6 +12,7 @@
 #include "conf/settings.h"
 #include "net/transport.h"
 #include "protocol/forwarding.h"
+#include "proxy/limit_zones.h"
 #include "proxy/value_maps.h"
 #include "routing/affinity_cookie.h"
 #include "routing/replica.h"
@@ -27,7 +28,7 @@ using ReplicaTls = std::map<std::string, std::shared_ptr<const tls::ClientContex
 struct Snapshot {
   Snapshot(conf::Settings from, std::vector<routing::Upstream> with,
            std::shared_ptr<const tls::ServerContext> certificates, ReplicaTls trust,
-           routing::AffinitySecrets signed_with)
+           routing::AffinitySecrets signed_with, LimitZones counted_in)
       : settings(std::move(from)),
         routes(settings.routes),
         maps(settings.maps),
@@ -35,7 +36,8 @@ struct Snapshot {
         forwarding(settings.forwarded),
         tls(std::move(certificates)),
         replica_tls(std::move(trust)),
-        secrets(std::move(signed_with)) {}
+        secrets(std::move(signed_with)),
+        limit_zones(std::move(counted_in)) {}
 
   const routing::Upstream* upstream(std::string_view name) const {
     for (const routing::Upstream& each : upstreams) {
@@ -65,6 +67,7 @@ struct Snapshot {
   std::shared_ptr<const tls::ServerContext> tls;  // nullptr: no listener speaks TLS
   ReplicaTls replica_tls;
   routing::AffinitySecrets secrets;
+  LimitZones limit_zones;
 };
 
 }  // namespace usher::proxy

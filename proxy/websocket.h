@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "net/channel.h"
 #include "net/loop.h"
+#include "proxy/connection_zone.h"
 #include "routing/replica_board.h"
 #include "routing/replica_gate.h"
 
@@ -70,6 +71,7 @@ struct TunnelRecord {
   std::chrono::milliseconds idle_limit{0};
   routing::ReplicaStatus* status = nullptr;
   routing::Place place;                  // at the replica
+  std::vector<ZonePlace> zone_places;    // until it is over, whatever replica it moves to
   std::unique_ptr<Migration> migration;  // nullptr: it ends with its replica
 };
 

@@ -32,6 +32,7 @@
 #include "proxy/retry_budget.h"
 #include "proxy/route_counters.h"
 #include "proxy/snapshot.h"
+#include "proxy/stub_status.h"
 #include "proxy/tunnel.h"
 #include "routing/affinity_cookie.h"
 #include "routing/live_sessions.h"
@@ -58,6 +59,8 @@ struct Shared {
   // This client lives at that replica now, and has websockets elsewhere: they follow, whichever
   // worker carries them.
   std::function<void(const std::string& client, const std::string& replica_id)> bring_home;
+  // Of all workers.
+  std::function<StubStatus()> stub_status;
 };
 
 // Why a worker drains.

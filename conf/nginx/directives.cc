@@ -16,9 +16,6 @@ constexpr uint8_t sites = in_http | in_server;
 constexpr auto accepted = Meaning::accepted;
 constexpr auto not_served = Meaning::not_served;
 
-constexpr std::string_view by_limit =
-    "usher does not limit requests by rate; limits.connections bounds connections of one address";
-
 // clang-format off
 constexpr Row rows[] = {
     // blocks
@@ -60,12 +57,19 @@ constexpr Row rows[] = {
     {"error_log", in_main | web, 1, 2},
     // answers
     {"return", in_server | in_location | in_if, 1, 2},
+    {"stub_status", in_server | in_location, 0, 1},
     {"set", in_server | in_location | in_if, 2, 2},
     {"default_type", web, 1, 1},
     {"add_header", web_if, 2, 3},
     {"expires", web_if, 1, 2},
     {"allow", web, 1, 1},
     {"deny", web, 1, 1},
+    {"limit_req_zone", in_http, 2, any},
+    {"limit_req", web, 1, any},
+    {"limit_req_status", web, 1, 1},
+    {"limit_conn_zone", in_http, 2, 2},
+    {"limit_conn", web, 2, 2},
+    {"limit_conn_status", web, 1, 1},
     {"error_page", web_if, 2, any},
     {"root", web_if, 1, 1},
     {"alias", in_location, 1, 1},
@@ -131,6 +135,8 @@ constexpr Row rows[] = {
     {"chunked_transfer_encoding", web, 1, 1, accepted},
     {"log_not_found", web, 1, 1, accepted},
     {"log_subrequest", web, 1, 1, accepted},
+    {"limit_req_log_level", web, 1, 1, accepted},
+    {"limit_conn_log_level", web, 1, 1, accepted},
     {"log_format", in_http, 2, any, accepted},
     {"open_log_file_cache", web, 1, any, accepted},
     {"reset_timedout_connection", web, 1, 1, accepted},
@@ -228,20 +234,13 @@ constexpr Row rows[] = {
     {"auth_basic_user_file", web, 1, 1, not_served, "Open WebUI asks for passwords itself"},
     {"auth_request", web, 1, 1, not_served, "Open WebUI knows OIDC and trusted headers"},
     {"auth_request_set", web, 2, 2, not_served, "Open WebUI knows OIDC and trusted headers"},
-    {"limit_req_zone", in_http, 2, any, not_served, by_limit},
-    {"limit_req", web, 1, any, not_served, by_limit},
-    {"limit_req_status", web, 1, 1, not_served, by_limit},
-    {"limit_req_log_level", web, 1, 1, not_served, by_limit},
-    {"limit_conn_zone", in_http, 2, 2, not_served, by_limit},
-    {"limit_conn", web, 2, 2, not_served, by_limit},
-    {"limit_conn_status", web, 1, 1, not_served, by_limit},
-    {"limit_rate", web_if, 1, 1, not_served, by_limit},
+    {"limit_rate", web_if, 1, 1, not_served, "a response goes out as fast as its client takes it"},
+    {"limit_req_dry_run", web, 1, 1, not_served, "a limit holds, or is left out"},
+    {"limit_conn_dry_run", web, 1, 1, not_served, "a limit holds, or is left out"},
     {"sub_filter", web, 2, 2, not_served, "responses pass as they are"},
     {"sub_filter_once", web, 1, 1, not_served, "responses pass as they are"},
     {"sub_filter_types", web, 1, any, not_served, "responses pass as they are"},
     {"mirror", web, 1, 1, not_served, "a request goes to one replica"},
-    {"stub_status", in_server | in_location, 0, 1, not_served,
-     "the admin listener has /metrics: [admin] address"},
     {"proxy_cookie_path", web, 1, 2, not_served, "cookies pass as they are"},
     {"proxy_cookie_domain", web, 1, 2, not_served, "cookies pass as they are"},
     {"proxy_cookie_flags", web, 1, any, not_served,

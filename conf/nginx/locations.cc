@@ -94,6 +94,7 @@ std::vector<RouteSettings> Locations::routes_of(const Scope& server, const Names
   if (!has_root) {
     RouteSettings& rest = routes.emplace_back();
     rest.match = PathMatch::prefix;
+    limits_.take(server, rest);
     files(server, names, rest);
     response_headers(server, names, rest);
   }
@@ -158,11 +159,12 @@ void Locations::add(const Directive& location, const Scope& around, Names names,
   routes.push_back(std::move(route));
 }
 
-// What the location does, in nginx's order: return, access, then the content.
+// What the location does, in nginx's order: return, limits, access, then the content.
 void Locations::act(const Scope& scope, const Names& names, RouteSettings& route) {
   if (const Directive* log = scope.find("access_log"))
     route.access_log = log->args.front() != "off";
   if (const Directive* answers = scope.own("return")) return answer(*answers, names, route);
+  limits_.take(scope, route);
   access(scope, route);
   if (const Directive* pass = scope.own("proxy_pass")) {
     if (const Directive* tries = scope.own("try_files"))
@@ -173,7 +175,7 @@ void Locations::act(const Scope& scope, const Names& names, RouteSettings& route
                          "\"proxy_redirect\" is served as \"off\" and \"default\" only: the "
                          "replica knows the client's own host, and redirects there");
     }
-    limits(scope, route);
+    bounds(scope, route);
     return proxy(*pass, scope, names, route);
   }
   files(scope, names, route);
@@ -181,6 +183,10 @@ void Locations::act(const Scope& scope, const Names& names, RouteSettings& route
 
 // Without proxy_pass nginx looks for a file.
 void Locations::files(const Scope& scope, const Names& names, RouteSettings& route) {
+  if (scope.own("stub_status")) {
+    route.stub_status = true;
+    return;
+  }
   route.status = 404;
   if (const Directive* tries = scope.own("try_files")) {
     const auto is_the_file = [](const std::string& file) {
@@ -426,7 +432,7 @@ void Locations::access(const Scope& scope, RouteSettings& route) {
   route.allow.clear();
 }
 
-void Locations::limits(const Scope& scope, RouteSettings& route) {
+void Locations::bounds(const Scope& scope, RouteSettings& route) {
   if (const Directive* size = scope.find("client_max_body_size")) {
     const auto bytes = parse_size(size->args.front());
     if (!bytes) report_.error(size->at, "\"client_max_body_size\" directive invalid value");

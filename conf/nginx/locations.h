@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "conf/nginx/limits.h"
 #include "conf/nginx/maps.h"
 #include "conf/nginx/report.h"
 #include "conf/nginx/scope.h"
@@ -15,8 +16,8 @@ namespace usher::conf::nginx {
 
 class Locations final {
  public:
-  Locations(Upstreams& upstreams, Maps& maps, Report& report)
-      : upstreams_(upstreams), maps_(maps), report_(report) {}
+  Locations(Upstreams& upstreams, Limits& limits, Maps& maps, Report& report)
+      : upstreams_(upstreams), limits_(limits), maps_(maps), report_(report) {}
 
   // Every location of a server, nested ones too, as routes for any host. `names` is what `set` said
   // in the server.
@@ -38,10 +39,11 @@ class Locations final {
                        const std::string& host, const Place& at, RouteSettings& route);
   void expires(const Scope& scope, RouteSettings& route);
   void access(const Scope& scope, RouteSettings& route);
-  void limits(const Scope& scope, RouteSettings& route);
+  void bounds(const Scope& scope, RouteSettings& route);
   Template value(const std::string& text, const Names& names, const Place& at);
 
   Upstreams& upstreams_;
+  Limits& limits_;
   Maps& maps_;
   Report& report_;
 };

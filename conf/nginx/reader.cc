@@ -45,7 +45,11 @@ class Translator final {
       if (each.name == "upstream") upstreams_.declare(each);
       if (each.name == "map") maps.declare(each);
     }
-    Locations locations(upstreams_, maps, report_);
+    Limits limits(settings_, maps, report_);
+    for (const Directive& each : http) {
+      if (each.name == "limit_req_zone" || each.name == "limit_conn_zone") limits.declare(each);
+    }
+    Locations locations(upstreams_, limits, maps, report_);
     Servers servers(settings_, locations, report_);
     for (const Directive& each : http) {
       if (each.name == "server") servers.add(each, scope);

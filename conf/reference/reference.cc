@@ -51,6 +51,7 @@ bool is_value(uint16_t value, const Rule& rule) { return value >= rule.min; }
 bool is_value(Millis value, const Rule& rule) {
   return static_cast<uint64_t>(value.count()) >= rule.min;
 }
+bool is_value(const Rate& value, const Rule&) { return value.requests > 0; }
 bool is_value(const auto&, const Rule&) { return true; }
 
 std::string sentence(std::string text) {

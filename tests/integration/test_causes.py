@@ -138,6 +138,20 @@ def comes_too_often(node, peer):
         assert second.ask("GET", "/whoami", JSON).status == 429
 
 
+def asks_twice(node, peer):
+    with wire.Wire(node.url()) as connection:
+        assert connection.ask("GET", "/whoami").status == 200
+        assert connection.ask("GET", "/whoami", JSON).status == 429
+
+
+def asks_beside_its_websocket(node, peer):
+    with websocket(node) as socket:
+        answers(429, "GET", "/whoami", JSON)(node, peer)
+        socket.send(wire.masked_close())
+        while socket.receive():
+            pass
+
+
 def is_answered_in_part(node, peer):
     with wire.Wire(node.url()) as connection:
         connection.request("GET", "/")
@@ -264,6 +278,14 @@ def is_the_oldest_of_too_many(node, _):
 LATE = {"health": {"interval": "10m", "fall": 100}}  # no health check has its say
 ONE_ROUTE = {"route": [{"host": "here.example", "path": "/", "upstream": "open-webui"}]}
 SMALL = {"route": [{"path": "/", "upstream": "open-webui", "max_body": "1KiB"}]}
+LIMITED = {
+    "rate_zone": [{"name": "slow", "rate": "1r/m"}],
+    "route": [{"path": "/", "upstream": "open-webui", "rate_limits": ["slow"]}],
+}
+LIMITED_AT_A_TIME = {
+    "connection_zone": [{"name": "open"}],
+    "route": [{"path": "/", "upstream": "open-webui", "connection_limits": ["open 1"]}],
+}
 DEAD = "127.0.0.10:1"  # nobody listens on port 1
 BAD_UPGRADE = b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n"
 
@@ -313,6 +335,8 @@ CASES = {
     "bad_proxy_header": [Case(comes_past_the_balancer, None, settings=BALANCED)],
     "too_many_handshakes": [Case(is_the_oldest_of_too_many, None, settings={"workers": 1, "limits": {"handshakes": 1}})],
     "too_many_connections": [Case(comes_too_often, None, settings={"limits": {"connections": 1}})],
+    "rate_limited": [Case(asks_twice, 429, settings=LIMITED)],
+    "connection_limited": [Case(asks_beside_its_websocket, 429, settings=LIMITED_AT_A_TIME)],
     "idle": [
         Case(says_nothing, None, settings={"timeouts": {"head": "300ms"}}),
         Case(says_nothing_more, None, settings={"timeouts": {"keep_alive": "300ms"}}),

@@ -1,5 +1,6 @@
 """What /metrics and /api/status say, and that what is made of them names nothing else."""
 
+import contextlib
 import json
 import os
 import re
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import harness
 import wire
-from harness import ROOT, have, wait_for
+from harness import ROOT, have, settings_for, wait_for
 
 DASHBOARD = ROOT / "docs" / "dashboard.json"
 # As a replica's tracer would begin it.
@@ -154,3 +155,29 @@ def test_a_start_takes_less_than_a_tenth_of_a_second(house, replica):
         user, system = Path(f"/proc/{node.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
         took.append((int(user) + int(system)) / os.sysconf("SC_CLK_TCK"))
     assert min(took) < 0.1 * harness.patience(), took
+
+
+def test_stub_status_says_nginxs_numbers(house, replica):
+    settings = settings_for([replica], workers=4)
+    settings["route"].append({"path": "/nginx_status", "stub_status": True})
+    node = house.usher([replica], settings=settings)
+
+    def numbers(connection):
+        answer = connection.ask("GET", "/nginx_status")
+        assert answer.status == 200 and answer.header("content-type") == "text/plain"
+        return [int(number) for number in re.findall(r"\d+", answer.body.decode())]
+
+    with contextlib.ExitStack() as stack:
+        asking, idle, beginning, socket, slow = [stack.enter_context(wire.Wire(node.url())) for _ in range(5)]
+        assert idle.ask("GET", "/whoami").status == 200
+        beginning.send(b"GET /whoami HTTP/1.1\r\nHost:")
+        socket.send(wire.handshake("/any/terminal"))
+        assert socket.read_head().status == 101
+        slow.request("GET", "/slow?ms=60000")
+        # The one that asks, the websocket and the slow one are under way.
+        wait_for(lambda: (seen := numbers(asking))[:1] + seen[4:] == [5, 1, 3, 1], "all of them")
+        before, after = numbers(asking), numbers(asking)
+        assert before[1] == before[2] >= 5 and after[3] == before[3] + 1
+        assert asking.ask("POST", "/nginx_status", body=b"x").status == 405
+    with wire.Wire(node.url()) as asking:
+        wait_for(lambda: (seen := numbers(asking))[:1] + seen[4:] == [1, 0, 1, 0], "nobody else")

@@ -192,7 +192,7 @@ def imported(rendered):
     return made
 
 
-@pytest.mark.parametrize("name", ["docs-full-example", "regex-names", "security-headers", "request-headers", "allow-deny", "maps"])
+@pytest.mark.parametrize("name", ["docs-full-example", "regex-names", "security-headers", "request-headers", "allow-deny", "maps", "limits"])
 @pytest.mark.skipif(not nginx_files.have_nginx(), reason="no nginx to compare with")
 def test_the_imported_file_serves_what_nginx_serves(house, tmp_path, echo, pair, name):
     compare(house, tmp_path, echo, pair, name, imported)

@@ -125,7 +125,7 @@ class Rendered:
     def names(self) -> list[str]:
         """The names of its servers, one of each pattern's, and one of nobody's."""
         names = ["stranger.invalid"]
-        for line in re.findall(r"server_name ([^;]+);", self.text):
+        for line in re.findall(r"(?<!\$)server_name ([^;]+);", self.text):
             for name in line.split():
                 name = name.strip('"')
                 if name in ("_", "") or name.startswith("~"):

@@ -226,6 +226,90 @@ TEST(NginxReader, KeepsAccessRulesWhereTheirOrderAllows) {
               HasSubstr("a \"deny\" within an \"allow\""));
 }
 
+std::string limited(const std::string& zones, const std::string& inside) {
+  return "events {}\nhttp { " + zones + " server { listen 80; " + inside + " } }";
+}
+
+TEST(NginxReader, ReadsLimitsWithTheirZones) {
+  const Settings settings = settings_of(limited(
+      "limit_req_zone $binary_remote_addr zone=api:10m rate=30r/m; limit_conn_zone $server_name "
+      "zone=open:1m; limit_req zone=api burst=60 nodelay; limit_req_log_level warn;",
+      "limit_conn open 100; location /a/ { proxy_pass http://a:1; } location /b/ { limit_req "
+      "zone=api burst=5 delay=2; limit_req_status 429; limit_conn_status 444; proxy_pass "
+      "http://a:1; } location = /c { return 204; }"));
+  ASSERT_EQ(settings.rate_zones.size(), 1U);
+  EXPECT_EQ(settings.rate_zones[0].name, "api");
+  EXPECT_EQ(settings.rate_zones[0].rate.thousandths(), 500U);
+  EXPECT_EQ(settings.rate_zones[0].size.bytes, 10U << 20);
+  ASSERT_EQ(settings.connection_zones.size(), 1U);
+  EXPECT_EQ(settings.connection_zones[0].key.source, "$server_name");
+  ASSERT_GE(settings.routes.size(), 3U);
+  const RouteSettings& a = settings.routes[0];
+  ASSERT_EQ(a.rate_limits.size(), 1U);
+  EXPECT_EQ(to_string(a.rate_limits[0]), "api burst=60 nodelay");
+  EXPECT_EQ(a.rate_limit_status, 503);
+  ASSERT_EQ(a.connection_limits.size(), 1U);
+  EXPECT_EQ(to_string(a.connection_limits[0]), "open 100");
+  const RouteSettings& b = settings.routes[1];
+  ASSERT_EQ(b.rate_limits.size(), 1U) << "its own in the place of those around it";
+  EXPECT_EQ(to_string(b.rate_limits[0]), "api burst=5 delay=2");
+  EXPECT_EQ(b.rate_limit_status, 429);
+  EXPECT_EQ(b.connection_limit_status, 444);
+  EXPECT_THAT(settings.routes[2].rate_limits, IsEmpty()) << "return comes before limits";
+}
+
+TEST(NginxReader, ReadsWhereStubStatusIs) {
+  const Settings settings = settings_of(
+      server("location = /nginx_status { stub_status; allow 127.0.0.1; deny all; access_log off; } "
+             "location / { proxy_pass http://a:1; }"));
+  const RouteSettings& route = settings.routes.at(0);
+  EXPECT_TRUE(route.stub_status);
+  EXPECT_EQ(route.status, 0);
+  EXPECT_EQ(route.allow.size(), 1U);
+  EXPECT_FALSE(settings.routes.at(1).stub_status);
+}
+
+TEST(NginxReader, RefusesLimitsAsNginxDoes) {
+  struct Row {
+    const char* zones;
+    const char* inside;
+    const char* wanted;
+  };
+  constexpr Row rows[] = {
+      {"limit_req_zone $host zone=a:10m rate=1r/h;", "", "invalid rate \"rate=1r/h\""},
+      {"limit_req_zone $host zone=a:8k rate=1r/s;", "", "zone \"a:8k\" is too small"},
+      {"limit_req_zone $host zone=a rate=1r/s;", "", "invalid zone size \"a\""},
+      {"limit_req_zone $host rate=1r/s burst=1;", "", "invalid parameter \"burst=1\""},
+      {"limit_req_zone $nothing zone=a:1m rate=1r/s;", "", "unknown variable \"$nothing\""},
+      {"limit_conn_zone $host zone=a:1m; limit_conn_zone $uri zone=a:1m;", "", "declared twice"},
+      {"", "limit_req zone=b burst=5;", "no zone \"b\""},
+      {"limit_conn_zone $host zone=a:1m;", "limit_req zone=a;", "no zone \"a\""},
+      {"limit_req_zone $host zone=a:1m rate=1r/s;", "limit_req burst=5;", "must have \"zone\""},
+      {"limit_req_zone $host zone=a:1m rate=1r/s;", "limit_req zone=a burst=0;", "invalid burst"},
+      {"limit_req_zone $host zone=a:1m rate=1r/s;", "limit_req zone=a; limit_req zone=a burst=2;",
+       "is duplicate"},
+      {"limit_req_zone $host zone=a:1m rate=1r/s;", "limit_req zone=a; limit_req_status 302;",
+       "between 400 and 599"},
+      {"limit_conn_zone $host zone=a:1m;", "limit_conn a 0;", "invalid number of connections"}};
+  for (const Row& row : rows) {
+    const std::string inside =
+        "location /api/ { " + std::string(row.inside) + " proxy_pass http://a:1; }";
+    EXPECT_THAT(error_of(limited(row.zones, inside)), HasSubstr(row.wanted)) << row.zones;
+  }
+}
+
+TEST(NginxReader, WarnsOfALimitThatBreaksOpenWebuisPage) {
+  const std::string zone = "limit_req_zone $binary_remote_addr zone=a:1m rate=10r/s;";
+  const auto warnings = [&](const std::string& path, const std::string& limit) {
+    return warnings_of(limited(
+        zone, "location " + path + " { limit_req zone=a " + limit + "; proxy_pass http://a:1; }"));
+  };
+  const auto of_limits = testing::Contains(HasSubstr("a first visit asks for more"));
+  EXPECT_THAT(warnings("/", "burst=20 nodelay"), of_limits);
+  EXPECT_THAT(warnings("/", "burst=100 nodelay"), testing::Not(of_limits));
+  EXPECT_THAT(warnings("/api/", "burst=20"), testing::Not(of_limits));
+}
+
 TEST(NginxReader, ReplacesWhatSetHasSaid) {
   const Settings settings = settings_of(
       server("set $host_of_it web:8080; set $up http://$host_of_it; location / { proxy_pass $up; } "
