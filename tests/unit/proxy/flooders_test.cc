@@ -12,7 +12,8 @@ namespace {
 using namespace std::chrono_literals;
 
 std::string ip(std::string_view text) {
-  const auto bytes = SocketAddress::from_ip(text, 1)->ip_bytes();
+  const SocketAddress address = SocketAddress::from_ip(text, 1).value();
+  const auto bytes = address.ip_bytes();
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
