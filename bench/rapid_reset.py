@@ -1,8 +1,9 @@
 """What one client that takes back every request as fast as it can (bench/attack.py) costs the others.
 
 The others are 64 kept-alive connections over TLS, each of which asks for 1 KiB again when it has been answered; they and
-the attacker share a CPU, the proxy has the other one. A round is the same proxy without the attack and with it. What the
-attack takes is also told from the proxy's CPU time alone: the part of it that the others' requests do not explain.
+the attacker share a CPU, the proxy has the other one. A round is the same proxy without the attack, beside a process that
+only takes the attacker's share of that CPU, and with the attack: what the attack costs is told by the last two. It is also
+told from the proxy's CPU time alone: the part of it that the others' requests do not explain.
 """
 
 import argparse
@@ -19,13 +20,24 @@ from proxies import CONFIGURED
 OTHERS = next(work for work in WORK if work.name == "get-tls")
 ATTACK = Path(__file__).resolve().with_name("attack.py")
 KINDS = ["at-once", "begun"]
+BUSY = [sys.executable, "-c", "while True: pass"]
 
 
 def measure(bench: Bench, name: str, kind: str) -> dict:
+    def rate(work: dict) -> float:
+        return work["units"] / work["seconds"]
+
     with bench.serving(name, OTHERS) as (proxy, start_load), Processes(bench.other_cpu) as attackers:
         load = start_load(bench.seconds)
         load.await_ready()
         quiet = load.work()
+        load.end()
+        load = start_load(bench.seconds)
+        load.await_ready()
+        busy = attackers.start(BUSY, stderr=proxy.folder / "busy.err")
+        crowded = load.work()
+        busy.kill()
+        busy.wait()
         load.end()
         load = start_load(bench.seconds)
         load.await_ready()
@@ -39,9 +51,10 @@ def measure(bench: Bench, name: str, kind: str) -> dict:
         did = json.loads(said)
     each = quiet["cpu_seconds"] / quiet["units"]
     return {
-        "without": quiet["units"] / quiet["seconds"],
-        "with": attacked["units"] / attacked["seconds"],
-        "lost": 1 - attacked["units"] / attacked["seconds"] / (quiet["units"] / quiet["seconds"]),
+        "without": rate(quiet),
+        "beside": rate(crowded),
+        "with": rate(attacked),
+        "lost": 1 - rate(attacked) / rate(crowded),
         "cpu": 1 - attacked["units"] * each / attacked["cpu_seconds"],
         "p99": attacked["p99_us"],
         "connections": did["connections"] / attacked["seconds"],
@@ -71,11 +84,11 @@ def main() -> None:
                 middle = {key: statistics.median(each[key] for each in rounds) for key in rounds[0]}
                 lost = [each["lost"] for each in rounds]
                 rows.append([
-                    kind, name, f"{middle['without']:,.0f}", f"{middle['with']:,.0f}", f"{middle['lost']:.0%}",
+                    kind, name, f"{middle['without']:,.0f}", f"{middle['beside']:,.0f}", f"{middle['with']:,.0f}", f"{middle['lost']:.0%}",
                     f"{min(lost):.0%} to {max(lost):.0%}", f"{middle['cpu']:.0%}", f"{middle['p99']:,.0f}",
                     f"{middle['connections']:,.0f}", f"{middle['resets']:,.0f}",
                 ])  # fmt: skip
-    heading = ["attack", "proxy", "requests/s", "attacked", "lost", "over the rounds", "of its CPU", "p99, us", "connections/s", "resets/s"]
+    heading = ["attack", "proxy", "requests/s", "beside a busy process", "attacked", "lost", "over the rounds", "of its CPU", "p99, us", "connections/s", "resets/s"]
     print(markdown(heading, rows, 2))
 
 

@@ -19,9 +19,9 @@ TEST(StatusTable, ShowsEveryReplicaAndTheStore) {
             "\n"
             "upstream open-webui, moves at most 200 websockets a second to one replica\n"
             "  replica                      state           in flight  queued  websockets  "
-            " moved  sessions  version\n"
+            "moved  sessions  version\n"
             "  10.0.0.1:8080                draining 540s           2       3          31  "
-            "     7        40  0.11.0\n");
+            "    7        40  0.11.0\n");
 }
 
 TEST(StatusTable, ShowsWhereItListensAndHowLongCertificatesHold) {
