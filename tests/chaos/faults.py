@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import redis
 from harness import Late, patience
 from stores import ClusterSetup, SentinelSetup
 from verdict import say
@@ -210,8 +211,16 @@ class Faults:
         store = self.scene.store
         before = store.master()
         with self.fault("failover", before.name, store=True):
-            store.sentinels[dice.randrange(3)].ask("SENTINEL", "FAILOVER", store.service)
-            await self.other_master(before)
+            for asked in range(3):
+                # Sentinels that are short of time give up a failover, and do not try again by themselves.
+                with contextlib.suppress(redis.exceptions.ResponseError):  # the one before is still under way
+                    store.sentinels[dice.randrange(3)].ask("SENTINEL", "FAILOVER", store.service)
+                try:
+                    await self.other_master(before, 20)
+                    break
+                except Late:
+                    if asked == 2:
+                        raise
             await self.store_is_well()
 
     async def kill_master(self, dice: random.Random) -> None:
@@ -225,14 +234,14 @@ class Faults:
             before.start()
             await self.store_is_well()
 
-    async def other_master(self, before) -> None:
+    async def other_master(self, before, timeout: float = 60) -> None:
         def changed() -> bool:
             with contextlib.suppress(OSError):
                 now = self.scene.store.master()
                 return now is not before and now.command("INFO", "replication")["role"] == "master"
             return False
 
-        await self.until(changed, f"another master than {before.name}", 60)
+        await self.until(changed, f"another master than {before.name}", timeout)
 
     async def pause_master(self, dice: random.Random) -> None:
         """Shorter or longer than it takes the others to replace it."""
