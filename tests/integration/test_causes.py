@@ -68,7 +68,7 @@ def leaves_within_the_answer(node, peer):
 
 def finds_its_replica_full(node, peer):
     with wire.Wire(node.url()) as connection, wire.Wire(node.url()) as second:
-        connection.request("GET", "/slow?id=inside&ms=500", JSON)
+        connection.request("GET", f"/slow?id=inside&ms={round(500 * harness.patience())}", JSON)
         wait_for(lambda: "inside" in peer.get("/begun"), "the request at the replica")
         second.request("GET", "/whoami", JSON)
         assert second.response().status == 503
