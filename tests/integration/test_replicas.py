@@ -209,15 +209,16 @@ def test_a_rebound_client_does_not_flap_back(pair, replicas):
 
 def test_clients_of_a_lost_replica_spread_over_the_rest(house, replicas):
     node = house.usher(replicas)
-    clients = house.clients([node.url()], 60)
+    clients = house.clients([node.url()], 200)
     clients.await_connected()
     lost, *left = replicas
     since = clients.events()[-1]["time"]
     lost.kill()
     wait_for(lambda: all(s["connected"] and s["replica"] != lost.name for s in clients.report().values()), "everybody elsewhere", timeout=30)
-    # About 20 have moved: a fair coin gives one side fewer than 2 of 20 once in 50,000 times.
+    # Of some 67 that have moved, a fair coin is so far off once in 30,000 times.
     shares = Counter(told[-1] for told in clients.replicas(since).values())
-    assert all(shares[replica.name] >= 2 for replica in left), shares
+    one, other = (shares[replica.name] for replica in left)
+    assert one + other >= 30 and abs(one - other) <= (one + other) // 2, shares
     clients.stop()
 
 
