@@ -46,6 +46,9 @@ class Echo:
             self.send_header("Content-Length", str(len(text)))
             self.send_header("X-Replica", "echo")
             self.send_header("Cache-Control", "private")
+            if self.close_connection:
+                # nginx would keep a connection whose end it asked for itself, and lose the next POST in it.
+                self.send_header("Connection", "close")
             if asked and asked.group(1).startswith("3"):
                 self.send_header("Location", "/elsewhere")
             self.end_headers()
