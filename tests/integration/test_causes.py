@@ -433,7 +433,7 @@ def test_what_another_attempt_makes_good_is_no_error(house):
     assert wire.fetch(node.url() + "/").body == b"second try"
     line = node.await_access(lambda line: line["attempts"] == 2)
     assert line["error"] is None
-    assert node.metric("usher_retries_total", cause="replica_closed") == 1
+    wait_for(lambda: node.metric("usher_retries_total", cause="replica_closed") == 1, "its count")
     assert not any(all_causes(node).values())
 
 
@@ -498,7 +498,7 @@ def test_who_ended_a_websocket_out_of_order_is_told(house, cause, by):
     case.provoke(node, peer)
     line = node.await_access(lambda line: line["protocol"] == "websocket")
     assert line["closed_by"] == by and line["error"].startswith(cause)
-    assert node.metric("usher_websockets_closed_total", by=by) == 1
+    wait_for(lambda: node.metric("usher_websockets_closed_total", by=by) == 1, "its count")
 
 
 def test_a_line_of_another_request_has_no_closer(node):

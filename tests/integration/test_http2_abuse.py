@@ -147,7 +147,7 @@ def test_a_flood_ends_its_connection(node, attack, cause):
     with attacker(node) as client:
         assert flood(client, attack(client)) in (ENHANCE_YOUR_CALM, None)
     wait_for(lambda: node.metric("usher_errors_total", cause=cause) > before, "it is counted")
-    assert [line for line in node.log if line["event"] == "connection_failed" and line["error"].startswith(cause)]
+    wait_for(lambda: [line for line in node.events("connection_failed") if line["error"].startswith(cause)], "its line")
     with Http2(node.url()) as other:
         assert other.ask("GET", "/whoami").status == 200
 

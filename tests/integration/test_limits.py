@@ -66,9 +66,9 @@ def test_refusals_are_counted_and_logged_once(limited):
     kept = crowd(limited)
     for _ in range(20):
         assert wire.fetch(limited.url() + "/whoami", headers=JSON).status == 429
-    assert limited.metric("usher_errors_total", cause="too_many_connections") == 20
-    assert limited.metric("usher_responses_total", **{"class": "4xx"}) == 20
-    (line,) = failures(limited)
+    wait_for(lambda: limited.metric("usher_errors_total", cause="too_many_connections") == 20, "their count")
+    wait_for(lambda: limited.metric("usher_responses_total", **{"class": "4xx"}) == 20, "the count of their answers")
+    (line,) = wait_for(lambda: failures(limited), "the line")
     assert line["level"] == "warning" and line["client"] == "127.0.0.1"
     assert line["error"].startswith("too_many_connections")
     for connection in kept:
@@ -106,7 +106,7 @@ def test_a_flood_beyond_the_limit_is_cut_short_and_others_are_served(limited, sc
         assert connection.ask("GET", "/whoami").status == 200
         connection.close()
     assert time.monotonic() - began < 5 * harness.patience()
-    assert limited.metric("usher_errors_total", cause="too_many_connections") == 600
+    wait_for(lambda: limited.metric("usher_errors_total", cause="too_many_connections") == 600, "their count")
     wait_for(lambda: limited.metric("usher_connections") == 0, "the end of all of them")
 
 

@@ -167,7 +167,8 @@ def test_what_must_not_be_sent_twice_never_goes_on_a_kept_connection(house, meth
         for _ in range(10):
             assert connection.ask(method, "/", JSON, b"pay once").status == 200
     assert len(fake.heads) == 10
-    assert {line["attempts"] for line in node.access_log} == {1}
+    lines = wait_for(lambda: len(node.access_log) == 10 and node.access_log, "their lines")
+    assert {line["attempts"] for line in lines} == {1}
 
 
 def test_a_post_that_may_have_been_seen_is_not_sent_again(house):

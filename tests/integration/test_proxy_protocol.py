@@ -110,7 +110,7 @@ def test_a_header_that_does_not_end_is_given_up(house, replica):
     node = balanced(house, replica, timeouts={"handshake": "300ms"})
     with begin(node, V1[:-1]) as connection:
         assert connection.closed_by_peer()
-    assert node.metric("usher_errors_total", cause="handshake_timeout") == 1
+    wait_for(lambda: node.metric("usher_errors_total", cause="handshake_timeout") == 1, "its count")
 
 
 def test_limits_count_the_clients_behind_the_balancer(house, replica):

@@ -2,6 +2,7 @@
 
 import contextlib
 
+import harness
 from websockets.sync.client import connect
 
 PATH = "/ws/socket.io/?EIO=4&transport=websocket"
@@ -11,7 +12,7 @@ class Session:
     """An open Engine.IO session. Says what it is told and answers pings unless told not to."""
 
     def __init__(self, node, answers_pings: bool = True, auth: str = "", **options):
-        self.socket = connect(node.url().replace("http", "ws", 1) + PATH, open_timeout=20, max_size=None, ping_interval=None, **options)
+        self.socket = connect(node.url().replace("http", "ws", 1) + PATH, open_timeout=20 * harness.patience(), max_size=None, ping_interval=None, **options)
         self.answers_pings = answers_pings
         self.heard: list[str | bytes] = []
         assert self.packet().startswith("0{")
@@ -24,7 +25,7 @@ class Session:
     def packet(self, timeout: float = 20):
         """The next packet; pings are answered and not given out."""
         while True:
-            packet = self.socket.recv(timeout=timeout)
+            packet = self.socket.recv(timeout=timeout * harness.patience())
             self.heard.append(packet)
             if packet != "2":
                 return packet

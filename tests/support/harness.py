@@ -354,7 +354,7 @@ class Usher(Child):
     def admin_get(self, path: str, method: str = "GET") -> tuple[int, bytes]:
         request = urllib.request.Request(self.admin + path, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=10 * patience()) as response:
                 return response.status, response.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
@@ -456,7 +456,7 @@ class Replica(Child):
         return [line for line in json_lines(self.requests_path) if line["client"] and client in (None, line["client"])]
 
     def get(self, path: str):
-        with urllib.request.urlopen(self.url + path, timeout=10) as response:
+        with urllib.request.urlopen(self.url + path, timeout=10 * patience()) as response:
             return json.loads(response.read())
 
     def stop(self) -> None:
