@@ -5,13 +5,12 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <string>
 #include <string_view>
+
+#include "tls/hkdf.h"
 
 namespace usher::tls {
 namespace {
-
-using MdContextPtr = std::unique_ptr<EVP_MD_CTX, FreeWith<EVP_MD_CTX_free>>;
 
 constexpr size_t tag_size = 16;
 constexpr uint8_t legacy_version_major = 3, legacy_version_minor = 3;
@@ -22,58 +21,21 @@ void demand(bool done) {
 }
 
 // Fetched once: to have OpenSSL look up an algorithm by its name costs more than to use it.
-struct Algorithms {
+struct Ciphers {
   const EVP_CIPHER* aes_128_gcm = EVP_CIPHER_fetch(nullptr, "AES-128-GCM", nullptr);
   const EVP_CIPHER* aes_256_gcm = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
   const EVP_CIPHER* chacha20_poly1305 = EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr);
-  const EVP_MD* sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  const EVP_MD* sha384 = EVP_MD_fetch(nullptr, "SHA384", nullptr);
 };
 
-const Algorithms& algorithms() {
-  static const Algorithms fetched;
+const Ciphers& ciphers() {
+  static const Ciphers fetched;
   return fetched;
 }
 
-// RFC 2104, of a key that is no longer than a block. OpenSSL's own HMAC() looks its digest up at
-// each call.
-void hmac(const EVP_MD* hash, std::span<const uint8_t> key, std::string_view data, uint8_t* out) {
-  const auto block = static_cast<size_t>(EVP_MD_get_block_size(hash));
-  std::array<uint8_t, EVP_MAX_BLOCK_LENGTH * 4> pad;
-  const MdContextPtr context(EVP_MD_CTX_new());
-  demand(context && block <= pad.size() && key.size() <= block);
-  const auto digest = [&](uint8_t with, const void* text, size_t size) {
-    std::fill_n(pad.begin(), block, with);
-    for (size_t i = 0; i < key.size(); ++i)
-      pad[i] ^= key[i];
-    demand(EVP_DigestInit_ex2(context.get(), hash, nullptr) &&
-           EVP_DigestUpdate(context.get(), pad.data(), block) &&
-           EVP_DigestUpdate(context.get(), text, size) &&
-           EVP_DigestFinal_ex(context.get(), out, nullptr));
-  };
-  digest(0x36, data.data(), data.size());
-  std::array<uint8_t, EVP_MAX_MD_SIZE> inner;
-  const auto size = static_cast<size_t>(EVP_MD_get_size(hash));
-  std::copy_n(out, size, inner.begin());
-  digest(0x5c, inner.data(), size);
-  OPENSSL_cleanse(pad.data(), pad.size());
-}
-
-// HKDF-Expand-Label with an empty context (RFC 8446 section 7.1). What TLS 1.3 asks for is never
-// longer than the hash, so one block of HKDF-Expand is all (RFC 5869 section 2.3).
+// What TLS 1.3 asks for is never more than the RFCs allow.
 void expand_label(const EVP_MD* hash, const TrafficSecret& secret, std::string_view label,
                   std::span<uint8_t> out) {
-  std::string info;
-  info += static_cast<char>(out.size() >> 8);
-  info += static_cast<char>(out.size());
-  info += static_cast<char>(6 + label.size());
-  info.append("tls13 ").append(label);
-  info += '\0';  // no context
-  info += '\1';  // the first block
-  std::array<uint8_t, EVP_MAX_MD_SIZE> block;
-  hmac(hash, secret.view(), info, block.data());
-  std::copy_n(block.begin(), out.size(), out.begin());
-  OPENSSL_cleanse(block.data(), block.size());
+  demand(hkdf_expand_label(hash, secret.view(), label, {}, out));
 }
 
 uint8_t* bytes_at(char* text) { return reinterpret_cast<uint8_t*>(text); }
@@ -83,17 +45,17 @@ const uint8_t* bytes_at(const char* text) { return reinterpret_cast<const uint8_
 
 struct RecordProtection::Suite {
   uint16_t number;
-  const EVP_CIPHER* Algorithms::*cipher;
-  const EVP_MD* Algorithms::*hash;
+  const EVP_CIPHER* Ciphers::*cipher;
+  const EVP_MD* (*hash)();
   size_t key_size;
   size_t secret_size;
 
   static const Suite* find(uint16_t number) {
     // RFC 8446 appendix B.4.
     static constexpr Suite rows[] = {
-        {0x1301, &Algorithms::aes_128_gcm, &Algorithms::sha256, 16, 32},
-        {0x1302, &Algorithms::aes_256_gcm, &Algorithms::sha384, 32, 48},
-        {0x1303, &Algorithms::chacha20_poly1305, &Algorithms::sha256, 32, 32},
+        {0x1301, &Ciphers::aes_128_gcm, &sha256, 16, 32},
+        {0x1302, &Ciphers::aes_256_gcm, &sha384, 32, 48},
+        {0x1303, &Ciphers::chacha20_poly1305, &sha256, 32, 32},
     };
     const auto* const found = std::find_if(std::begin(rows), std::end(rows),
                                            [&](const Suite& row) { return row.number == number; });
@@ -123,10 +85,10 @@ RecordProtection::RecordProtection(const Suite& suite, const TrafficSecret& secr
 
 void RecordProtection::derive_keys() {
   std::array<uint8_t, 32> key;
-  const EVP_MD* const hash = algorithms().*suite_->hash;
+  const EVP_MD* const hash = suite_->hash();
   expand_label(hash, secret_, "key", std::span(key).first(suite_->key_size));
   expand_label(hash, secret_, "iv", iv_);
-  demand(EVP_CipherInit_ex2(cipher_.get(), algorithms().*suite_->cipher, key.data(), nullptr,
+  demand(EVP_CipherInit_ex2(cipher_.get(), ciphers().*suite_->cipher, key.data(), nullptr,
                             use_ == Use::sealing ? 1 : 0, nullptr));
   OPENSSL_cleanse(key.data(), key.size());
 }
@@ -134,8 +96,7 @@ void RecordProtection::derive_keys() {
 void RecordProtection::update() {
   TrafficSecret next;
   next.size = secret_.size;
-  expand_label(algorithms().*suite_->hash, secret_, "traffic upd",
-               std::span(next.bytes).first(next.size));
+  expand_label(suite_->hash(), secret_, "traffic upd", std::span(next.bytes).first(next.size));
   secret_ = next;
   sequence_ = 0;
   derive_keys();

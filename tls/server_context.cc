@@ -3,12 +3,12 @@
 #include <map>
 #include <unordered_map>
 
-#include "base/strings.h"
 #include "tls/ciphers.h"
 #include "tls/credential_parts.h"
 #include "tls/digest.h"
 #include "tls/handles.h"
 #include "tls/handshake_notes.h"
+#include "tls/key_schedule.h"
 #include "tls/pem.h"
 #include "tls/server_names.h"
 #include "tls/ticket_keys.h"
@@ -29,19 +29,6 @@ int choose_alpn(SSL* ssl, const unsigned char** chosen, unsigned char* chosen_le
   if (result != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_ALERT_FATAL;
   *chosen = found;
   return SSL_TLSEXT_ERR_OK;
-}
-
-// A line of the key log: label, client random and secret, in hexadecimal.
-void note_secret(const SSL* ssl, const char* line) {
-  auto* notes = static_cast<HandshakeNotes*>(SSL_get_app_data(ssl));
-  const auto [label, after_label] = cut(line, ' ');
-  if (!after_label) return;
-  TrafficSecret* secret = label == "CLIENT_TRAFFIC_SECRET_0"   ? &notes->client_secret
-                          : label == "SERVER_TRAFFIC_SECRET_0" ? &notes->server_secret
-                                                               : nullptr;
-  const auto hex = cut(*after_label, ' ').second;
-  if (!secret || !hex) return;
-  secret->size = from_hex(*hex, secret->bytes);
 }
 
 Error bad(std::string what) { return {Errc::bad_config, Side::usher, "tls." + std::move(what)}; }
@@ -86,7 +73,7 @@ using Shown = std::vector<const Credential*>;
 
 Result<SslContextPtr> make_context(const conf::TlsSettings& settings, const Shown& shown,
                                    const TicketKeys& tickets) {
-  SslContextPtr context(SSL_CTX_new(TLS_server_method()));
+  SslContextPtr context(SSL_CTX_new_ex(nullptr, key_schedule_properties(), TLS_server_method()));
   SSL_CTX* raw = context.get();
   SSL_CTX_set_min_proto_version(raw,
                                 settings.min_version == "1.3" ? TLS1_3_VERSION : TLS1_2_VERSION);
@@ -104,7 +91,6 @@ Result<SslContextPtr> make_context(const conf::TlsSettings& settings, const Show
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(raw, 1);
   SSL_CTX_set_alpn_select_cb(raw, &choose_alpn, nullptr);
-  SSL_CTX_set_keylog_callback(raw, &note_secret);
   for (const Credential* credential : shown) {
     if (use_credential(raw, *credential)) continue;
     return Error{Errc::bad_config, Side::usher, credential->origin() + ": " + take_error_text()};

@@ -9,6 +9,7 @@
 
 #include "base/strings.h"
 #include "tls/handshake_notes.h"
+#include "tls/key_schedule.h"
 #include "tls/tls13_transport.h"
 
 namespace usher::tls {
@@ -203,6 +204,7 @@ std::string TlsTransport::refused_certificate() const {
 
 IoResult TlsTransport::handshake(int fd) {
   prepare(fd);
+  const SecretsGoTo here(notes_);
   const int result = SSL_do_handshake(ssl_.get());
   if (result == 1) {
     shaking_hands_ = false;
