@@ -29,6 +29,8 @@ enum class Errc : uint8_t {
   bad_proxy_header,
   too_many_handshakes,
   too_many_connections,
+  bad_password,
+  passwords_busy,
   rate_limited,
   connection_limited,
   idle,

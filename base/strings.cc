@@ -96,6 +96,21 @@ std::optional<std::vector<uint8_t>> from_base64url(std::string_view text) {
   return bytes;
 }
 
+// The other alphabet has "+" and "/" for its last two.
+std::optional<std::string> from_base64(std::string_view text) {
+  if (text.size() % 4 == 0) {
+    for (int i = 0; i < 2 && text.ends_with('='); ++i)
+      text.remove_suffix(1);
+  }
+  if (text.find_first_of("-_") != std::string_view::npos) return std::nullopt;
+  std::string same(text);
+  std::replace(same.begin(), same.end(), '+', '-');
+  std::replace(same.begin(), same.end(), '/', '_');
+  const auto bytes = from_base64url(same);
+  return bytes ? std::optional<std::string>(std::in_place, bytes->begin(), bytes->end())
+               : std::nullopt;
+}
+
 std::optional<std::string> percent_decode(std::string_view text) {
   std::string decoded;
   decoded.reserve(text.size());

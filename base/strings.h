@@ -46,6 +46,8 @@ std::string to_base64url(std::span<const uint8_t> bytes);
 // Nothing for a character outside the alphabet, a length of 1 modulo 4, or left-over bits that are
 // not 0.
 std::optional<std::vector<uint8_t>> from_base64url(std::string_view text);
+// RFC 4648 section 4; with its padding or without.
+std::optional<std::string> from_base64(std::string_view text);
 // "%3A" becomes ":" (RFC 3986 section 2.1). Nothing for a "%" that two hex digits do not follow.
 std::optional<std::string> percent_decode(std::string_view text);
 std::string to_hex(std::span<const uint8_t> bytes);

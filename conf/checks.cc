@@ -54,6 +54,7 @@ class Checker final {
   void known_variables(const Template& value, const Owner& owner,
                        const std::vector<Regex>& expressions);
   void what_needs_an_upstream(const RouteSettings& route);
+  void access(const RouteSettings& route);
   void known_upstream(const RouteSettings& route, const std::vector<std::string_view>& names);
   void store();
   void secret();
@@ -208,6 +209,7 @@ void Checker::routes() {
     if (one_action(route) && all_upstreams_known) known_upstream(route, names);
     path(route);
     what_needs_an_upstream(route);
+    access(route);
   }
 }
 
@@ -220,6 +222,18 @@ void Checker::what_needs_an_upstream(const RouteSettings& route) {
   if (!route.set_headers.empty()) {
     problems_.warning(places_.of(route.set_headers, route),
                       "set_headers is for a replica, and this route has no upstream");
+  }
+}
+
+void Checker::access(const RouteSettings& route) {
+  const BasicAuthSettings& passwords = route.basic_auth;
+  if (passwords.realm.empty() != passwords.file.empty()) {
+    problems_.error(places_.of(passwords, route),
+                    "route.basic_auth needs both a realm and a file of passwords");
+  }
+  if (route.satisfy == Satisfy::any && route.basic_auth.file.empty()) {
+    problems_.warning(places_.of(route.satisfy, route),
+                      "satisfy = \"any\" is for routes with basic_auth, and this one has none");
   }
 }
 
@@ -287,6 +301,7 @@ void Checker::known_variables(const Template& value, const Owner& owner,
 void Checker::variables(const RouteSettings& route, const std::vector<Regex>& expressions) {
   known_variables(route.redirect, route, expressions);
   known_variables(route.body, route, expressions);
+  known_variables(route.basic_auth.realm, route, expressions);
   for (const auto* headers :
        {&route.set_headers, &route.add_headers, &route.add_headers_on_success}) {
     for (const HeaderSetting& header : *headers)

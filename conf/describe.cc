@@ -72,6 +72,7 @@ std::string describe_route(const RouteSettings& route) {
   if (route.stub_status) text += "stub_status";
   if (route.status != 0) text += "status " + std::to_string(route.status);
   if (route.max_body.bytes > 0) text += ", bodies up to " + format_size(route.max_body);
+  if (!route.basic_auth.file.empty()) text += ", passwords of " + route.basic_auth.file;
   for (const auto& limit : route.rate_limits)
     text += ", rate limit " + to_string(limit);
   for (const auto& limit : route.connection_limits)

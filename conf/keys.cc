@@ -54,6 +54,10 @@ const char* upstream_name(std::string_view text) {
   return is_identifier(text, "-_.") ? nullptr : "a name of letters, digits, \"-\", \"_\" and \".\"";
 }
 
+const char* realm(std::string_view text) {
+  return text.empty() ? R"(a name such as "Staff")" : header_value(text);
+}
+
 const char* variable_name(std::string_view text) {
   return is_identifier(text, "_") && !is_digit(text.front())
              ? nullptr
@@ -116,6 +120,10 @@ constexpr Named<PathMatch> path_match_names[] = {
     {"exact", PathMatch::exact},
     {"regex", PathMatch::regex},
     {"regex_ignoring_case", PathMatch::regex_ignoring_case},
+};
+constexpr Named<Satisfy> satisfy_names[] = {
+    {"all", Satisfy::all},
+    {"any", Satisfy::any},
 };
 constexpr Named<AccessFormat> access_format_names[] = {
     {"json", AccessFormat::json},
@@ -332,6 +340,17 @@ constexpr Key<ConnectionZoneSettings> connection_zone_keys[] = {
      "How much memory it may take. When it is full, requests of other keys are refused."},
 };
 
+constexpr Key<BasicAuthSettings> basic_auth_keys[] = {
+    {"realm", &BasicAuthSettings::realm, {.check = realm, .example = "\"Staff\""},
+     "What the browser calls that for which it asks; with variables. Where it comes to \"off\", no "
+     "password is asked for."},
+    {"file", &BasicAuthSettings::file,
+     {.check = file, .example = "\"/etc/usher/htpasswd\""},
+     "Lines \"name:hash\" or \"name:hash:comment\", as htpasswd writes them: bcrypt, yescrypt, "
+     "sha512-crypt and what else crypt(3) knows, apr1, {SSHA}, {SHA}, {PLAIN}. It is read again "
+     "when it has changed."},
+};
+
 constexpr Key<RouteTimeouts> route_timeout_keys[] = {
     {"connect", &RouteTimeouts::connect, {.min = 1, .max = 10 * minute, .example = "\"1s\""},
      "To connect to a replica."},
@@ -402,6 +421,9 @@ constexpr Key<RouteSettings> route_keys[] = {
      "Networks that may use this route; the others are answered with 403. Empty: all."},
     {"deny", &RouteSettings::deny, {},
      "Networks that may not, also when they are in allow."},
+    {"satisfy", &RouteSettings::satisfy, {},
+     "With basic_auth: whether a client needs both, a network that may use the route and a password "
+     "(\"all\"), or one of them (\"any\": who is in allow is asked for none)."},
     {"rate_limits", &RouteSettings::rate_limits, {},
      "Zones that limit the rate of requests here, each with what may be ahead of it: \"api\": "
      "nothing; \"api burst=20\": 20 requests, which wait until the rate allows them; \"api burst=20 "
@@ -416,6 +438,9 @@ constexpr Key<RouteSettings> route_keys[] = {
      "The status of those refused."},
     {"access_log", &RouteSettings::access_log, {},
      "Write a line in the access log for each request."},
+    {"basic_auth", &RouteSettings::basic_auth, {},
+     "A name and a password are asked for here (HTTP Basic), before anything else is done. Not for "
+     "Open WebUI's own pages: they send an Authorization header of their own."},
     {"timeouts", &RouteSettings::timeouts, {},
      "Timeouts of this route alone; what is not set is as in [upstream.timeouts]."},
 };
@@ -603,6 +628,10 @@ std::span<const Key<ConnectionZoneSettings>> keys_of() {
   return connection_zone_keys;
 }
 template <>
+std::span<const Key<BasicAuthSettings>> keys_of() {
+  return basic_auth_keys;
+}
+template <>
 std::span<const Key<RouteTimeouts>> keys_of() {
   return route_timeout_keys;
 }
@@ -650,6 +679,10 @@ std::span<const Named<Balance>> names_of() {
 template <>
 std::span<const Named<PathMatch>> names_of() {
   return path_match_names;
+}
+template <>
+std::span<const Named<Satisfy>> names_of() {
+  return satisfy_names;
 }
 template <>
 std::span<const Named<AccessFormat>> names_of() {

@@ -42,33 +42,32 @@ concept OneOf = (std::same_as<T, Types> || ...);
 template <typename T>
 concept Table = OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSettings, StoreSettings,
                       AffinitySettings, HealthSettings, UpstreamTimeouts, UpstreamSettings,
-                      RateZoneSettings, ConnectionZoneSettings, RouteTimeouts, RouteSettings,
-                      MapEntry, MapSettings, ForwardedSettings, LimitSettings, Http2Settings,
-                      ClientTimeouts, AdminSettings, LogSettings>;
+                      RateZoneSettings, ConnectionZoneSettings, BasicAuthSettings, RouteTimeouts,
+                      RouteSettings, MapEntry, MapSettings, ForwardedSettings, LimitSettings,
+                      Http2Settings, ClientTimeouts, AdminSettings, LogSettings>;
 
 template <typename T>
-concept Enum = OneOf<T, Balance, PathMatch, AccessFormat, LogLevelName>;
+concept Enum = OneOf<T, Balance, PathMatch, Satisfy, AccessFormat, LogLevelName>;
 
 template <Table Owner>
-using Field =
-    std::variant<Switched<Owner>, bool Owner::*, uint16_t Owner::*, uint32_t Owner::*,
-                 Millis Owner::*, Size Owner::*, std::string Owner::*, Endpoint Owner::*,
-                 StoreUrl Owner::*, Template Owner::*, Balance Owner::*, PathMatch Owner::*,
-                 AccessFormat Owner::*, LogLevelName Owner::*, std::vector<std::string> Owner::*,
-                 std::vector<uint16_t> Owner::*, std::vector<ReplicaSettings> Owner::*,
-                 std::vector<Cidr> Owner::*, std::vector<HeaderSetting> Owner::*, Rate Owner::*,
-                 std::vector<RateLimitSettings> Owner::*,
-                 std::vector<ConnectionLimitSettings> Owner::*,
-                 // tables
-                 TlsSettings Owner::*, StoreSettings Owner::*, AffinitySettings Owner::*,
-                 HealthSettings Owner::*, UpstreamTimeouts Owner::*, RouteTimeouts Owner::*,
-                 ForwardedSettings Owner::*, LimitSettings Owner::*, Http2Settings Owner::*,
-                 ClientTimeouts Owner::*, AdminSettings Owner::*, LogSettings Owner::*,
-                 // arrays of tables
-                 std::vector<ListenSettings> Owner::*, std::vector<CertificateSettings> Owner::*,
-                 std::vector<UpstreamSettings> Owner::*, std::vector<RateZoneSettings> Owner::*,
-                 std::vector<ConnectionZoneSettings> Owner::*, std::vector<RouteSettings> Owner::*,
-                 std::vector<MapSettings> Owner::*, std::vector<MapEntry> Owner::*>;
+using Field = std::variant<
+    Switched<Owner>, bool Owner::*, uint16_t Owner::*, uint32_t Owner::*, Millis Owner::*,
+    Size Owner::*, std::string Owner::*, Endpoint Owner::*, StoreUrl Owner::*, Template Owner::*,
+    Balance Owner::*, PathMatch Owner::*, Satisfy Owner::*, AccessFormat Owner::*,
+    LogLevelName Owner::*, std::vector<std::string> Owner::*, std::vector<uint16_t> Owner::*,
+    std::vector<ReplicaSettings> Owner::*, std::vector<Cidr> Owner::*,
+    std::vector<HeaderSetting> Owner::*, Rate Owner::*, std::vector<RateLimitSettings> Owner::*,
+    std::vector<ConnectionLimitSettings> Owner::*,
+    // tables
+    TlsSettings Owner::*, StoreSettings Owner::*, AffinitySettings Owner::*,
+    HealthSettings Owner::*, UpstreamTimeouts Owner::*, BasicAuthSettings Owner::*,
+    RouteTimeouts Owner::*, ForwardedSettings Owner::*, LimitSettings Owner::*,
+    Http2Settings Owner::*, ClientTimeouts Owner::*, AdminSettings Owner::*, LogSettings Owner::*,
+    // arrays of tables
+    std::vector<ListenSettings> Owner::*, std::vector<CertificateSettings> Owner::*,
+    std::vector<UpstreamSettings> Owner::*, std::vector<RateZoneSettings> Owner::*,
+    std::vector<ConnectionZoneSettings> Owner::*, std::vector<RouteSettings> Owner::*,
+    std::vector<MapSettings> Owner::*, std::vector<MapEntry> Owner::*>;
 
 template <Table Owner>
 struct Key {
@@ -103,6 +102,8 @@ template <>
 std::span<const Key<RateZoneSettings>> keys_of();
 template <>
 std::span<const Key<ConnectionZoneSettings>> keys_of();
+template <>
+std::span<const Key<BasicAuthSettings>> keys_of();
 template <>
 std::span<const Key<RouteTimeouts>> keys_of();
 template <>
@@ -148,6 +149,8 @@ template <>
 std::span<const Named<Balance>> names_of();
 template <>
 std::span<const Named<PathMatch>> names_of();
+template <>
+std::span<const Named<Satisfy>> names_of();
 template <>
 std::span<const Named<AccessFormat>> names_of();
 template <>

@@ -226,6 +226,15 @@ struct ConnectionLimitSettings {
 };
 std::string to_string(const ConnectionLimitSettings& limit);
 
+// HTTP Basic authentication (RFC 7617). Without a file there is none.
+struct BasicAuthSettings {
+  Template realm;  // where it comes to "off", no password is asked for
+  std::string file;
+  friend bool operator==(const BasicAuthSettings&, const BasicAuthSettings&) = default;
+};
+
+enum class Satisfy : uint8_t { all, any };
+
 enum class PathMatch : uint8_t {
   segments,  // whole segments at the path's beginning
   prefix,
@@ -258,12 +267,14 @@ struct RouteSettings {
   std::vector<std::string> remove_headers;
   std::vector<Cidr> allow;
   std::vector<Cidr> deny;
+  Satisfy satisfy = Satisfy::all;
   std::vector<RateLimitSettings> rate_limits;
   uint16_t rate_limit_status = 429;
   std::vector<ConnectionLimitSettings> connection_limits;
   uint16_t connection_limit_status = 429;
   bool access_log = true;
   Size max_body;  // 0: no limit
+  BasicAuthSettings basic_auth;
   RouteTimeouts timeouts;
   friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
 };

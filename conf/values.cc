@@ -191,6 +191,9 @@ Outcome assign(std::string_view text, Template& value, const Rule& rule) {
 Outcome assign(std::string_view text, PathMatch& value, const Rule&) {
   return assign_name(text, value);
 }
+Outcome assign(std::string_view text, Satisfy& value, const Rule&) {
+  return assign_name(text, value);
+}
 
 Outcome assign(std::string_view text, Balance& value, const Rule&) {
   return assign_name(text, value);
@@ -246,6 +249,7 @@ std::string expected(const ConnectionLimitSettings&, const Rule&) {
 std::string expected(const Template&, const Rule&) { return "a text in quotes"; }
 
 std::string expected(const PathMatch&, const Rule&) { return any_of(words_of<PathMatch>()); }
+std::string expected(const Satisfy&, const Rule&) { return any_of(words_of<Satisfy>()); }
 
 std::string expected(const Balance&, const Rule&) { return any_of(words_of<Balance>()); }
 

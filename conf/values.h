@@ -26,6 +26,7 @@ Outcome assign(std::string_view text, RateLimitSettings& value, const Rule& rule
 Outcome assign(std::string_view text, ConnectionLimitSettings& value, const Rule& rule);
 Outcome assign(std::string_view text, Template& value, const Rule& rule);
 Outcome assign(std::string_view text, PathMatch& value, const Rule& rule);
+Outcome assign(std::string_view text, Satisfy& value, const Rule& rule);
 Outcome assign(std::string_view text, Balance& value, const Rule& rule);
 Outcome assign(std::string_view text, AccessFormat& value, const Rule& rule);
 Outcome assign(std::string_view text, LogLevelName& value, const Rule& rule);
@@ -46,6 +47,7 @@ std::string expected(const RateLimitSettings&, const Rule& rule);
 std::string expected(const ConnectionLimitSettings&, const Rule& rule);
 std::string expected(const Template&, const Rule& rule);
 std::string expected(const PathMatch&, const Rule& rule);
+std::string expected(const Satisfy&, const Rule& rule);
 std::string expected(const Balance&, const Rule& rule);
 std::string expected(const AccessFormat&, const Rule& rule);
 std::string expected(const LogLevelName&, const Rule& rule);

@@ -54,16 +54,15 @@ CertificateKeeper::CertificateKeeper(net::Loop& loop, const Clock& clock,
 Result<CertificateKeeper::Set> CertificateKeeper::load(const conf::TlsSettings& settings) const {
   Set set;
   for (const conf::CertificateSettings& files : settings.certificates) {
-    // First the marks: what changes while it is read is read again.
-    const std::vector<FileMark> marks = marks_of(files);
+    FileWatch watch(marks_of(files));
     auto credential = tls::Credential::load(files.chain, files.key);
     if (!credential) return std::move(credential).error();
-    set.push_back({files, marks, marks, std::move(*credential)});
+    set.push_back({files, std::move(watch), std::move(*credential)});
   }
   if (!set.empty()) return set;
   auto own = self_signed();
   if (!own) return std::move(own).error();
-  set.push_back({{}, {}, {}, std::move(*own)});
+  set.push_back({{}, FileWatch({}), std::move(*own)});
   return set;
 }
 
@@ -110,14 +109,7 @@ void CertificateKeeper::look() {
 
 // True when there is another certificate in its place.
 bool CertificateKeeper::look_at(Kept& kept) const {
-  if (kept.files.chain.empty()) return false;
-  std::vector<FileMark> marks = marks_of(kept.files);
-  if (marks == kept.loaded) return false;
-  // Its two files do not change at the same moment, and neither is written in one.
-  const bool left_alone = marks == kept.seen;
-  kept.seen = marks;
-  if (!left_alone) return false;
-  kept.loaded = std::move(marks);
+  if (kept.files.chain.empty() || !kept.watch.shows_change(marks_of(kept.files))) return false;
   auto next = tls::Credential::load(kept.files.chain, kept.files.key);
   if (!next) {
     log_.error("certificate_refused",

@@ -26,8 +26,7 @@ class CertificateKeeper final {
  public:
   struct Kept {
     conf::CertificateSettings files;  // empty: the self-signed one
-    std::vector<FileMark> loaded;     // of the files that were looked into last
-    std::vector<FileMark> seen;       // at the last look
+    FileWatch watch;
     std::shared_ptr<const tls::Credential> credential;
   };
   using Set = std::vector<Kept>;

@@ -1,4 +1,4 @@
-// What tells one state of a file from another without reading it.
+// What tells one state of a file from another without reading it, and when it has become another.
 #pragma once
 
 #include <sys/stat.h>
@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 namespace usher::control {
 
@@ -26,5 +28,26 @@ inline FileMark mark_of(const std::string& path) {
            info.st_ctim.tv_sec, info.st_ctim.tv_nsec},
           0};
 }
+
+// Of files that are one thing, such as a certificate and its key: they do not change at the same
+// moment, and none is written in one.
+class FileWatch final {
+ public:
+  // What they were before they were read: what changes meanwhile is read again.
+  explicit FileWatch(std::vector<FileMark> before) : read_(std::move(before)), seen_(read_) {}
+
+  // With each look. True once for each change, when they have been left alone for a look.
+  bool shows_change(std::vector<FileMark> now) {
+    if (now == read_) return false;
+    const bool left_alone = now == seen_;
+    seen_ = std::move(now);
+    if (left_alone) read_ = seen_;
+    return left_alone;
+  }
+
+ private:
+  std::vector<FileMark> read_;
+  std::vector<FileMark> seen_;
+};
 
 }  // namespace usher::control

@@ -65,6 +65,9 @@ int check(const conf::CommandLine& command_line) {
   if (const auto trusted = control::Server::load_replica_tls(loaded->settings); !trusted) {
     return complain(loaded->source + ": " + trusted.error().detail);
   }
+  if (const auto passwords = control::PasswordKeeper::load(loaded->settings); !passwords) {
+    return complain(loaded->source + ": " + passwords.error().detail);
+  }
   const std::string text = conf::describe(*loaded);
   std::fputs(text.c_str(), stdout);
   return 0;

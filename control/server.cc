@@ -62,6 +62,7 @@ Server::Server(conf::Settings settings, Reload reload, std::vector<std::string> 
       secrets_(loop_, clock_, state_, log_, [this] { on_change(); }),
       drains_(loop_, clock_, state_, log_, *this),
       certificates_(loop_, clock_, state_, log_, [this] { on_tls_change(); }),
+      passwords_(loop_, log_, [this] { on_change(); }),
       tickets_(loop_, clock_, [this] { on_tls_change(); }),
       stapler_(loop_, clock_, log_,
                [this](const tls::Credential& credential, const std::string& der) {
@@ -105,6 +106,9 @@ Outcome Server::prepare() {
     log_.warning("state_not_kept", {{"directory", state_.path()}, {"reason", state_.problem()}});
   }
   if (Outcome loaded = load_certificates(settings_); !loaded) return loaded;
+  auto passwords = PasswordKeeper::load(settings_);
+  if (!passwords) return std::move(passwords).error();
+  passwords_.use(std::move(*passwords));
   auto replica_tls = load_replica_tls(settings_);
   if (!replica_tls) return std::move(replica_tls).error();
   replica_tls_ = std::move(*replica_tls);
@@ -312,7 +316,8 @@ std::shared_ptr<const proxy::Snapshot> Server::make_snapshot() const {
     upstreams[i].rank_versions(settings_.upstreams[i].versions == "newest");
   }
   return std::make_shared<const proxy::Snapshot>(settings_, std::move(upstreams), tls_,
-                                                 replica_tls_, secrets_.secrets(), limit_zones_);
+                                                 replica_tls_, secrets_.secrets(), limit_zones_,
+                                                 passwords_.files());
 }
 
 void Server::publish() {

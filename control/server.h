@@ -23,6 +23,7 @@
 #include "control/lineage.h"
 #include "control/listeners.h"
 #include "control/ocsp_stapler.h"
+#include "control/password_keeper.h"
 #include "control/secret_keeper.h"
 #include "control/service_manager.h"
 #include "control/state_directory.h"
@@ -145,6 +146,7 @@ class Server final : private DrainKeeper::Listener {
   SecretKeeper secrets_;
   DrainKeeper drains_;
   CertificateKeeper certificates_;
+  PasswordKeeper passwords_;
   TicketKeeper tickets_;
   OcspStapler stapler_;
   std::shared_ptr<const tls::ServerContext> tls_;

@@ -56,6 +56,8 @@ Outcome Server::reload() {
   keep(settings_.log.format, next.log.format, "log.format");
   auto replica_tls = load_replica_tls(next);
   if (!replica_tls) return std::move(replica_tls).error();
+  auto passwords = PasswordKeeper::load(next);
+  if (!passwords) return std::move(passwords).error();
   Inheritance nothing;
   auto listeners = listeners_.make(next.listen, worker_count(), nothing);
   if (!listeners) return std::move(listeners).error();
@@ -66,6 +68,7 @@ Outcome Server::reload() {
   const bool new_upstreams = settings_.upstreams != next.upstreams;
   const bool new_listeners = settings_.listen != next.listen;
   replica_tls_ = std::move(*replica_tls);
+  passwords_.use(std::move(*passwords));
   settings_ = std::move(next);
   limit_zones_ = proxy::LimitZones(settings_, limit_zones_);
   log_.set_least(log_level(settings_.log));

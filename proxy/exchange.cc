@@ -79,8 +79,10 @@ Outcome Exchange::find_route() {
     return Error{Errc::no_route, Side::client,
                  std::string(request_.authority) + std::string(request_.path())};
   }
-  return route_->has_limits ? pass_limits() : serve_route();
+  return route_->has_limits ? pass_limits() : enter_route();
 }
+
+Outcome Exchange::enter_route() { return route_->has_access_rules ? pass_access() : serve_route(); }
 
 Outcome Exchange::serve_route() {
   if (answer_by_route()) return {};

@@ -22,6 +22,7 @@
 #include "proxy/counters.h"
 #include "proxy/diagnosis.h"
 #include "proxy/own_response.h"
+#include "proxy/password_checker.h"
 #include "proxy/replica_connection.h"
 #include "proxy/snapshot.h"
 #include "proxy/static_file.h"
@@ -70,10 +71,18 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void on_turn();
   Outcome enter_zones();
   void refuse(Error error, uint16_t status, std::chrono::seconds again_after);
+  Outcome enter_route();
   Outcome serve_route();
   bool answer_by_route();
   void close_without_answer();
-  bool allowed() const;
+  enum class Admission : uint8_t { granted, refused, unsaid };
+  Outcome pass_access();
+  Admission admission_by_address() const;
+  Outcome forbid();
+  bool asks_for_password() const;
+  Outcome check_password();
+  void on_verdict(PasswordChecker::Verdict verdict, const std::string& name);
+  void ask_for_password();
   void respond_with_stub_status();
   void respond_with_file();
   void send_file();
@@ -134,7 +143,8 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
 
   routing::SessionClaim claim_;
   routing::Home home_;
-  // Of a challenge, of the home, for any or for a place there, or of a sid being kept.
+  // Of a challenge, of a password, of the home, for any or for a place there, or of a sid being
+  // kept.
   Pending lookup_;
   routing::Place place_;
   std::optional<routing::OpenRequest> open_request_;

@@ -57,7 +57,7 @@ Outcome Exchange::enter_zones() {
     return {};
   }
   zone_places_ = std::move(verdict.places);
-  return serve_route();
+  return enter_route();
 }
 
 // With the status that the route says, 444 being none.

@@ -1,11 +1,10 @@
-// What a route makes of an Exchange beyond sending it to a replica: who may use it, the answers
-// that it gives itself, and what it changes in a request and in a response.
+// What a route makes of an Exchange beyond sending it to a replica: the answers that it gives
+// itself, and what it changes in a request and in a response.
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "base/address.h"
 #include "protocol/request_path.h"
 #include "proxy/exchange.h"
 #include "proxy/requester.h"
@@ -19,11 +18,6 @@ constexpr std::string_view challenge_path = "/.well-known/acme-challenge/";
 bool is_success(uint16_t status) {
   constexpr std::array<uint16_t, 10> successes{200, 201, 204, 206, 301, 302, 303, 304, 307, 308};
   return std::find(successes.begin(), successes.end(), status) != successes.end();
-}
-
-bool in_any(const std::vector<conf::Cidr>& networks, std::span<const uint8_t> ip) {
-  return std::any_of(networks.begin(), networks.end(),
-                     [ip](const conf::Cidr& network) { return protocol::contains(network, ip); });
 }
 
 bool only_asks(const protocol::RequestHead& request) {
@@ -46,22 +40,9 @@ bool has_already(const protocol::Headers& request, std::string_view etag,
 
 }  // namespace
 
-// A client of a unix socket has no address: it is local.
-bool Exchange::allowed() const {
-  const auto address = SocketAddress::from_ip(client_address_, 0);
-  if (!address) return true;
-  const auto ip = address->ip_bytes();
-  if (in_any(route_->rules.deny, ip)) return false;
-  return route_->rules.allow.empty() || in_any(route_->rules.allow, ip);
-}
-
 // True: the request is answered.
 bool Exchange::answer_by_route() {
   const conf::RouteSettings& rules = route_->rules;
-  if (route_->has_access_rules && !allowed()) {
-    respond(make_status_response(403, wants_page(request_)));
-    return true;
-  }
   if (route_->redirects()) {
     respond(make_redirect(expand(rules.redirect, variables(nullptr)), rules.redirect_status));
     return true;

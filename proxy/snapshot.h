@@ -13,6 +13,7 @@
 #include "net/transport.h"
 #include "protocol/forwarding.h"
 #include "proxy/limit_zones.h"
+#include "proxy/password_file.h"
 #include "proxy/value_maps.h"
 #include "routing/affinity_cookie.h"
 #include "routing/replica.h"
@@ -28,7 +29,7 @@ using ReplicaTls = std::map<std::string, std::shared_ptr<const tls::ClientContex
 struct Snapshot {
   Snapshot(conf::Settings from, std::vector<routing::Upstream> with,
            std::shared_ptr<const tls::ServerContext> certificates, ReplicaTls trust,
-           routing::AffinitySecrets signed_with, LimitZones counted_in)
+           routing::AffinitySecrets signed_with, LimitZones counted_in, PasswordFiles known_names)
       : settings(std::move(from)),
         routes(settings.routes),
         maps(settings.maps),
@@ -37,7 +38,8 @@ struct Snapshot {
         tls(std::move(certificates)),
         replica_tls(std::move(trust)),
         secrets(std::move(signed_with)),
-        limit_zones(std::move(counted_in)) {}
+        limit_zones(std::move(counted_in)),
+        passwords(std::move(known_names)) {}
 
   const routing::Upstream* upstream(std::string_view name) const {
     for (const routing::Upstream& each : upstreams) {
@@ -68,6 +70,7 @@ struct Snapshot {
   ReplicaTls replica_tls;
   routing::AffinitySecrets secrets;
   LimitZones limit_zones;
+  PasswordFiles passwords;  // of every route that asks for one
 };
 
 }  // namespace usher::proxy

@@ -27,6 +27,7 @@
 #include "proxy/flooders.h"
 #include "proxy/held_requests.h"
 #include "proxy/home_check.h"
+#include "proxy/password_checker.h"
 #include "proxy/replica_pool.h"
 #include "proxy/replica_queue.h"
 #include "proxy/retry_budget.h"
@@ -111,6 +112,7 @@ class Worker final {
   ReplicaPool& pool() { return pool_; }
   ReplicaQueue& queue() { return queue_; }
   HeldRequests& held() { return held_; }
+  PasswordChecker& passwords() { return passwords_; }
   RetryBudget& retry_budget(const routing::Upstream& upstream);
   routing::SessionDirectory& sessions() { return *sessions_; }
   routing::ChallengeStore& challenges() { return *store_; }
@@ -166,6 +168,7 @@ class Worker final {
   std::vector<Door> doors_;
   ReplicaPool pool_;
   ReplicaQueue queue_{loop_};
+  PasswordChecker passwords_{loop_};
   std::unordered_map<std::string, RetryBudget> retry_budgets_;  // by the upstream's name
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::vector<Websocket*> websockets_;

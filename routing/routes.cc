@@ -104,7 +104,8 @@ Route route_of(const conf::RouteSettings& settings, const std::string& host) {
   route.rules = settings;
   route.ports = settings.ports;
   route.has_limits = !settings.rate_limits.empty() || !settings.connection_limits.empty();
-  route.has_access_rules = !settings.allow.empty() || !settings.deny.empty();
+  route.has_access_rules =
+      !settings.allow.empty() || !settings.deny.empty() || !settings.basic_auth.file.empty();
   route.has_request_rules = !settings.set_headers.empty() || !settings.replace_path.empty();
   route.has_response_rules = !settings.add_headers.empty() ||
                              !settings.add_headers_on_success.empty() ||

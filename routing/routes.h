@@ -27,7 +27,7 @@ struct Route {
   conf::RouteTimeouts timeouts;
   conf::RouteSettings rules;
   bool has_limits = false;          // rate_limits or connection_limits
-  bool has_access_rules = false;    // allow or deny
+  bool has_access_rules = false;    // allow, deny or basic_auth
   bool has_request_rules = false;   // set_headers or replace_path
   bool has_response_rules = false;  // add_headers or remove_headers
   std::optional<Regex> path_regex;

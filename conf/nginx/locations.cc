@@ -44,16 +44,6 @@ bool is_sent_anyway(std::string_view name, std::string_view value) {
   });
 }
 
-bool overlap(const Cidr& a, const Cidr& b) {
-  if (a.address.size() != b.address.size()) return false;
-  const unsigned bits = std::min(a.bits, b.bits);
-  for (unsigned bit = 0; bit < bits; ++bit) {
-    const unsigned mask = 0x80u >> (bit % 8);
-    if (((a.address[bit / 8] ^ b.address[bit / 8]) & mask) != 0) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 Names names_in(const std::vector<Directive>& block, Names names) {
@@ -95,6 +85,7 @@ std::vector<RouteSettings> Locations::routes_of(const Scope& server, const Names
     RouteSettings& rest = routes.emplace_back();
     rest.match = PathMatch::prefix;
     limits_.take(server, rest);
+    access(server, names, rest);
     files(server, names, rest);
     response_headers(server, names, rest);
   }
@@ -165,7 +156,7 @@ void Locations::act(const Scope& scope, const Names& names, RouteSettings& route
     route.access_log = log->args.front() != "off";
   if (const Directive* answers = scope.own("return")) return answer(*answers, names, route);
   limits_.take(scope, route);
-  access(scope, route);
+  access(scope, names, route);
   if (const Directive* pass = scope.own("proxy_pass")) {
     if (const Directive* tries = scope.own("try_files"))
       report_.not_served(tries->at, "\"try_files\" beside \"proxy_pass\" is not served");
@@ -396,40 +387,6 @@ void Locations::expires(const Scope& scope, RouteSettings& route) {
   }
   route.remove_headers.insert(route.remove_headers.end(), {"Expires", "Cache-Control"});
   route.add_headers_on_success.push_back({"Cache-Control", *parse_template(control)});
-}
-
-// nginx's rules are asked in their order; usher's deny comes before its allow.
-void Locations::access(const Scope& scope, RouteSettings& route) {
-  std::vector<const Directive*> rules;
-  for (const Scope* each = &scope; each && rules.empty(); each = each->around) {
-    for (const Directive& directive : *each->block) {
-      if (directive.name == "allow" || directive.name == "deny") rules.push_back(&directive);
-    }
-  }
-  for (const Directive* rule : rules) {
-    const std::string& text = rule->args.front();
-    if (text == "all" && rule->name == "allow") break;
-    const auto networks = parse_networks(text);
-    if (networks.empty() && text != "unix:")
-      return report_.error(rule->at, "invalid parameter " + in_quotes(text));
-    if (rule->name == "allow") {
-      route.allow.insert(route.allow.end(), networks.begin(), networks.end());
-      continue;
-    }
-    if (text == "all" && !route.allow.empty()) return;
-    for (const Cidr& network : networks) {
-      const bool late = std::any_of(route.allow.begin(), route.allow.end(),
-                                    [&](const Cidr& other) { return overlap(network, other); });
-      if (late) {
-        report_.not_served(
-            rule->at, "a \"deny\" within an \"allow\" before it: in usher deny is asked first");
-      } else {
-        route.deny.push_back(network);
-      }
-    }
-  }
-  // Whom nothing denies may use it.
-  route.allow.clear();
 }
 
 void Locations::bounds(const Scope& scope, RouteSettings& route) {

@@ -16,8 +16,13 @@ namespace usher::conf::nginx {
 
 class Locations final {
  public:
-  Locations(Upstreams& upstreams, Limits& limits, Maps& maps, Report& report)
-      : upstreams_(upstreams), limits_(limits), maps_(maps), report_(report) {}
+  // `folder`: where files are that are named without one, with a "/" at its end.
+  Locations(Upstreams& upstreams, Limits& limits, Maps& maps, Report& report, std::string folder)
+      : upstreams_(upstreams),
+        limits_(limits),
+        maps_(maps),
+        report_(report),
+        folder_(std::move(folder)) {}
 
   // Every location of a server, nested ones too, as routes for any host. `names` is what `set` said
   // in the server.
@@ -38,7 +43,9 @@ class Locations final {
   void request_headers(const Scope& scope, const Names& names, bool direct_tls,
                        const std::string& host, const Place& at, RouteSettings& route);
   void expires(const Scope& scope, RouteSettings& route);
-  void access(const Scope& scope, RouteSettings& route);
+  void access(const Scope& scope, const Names& names, RouteSettings& route);
+  void passwords(const Scope& scope, const Names& names, RouteSettings& route);
+  void networks(const Scope& scope, RouteSettings& route);
   void bounds(const Scope& scope, RouteSettings& route);
   Template value(const std::string& text, const Names& names, const Place& at);
 
@@ -46,6 +53,7 @@ class Locations final {
   Limits& limits_;
   Maps& maps_;
   Report& report_;
+  const std::string folder_;
 };
 
 // `set` of that block, with what was set around it.

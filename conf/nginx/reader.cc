@@ -31,8 +31,12 @@ LogLevelName level_of(const Directive& error_log) {
 
 class Translator final {
  public:
-  Translator(Settings& settings, Report& report)
-      : settings_(settings), report_(report), upstreams_(settings, report) {}
+  // `folder` is that of the main file.
+  Translator(Settings& settings, Report& report, std::string folder)
+      : settings_(settings),
+        report_(report),
+        upstreams_(settings, report),
+        folder_(std::move(folder)) {}
 
   void translate(const std::vector<Directive>& main, const std::vector<Directive>& http) {
     const Scope around{&main, nullptr};
@@ -49,7 +53,7 @@ class Translator final {
     for (const Directive& each : http) {
       if (each.name == "limit_req_zone" || each.name == "limit_conn_zone") limits.declare(each);
     }
-    Locations locations(upstreams_, limits, maps, report_);
+    Locations locations(upstreams_, limits, maps, report_, folder_);
     Servers servers(settings_, locations, report_);
     for (const Directive& each : http) {
       if (each.name == "server") servers.add(each, scope);
@@ -94,6 +98,7 @@ class Translator final {
   Settings& settings_;
   Report& report_;
   Upstreams upstreams_;
+  const std::string folder_;
 };
 
 // A file that an http block would include.
@@ -136,7 +141,8 @@ Result<ReadSettings> read(const std::string& path, std::string_view text, bool l
 
   ReadSettings made;
   const auto& block = fragment ? *main : http->block;
-  Translator(made.settings, report).translate(fragment ? std::vector<Directive>{} : *main, block);
+  Translator(made.settings, report, path.substr(0, path.rfind('/') + 1))
+      .translate(fragment ? std::vector<Directive>{} : *main, block);
   if (made.settings.listen.empty()) report.error(top, "no \"server\" in this file");
   if (report.any_error()) return report.to_error();
 

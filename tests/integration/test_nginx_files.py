@@ -2,6 +2,7 @@
 
 What may differ, and why, stands in one table; anything else is a failure."""
 
+import base64
 import json
 import re
 import socket
@@ -176,6 +177,13 @@ def requests_of(rendered):
         yield name, "POST", "/big/upload", [("Content-Type", "text/plain")], b"x" * 2000
         yield name, "HEAD", "/api/head", [], b""
         yield name, "OPTIONS", "/api/options", [("Origin", "https://chat.example.org")], b""
+        if "auth_basic" not in rendered.text:
+            continue
+        for user in [*nginx_files.PASSWORDS, "nobody"]:
+            for password in ("secret", "Secret"):
+                given = [("Authorization", "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode())]
+                for path in ("/api/config", "/admin/x", "/own/path", "/static/x", "/chat", "/files/page.html", "/none"):
+                    yield name, "GET", path, given, b""
 
 
 @pytest.mark.parametrize("name", nginx_files.FILES)
@@ -192,7 +200,7 @@ def imported(rendered):
     return made
 
 
-@pytest.mark.parametrize("name", ["docs-full-example", "regex-names", "security-headers", "request-headers", "allow-deny", "maps", "limits"])
+@pytest.mark.parametrize("name", ["docs-full-example", "regex-names", "security-headers", "request-headers", "allow-deny", "maps", "limits", "passwords"])
 @pytest.mark.skipif(not nginx_files.have_nginx(), reason="no nginx to compare with")
 def test_the_imported_file_serves_what_nginx_serves(house, tmp_path, echo, pair, name):
     compare(house, tmp_path, echo, pair, name, imported)
@@ -200,17 +208,17 @@ def test_the_imported_file_serves_what_nginx_serves(house, tmp_path, echo, pair,
 
 def test_check_says_what_would_be_served_and_refuses_with_the_line(house, tmp_path):
     path = tmp_path / "nginx.conf"
-    path.write_text("events {}\nhttp {\n  server {\n    listen 8080;\n    location / { proxy_pass http://a:1; auth_basic x; }\n  }\n}\n")
+    path.write_text("events {}\nhttp {\n  server {\n    listen 8080;\n    location / { proxy_pass http://a:1; auth_request /x; }\n  }\n}\n")
 
     def check(*more):
         return subprocess.run([harness.usher_binary(), "check", "-c", path, *more], capture_output=True, text=True, timeout=60)
 
     refused = check()
     assert refused.returncode == 1
-    assert f'{path}:5:41: "auth_basic" is not served' in refused.stderr
+    assert f'{path}:5:41: "auth_request" is not served' in refused.stderr
     served = check("--lenient")
     assert served.returncode == 0, served.stderr
-    assert "* prefix / -> a-1" in served.stdout and '"auth_basic" is not served' in served.stdout
+    assert "* prefix / -> a-1" in served.stdout and '"auth_request" is not served' in served.stdout
 
 
 def compare(house, tmp_path, echo, pair, name, settings_of=lambda rendered: rendered.path):

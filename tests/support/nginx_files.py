@@ -19,6 +19,17 @@ LISTEN = re.compile(r"(\blisten\s+(?:\[::\]:)?)(\d+)\b([^;]*;)")
 HOSTS = re.compile(r"\b(?:open-webui:8080|host\.docker\.internal:3000|localhost:3000|unused:8080|ollama:11434|searxng:8081|litellm:4000)")
 
 
+# Of "secret", as htpasswd and `openssl passwd` make them: what auth_basic_user_file names as "passwords".
+PASSWORDS = {
+    "plain": "{PLAIN}secret:a comment",
+    "sha": "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=",
+    "ssha": "{SSHA}gVK8WC9YyFT1gMsQHTGCgT3sSv5zYWx0",
+    "apr1": "$apr1$x$12YdXEY0/hH4rDNkmZupO0",
+    "bcrypt": "$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW",
+    "yescrypt": "$y$j75$abcdefgh$uMUXG79B2cFpoAYyDccUnsaH/aGTyBYMlnQidzyag01",
+}
+
+
 def have_nginx() -> str | None:
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
@@ -99,6 +110,7 @@ class Rendered:
             os.utime(www / file, (1_700_000_000, 1_700_000_000))
         text = text.replace("/var/www", str(www))
         temporary = "".join(f"    {kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy"))
+        (folder / "passwords").write_text("".join(f"{name}:{kept}\n" for name, kept in PASSWORDS.items()))
         (folder / "mime.types").write_text("types { text/html html; }\n")
         text = text.replace("/etc/nginx/mime.types", "mime.types")
         head, whole = text, re.search(r"\bhttp \{", text)

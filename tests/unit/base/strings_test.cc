@@ -91,6 +91,22 @@ TEST(Strings, DecodePercentEncoding) {
   }
 }
 
+TEST(Strings, ReadBase64WithItsPaddingOrWithout) {
+  for (const auto& [text, decoded] :
+       std::vector<std::pair<const char*, std::string>>{{"", ""},
+                                                        {"YQ==", "a"},
+                                                        {"YQ", "a"},
+                                                        {"YWI=", "ab"},
+                                                        {"YWJj", "abc"},
+                                                        {"+/+/", "\xfb\xff\xbf"},
+                                                        {"AAA=", "\0\0"s}}) {
+    EXPECT_EQ(from_base64(text), decoded) << text;
+  }
+  for (const auto* text : {"Y", "YQ=", "Y===", "====", "-_-_", "YW J", "YQ==YQ==", "YR=="}) {
+    EXPECT_EQ(from_base64(text), std::nullopt) << text;
+  }
+}
+
 TEST(Strings, WriteHexadecimal) { EXPECT_EQ(to_hex(bytes_of("\x00\x7f\xff"s)), "007fff"); }
 
 TEST(Strings, CompareSecretsByTheirWholeLength) {

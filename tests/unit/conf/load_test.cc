@@ -80,16 +80,14 @@ TEST(Load, WantsTheFileThatWasAskedFor) {
 TEST(Load, ReadsNginxConfLastAndAsNginxDoes) {
   Process process;
   process.files["/etc/nginx/nginx.conf"] =
-      "events {}\nhttp {\n  server {\n    listen 8081;\n    auth_basic x;\n"
+      "events {}\nhttp {\n  server {\n    listen 8081;\n    mirror /x;\n"
       "    location / { proxy_pass http://127.0.0.1:8080; }\n  }\n}";
-  EXPECT_EQ(
-      process.bad(),
-      "/etc/nginx/nginx.conf:5:5: \"auth_basic\" is not served: Open WebUI asks for passwords "
-      "itself");
+  EXPECT_EQ(process.bad(),
+            "/etc/nginx/nginx.conf:5:5: \"mirror\" is not served: a request goes to one replica");
   process.environment["USHER_LENIENT"] = "1";
   EXPECT_EQ(process.good().source, "/etc/nginx/nginx.conf");
   EXPECT_EQ(process.good().settings.listen.front().address.port, 8081);
-  EXPECT_THAT(process.good().warnings, Contains(HasSubstr("\"auth_basic\" is not served")));
+  EXPECT_THAT(process.good().warnings, Contains(HasSubstr("\"mirror\" is not served")));
   process.environment.clear();
   process.line.lenient = true;
   EXPECT_EQ(process.good().settings.listen.size(), 1U);

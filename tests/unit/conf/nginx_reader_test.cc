@@ -170,8 +170,8 @@ TEST(NginxReader, RefusesInNginxsMannerWithTheLine) {
       {"events {} http { server { location ~ /a(.*) { alias /b/; } } }",
        "\"alias\" is served where"},
       {"events {} http { server { root /w; index index.php; } }", "\"index\" is served as"},
-      {"events {} http { server { location / { auth_basic x; return 200; } } }",
-       "\"auth_basic\" is not served: Open WebUI asks for passwords itself"},
+      {"events {} http { server { location / { mirror /x; return 200; } } }",
+       "\"mirror\" is not served: a request goes to one replica"},
       {"events {} http { server { location / { if ($uri = /) { return 200; } } } }",
        "\"if\" in a location is not served"},
       {"events {}", "no \"http\" block"},
@@ -184,11 +184,11 @@ TEST(NginxReader, RefusesInNginxsMannerWithTheLine) {
 
 TEST(NginxReader, WarnsInsteadWhenItIsLenient) {
   const std::string text =
-      server("location / { auth_basic x; proxy_pass http://a:1; } location @named { return 200; }");
+      server("location / { mirror /x; proxy_pass http://a:1; } location @named { return 200; }");
   EXPECT_FALSE(read(text));
   const auto made = read(text, true);
   ASSERT_TRUE(made) << made.error().detail;
-  EXPECT_THAT(made->warnings, testing::Contains(HasSubstr("\"auth_basic\" is not served")));
+  EXPECT_THAT(made->warnings, testing::Contains(HasSubstr("\"mirror\" is not served")));
   // What nginx itself would refuse is no matter of taste.
   EXPECT_FALSE(read(server("server_name;"), true));
 }
