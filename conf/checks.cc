@@ -29,6 +29,7 @@ class Checker final {
     maps();
     zones(settings_.rate_zones, "[[rate_zone]]", &RouteSettings::rate_limits);
     zones(settings_.connection_zones, "[[connection_zone]]", &RouteSettings::connection_limits);
+    logs();
     routes();
     store();
     secret();
@@ -38,6 +39,8 @@ class Checker final {
   void listeners();
   void upstreams();
   void maps();
+  void logs();
+  void known_logs(const RouteSettings& route);
   void map_entries(const MapSettings& map);
   unsigned map_chain(const MapSettings& map, unsigned depth);
   template <typename Zone, typename Limit>
@@ -73,6 +76,7 @@ class Checker final {
   const Places& places_;
   Problems& problems_;
   std::set<std::string> host_names_;
+  std::set<std::string_view> logs_{main_access_log};
   std::map<std::string_view, const MapSettings*> maps_;
   std::map<const MapSettings*, unsigned> map_chains_;  // 0: being followed
 };
@@ -208,6 +212,7 @@ void Checker::routes() {
     }
     if (one_action(route) && all_upstreams_known) known_upstream(route, names);
     path(route);
+    known_logs(route);
     what_needs_an_upstream(route);
     access(route);
   }
@@ -377,6 +382,35 @@ unsigned Checker::map_chain(const MapSettings& map, unsigned depth) {
   for (const MapEntry& entry : map.entries)
     follow(entry.value);
   return map_chains_[&map] = longest + 1;
+}
+
+void Checker::logs() {
+  const LogSettings& log = settings_.log;
+  known_variables(log.format, log, {});
+  known_variables(log.when, log, {});
+  for (const AccessLogSettings& file : log.files) {
+    if (places_.doubts(file)) {
+      logs_.insert(file.name);
+      continue;
+    }
+    if (!logs_.insert(file.name).second) {
+      problems_.error(
+          places_.of(file.name, file),
+          "two access logs are named " + in_quotes(file.name) +
+              (file.name == main_access_log ? "; this is the name of [log]'s own" : ""));
+    }
+    known_variables(file.format, file, {});
+    known_variables(file.when, file, {});
+  }
+}
+
+void Checker::known_logs(const RouteSettings& route) {
+  for (const std::string& name : route.access_logs) {
+    if (logs_.contains(name)) continue;
+    const std::vector<std::string_view> names(logs_.begin(), logs_.end());
+    problems_.error(places_.of(name, route),
+                    "no access log is named " + in_quotes(name) + did_you_mean(name, names));
+  }
 }
 
 bool Checker::one_action(const RouteSettings& route) {

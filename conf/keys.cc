@@ -42,6 +42,11 @@ const char* folder_or_nothing(std::string_view text) {
   return good ? nullptr : "a folder's absolute path";
 }
 
+const char* log_format(std::string_view text) {
+  const bool good = text == "json" || text == "combined" || text.find('$') != text.npos;
+  return good ? nullptr : R"("json", "combined" or a text with variables)";
+}
+
 const char* cookie_name(std::string_view text) {
   return is_token(text) ? nullptr : "a cookie's name (letters, digits, - and _)";
 }
@@ -125,10 +130,8 @@ constexpr Named<Satisfy> satisfy_names[] = {
     {"all", Satisfy::all},
     {"any", Satisfy::any},
 };
-constexpr Named<AccessFormat> access_format_names[] = {
-    {"json", AccessFormat::json},
-    {"combined", AccessFormat::combined},
-};
+constexpr std::string_view log_escapes[] = {"default", "json", "none"};
+
 constexpr Named<LogLevelName> log_level_names[] = {
     {"debug", LogLevelName::debug},
     {"info", LogLevelName::info},
@@ -171,6 +174,10 @@ constexpr Key<TlsSettings> tls_keys[] = {
      "The cipher suites of TLS 1.2, as OpenSSL names them. Empty: Mozilla's intermediate profile."},
     {"ciphersuites", &TlsSettings::ciphersuites, {.max = 4096},
      "The cipher suites of TLS 1.3, as OpenSSL names them. Empty: all three that browsers know."},
+    {"prefer_server_ciphers", &TlsSettings::prefer_server_ciphers, {},
+     "Our order of the cipher suites counts, not the client's; but who puts ChaCha20 first gets it."},
+    {"groups", &TlsSettings::groups, {.min = 1, .max = 4096},
+     "The groups for the key exchange, best first, as OpenSSL names them."},
     {"unknown_name", &TlsSettings::unknown_name, {.choices = unknown_name_policies},
      "What a client gets that asks for a name (SNI) which no certificate is for: the default "
      "certificate and service; the default certificate and status 421; or no connection."},
@@ -438,6 +445,9 @@ constexpr Key<RouteSettings> route_keys[] = {
      "The status of those refused."},
     {"access_log", &RouteSettings::access_log, {},
      "Write a line in the access log for each request."},
+    {"access_logs", &RouteSettings::access_logs, {.check = upstream_name},
+     "The logs that its lines go to, by the names of [[log.file]]; \"main\" is that of [log]. "
+     "Empty: main alone."},
     {"basic_auth", &RouteSettings::basic_auth, {},
      "A name and a password are asked for here (HTTP Basic), before anything else is done. Not for "
      "Open WebUI's own pages: they send an Authorization header of their own."},
@@ -530,13 +540,36 @@ constexpr Key<AdminSettings> admin_keys[] = {
      "private network. \"\" switches it off."},
 };
 
+constexpr Key<AccessLogSettings> access_log_keys[] = {
+    {"name", &AccessLogSettings::name,
+     {.max = 64, .check = upstream_name, .required = true, .example = "\"errors\""},
+     "What routes call it."},
+    {"access", &AccessLogSettings::access, {.check = file},
+     "As in [log]: where it is."},
+    {"format", &AccessLogSettings::format, {.check = log_format},
+     "As in [log]."},
+    {"escape", &AccessLogSettings::escape, {.choices = log_escapes},
+     "As in [log]."},
+    {"when", &AccessLogSettings::when, {},
+     "As in [log]."},
+};
+
 constexpr Key<LogSettings> log_keys[] = {
     {"access", &LogSettings::access, {.check = file},
      "\"stdout\", \"off\", or a file's path."},
-    {"format", &LogSettings::format, {},
-     "One JSON object a line, or nginx's combined format."},
+    {"format", &LogSettings::format, {.check = log_format},
+     "\"json\": one object a line; \"combined\": nginx's format of this name; or a text with nginx's "
+     "variables, such as \"$remote_addr $status $request_time\"."},
+    {"escape", &LogSettings::escape, {.choices = log_escapes},
+     "How a text's variables are written: quotes and control characters as \\xHH, and \"-\" where "
+     "there is nothing; or as they stand in a JSON string; or as they are."},
+    {"when", &LogSettings::when, {},
+     "A text with variables; where it is empty or \"0\" there is no line. Empty: a line for each "
+     "request."},
     {"level", &LogSettings::level, {},
      "What is worth a line on standard error."},
+    {"file", &LogSettings::files, {},
+     "A further access log, for the routes whose access_logs name it."},
 };
 
 constexpr Key<Settings> settings_keys[] = {
@@ -668,6 +701,10 @@ std::span<const Key<AdminSettings>> keys_of() {
   return admin_keys;
 }
 template <>
+std::span<const Key<AccessLogSettings>> keys_of() {
+  return access_log_keys;
+}
+template <>
 std::span<const Key<LogSettings>> keys_of() {
   return log_keys;
 }
@@ -683,10 +720,6 @@ std::span<const Named<PathMatch>> names_of() {
 template <>
 std::span<const Named<Satisfy>> names_of() {
   return satisfy_names;
-}
-template <>
-std::span<const Named<AccessFormat>> names_of() {
-  return access_format_names;
 }
 template <>
 std::span<const Named<LogLevelName>> names_of() {

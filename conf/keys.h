@@ -44,17 +44,17 @@ concept Table = OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSetti
                       AffinitySettings, HealthSettings, UpstreamTimeouts, UpstreamSettings,
                       RateZoneSettings, ConnectionZoneSettings, BasicAuthSettings, RouteTimeouts,
                       RouteSettings, MapEntry, MapSettings, ForwardedSettings, LimitSettings,
-                      Http2Settings, ClientTimeouts, AdminSettings, LogSettings>;
+                      Http2Settings, ClientTimeouts, AdminSettings, AccessLogSettings, LogSettings>;
 
 template <typename T>
-concept Enum = OneOf<T, Balance, PathMatch, Satisfy, AccessFormat, LogLevelName>;
+concept Enum = OneOf<T, Balance, PathMatch, Satisfy, LogLevelName>;
 
 template <Table Owner>
 using Field = std::variant<
     Switched<Owner>, bool Owner::*, uint16_t Owner::*, uint32_t Owner::*, Millis Owner::*,
     Size Owner::*, std::string Owner::*, Endpoint Owner::*, StoreUrl Owner::*, Template Owner::*,
-    Balance Owner::*, PathMatch Owner::*, Satisfy Owner::*, AccessFormat Owner::*,
-    LogLevelName Owner::*, std::vector<std::string> Owner::*, std::vector<uint16_t> Owner::*,
+    Balance Owner::*, PathMatch Owner::*, Satisfy Owner::*, LogLevelName Owner::*,
+    std::vector<std::string> Owner::*, std::vector<uint16_t> Owner::*,
     std::vector<ReplicaSettings> Owner::*, std::vector<Cidr> Owner::*,
     std::vector<HeaderSetting> Owner::*, Rate Owner::*, std::vector<RateLimitSettings> Owner::*,
     std::vector<ConnectionLimitSettings> Owner::*,
@@ -67,7 +67,8 @@ using Field = std::variant<
     std::vector<ListenSettings> Owner::*, std::vector<CertificateSettings> Owner::*,
     std::vector<UpstreamSettings> Owner::*, std::vector<RateZoneSettings> Owner::*,
     std::vector<ConnectionZoneSettings> Owner::*, std::vector<RouteSettings> Owner::*,
-    std::vector<MapSettings> Owner::*, std::vector<MapEntry> Owner::*>;
+    std::vector<MapSettings> Owner::*, std::vector<MapEntry> Owner::*,
+    std::vector<AccessLogSettings> Owner::*>;
 
 template <Table Owner>
 struct Key {
@@ -123,6 +124,8 @@ std::span<const Key<ClientTimeouts>> keys_of();
 template <>
 std::span<const Key<AdminSettings>> keys_of();
 template <>
+std::span<const Key<AccessLogSettings>> keys_of();
+template <>
 std::span<const Key<LogSettings>> keys_of();
 
 // The row of a field, for what is set by other means than a file.
@@ -151,8 +154,6 @@ template <>
 std::span<const Named<PathMatch>> names_of();
 template <>
 std::span<const Named<Satisfy>> names_of();
-template <>
-std::span<const Named<AccessFormat>> names_of();
 template <>
 std::span<const Named<LogLevelName>> names_of();
 

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <array>
 
 namespace usher::conf {
@@ -64,6 +65,41 @@ std::vector<std::string> offered_protocols(const ListenSettings& listener) {
   if (!listener.protocols.empty()) return listener.protocols;
   if (listener.tls) return {"h2", "http/1.1"};
   return {"http/1.1"};
+}
+
+std::vector<AccessLogSettings> access_logs(const LogSettings& settings) {
+  std::vector<AccessLogSettings> all{{std::string(main_access_log), settings.access,
+                                      settings.format, settings.escape, settings.when}};
+  all.insert(all.end(), settings.files.begin(), settings.files.end());
+  return all;
+}
+
+bool mentions(const Settings& settings, Variable variable) {
+  const auto in = [variable](const Template& text) {
+    return std::any_of(text.parts.begin(), text.parts.end(),
+                       [variable](const TemplatePart& part) { return part.variable == variable; });
+  };
+  const auto in_values = [&](const auto& owners) {
+    return std::any_of(owners.begin(), owners.end(),
+                       [&](const auto& owner) { return in(owner.value); });
+  };
+  const auto in_route = [&](const RouteSettings& route) {
+    return in(route.redirect) || in(route.body) || in(route.basic_auth.realm) ||
+           in_values(route.set_headers) || in_values(route.add_headers) ||
+           in_values(route.add_headers_on_success);
+  };
+  const auto in_map = [&](const MapSettings& map) {
+    return in(map.source) || in(map.otherwise) || in_values(map.entries);
+  };
+  const auto in_keys = [&](const auto& zones) {
+    return std::any_of(zones.begin(), zones.end(), [&](const auto& zone) { return in(zone.key); });
+  };
+  const auto logs = access_logs(settings.log);
+  return in_keys(settings.rate_zones) || in_keys(settings.connection_zones) ||
+         std::any_of(settings.routes.begin(), settings.routes.end(), in_route) ||
+         std::any_of(settings.maps.begin(), settings.maps.end(), in_map) ||
+         std::any_of(logs.begin(), logs.end(),
+                     [&](const auto& log) { return in(log.format) || in(log.when); });
 }
 
 void fill_in(Settings& settings) {

@@ -60,7 +60,9 @@ struct TlsSettings {
   std::string min_version = "1.2";  // "1.2" or "1.3"
   std::string ciphers;              // OpenSSL's names; empty: Mozilla's intermediate profile
   std::string ciphersuites;
-  std::string unknown_name = "default";  // "default", "misdirected" or "refuse"
+  bool prefer_server_ciphers = true;
+  std::string groups = "X25519:P-256:P-384";  // for the key exchange
+  std::string unknown_name = "default";       // "default", "misdirected" or "refuse"
   bool session_tickets = true;
   Millis ticket_rotate = 4h;
   bool ocsp_stapling = true;
@@ -273,7 +275,8 @@ struct RouteSettings {
   std::vector<ConnectionLimitSettings> connection_limits;
   uint16_t connection_limit_status = 429;
   bool access_log = true;
-  Size max_body;  // 0: no limit
+  std::vector<std::string> access_logs;  // names; empty: [log]'s own
+  Size max_body;                         // 0: no limit
   BasicAuthSettings basic_auth;
   RouteTimeouts timeouts;
   friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
@@ -359,13 +362,25 @@ struct AdminSettings {
   friend bool operator==(const AdminSettings&, const AdminSettings&) = default;
 };
 
-enum class AccessFormat : uint8_t { json, combined };
 enum class LogLevelName : uint8_t { debug, info, warning, error };
 
+// A further access log, for the routes that name it.
+struct AccessLogSettings {
+  std::string name;
+  std::string access = "stdout";                        // "stdout", "off" or a path
+  Template format{"json", {{Variable::text, "json"}}};  // "json", "combined" or a text
+  std::string escape = "default";                       // "default", "json" or "none"
+  Template when;                                        // empty: always
+  friend bool operator==(const AccessLogSettings&, const AccessLogSettings&) = default;
+};
+
 struct LogSettings {
-  std::string access = "stdout";  // "stdout", "off" or a path
-  AccessFormat format = AccessFormat::json;
+  std::string access = "stdout";
+  Template format = AccessLogSettings().format;
+  std::string escape = "default";
+  Template when;
   LogLevelName level = LogLevelName::info;
+  std::vector<AccessLogSettings> files;
   friend bool operator==(const LogSettings&, const LogSettings&) = default;
 };
 
@@ -389,6 +404,13 @@ struct Settings {
   LogSettings log;
   friend bool operator==(const Settings&, const Settings&) = default;
 };
+
+// What [log] says of the access log, under the name that routes may call it by.
+inline constexpr std::string_view main_access_log = "main";
+std::vector<AccessLogSettings> access_logs(const LogSettings& settings);
+
+// Does any text have that variable?
+bool mentions(const Settings& settings, Variable variable);
 
 // A file without [[listen]], [[upstream]] or [[route]] is given the built-in ones: http on :8088
 // and https on :8443, Open WebUI on 127.0.0.1:8080, and one route for everything to the first

@@ -35,25 +35,51 @@ constexpr NamedVariable names[] = {
     {"server_name", Variable::server_name},
     {"hostname", Variable::hostname},
     {"proxy_add_x_forwarded_for", Variable::proxy_add_x_forwarded_for},
+    {"server_protocol", Variable::server_protocol},
+    {"proxy_host", Variable::proxy_host},
+    {"remote_port", Variable::remote_port},
+    {"remote_user", Variable::remote_user},
+    {"server_addr", Variable::server_addr},
+    {"connection", Variable::connection},
+    {"connection_requests", Variable::connection_requests},
+    {"ssl_protocol", Variable::ssl_protocol},
+    {"ssl_cipher", Variable::ssl_cipher},
+    {"ssl_server_name", Variable::ssl_server_name},
+    {"ssl_client_s_dn", Variable::ssl_client_s_dn},
+    {"ssl_client_verify", Variable::ssl_client_verify},
     {"status", Variable::status},
     {"upstream_addr", Variable::upstream_addr},
+    {"upstream_status", Variable::upstream_status},
+    {"upstream_header_time", Variable::upstream_header_time},
+    {"upstream_response_time", Variable::upstream_response_time},
+    {"request_time", Variable::request_time},
+    {"request_length", Variable::request_length},
+    {"bytes_sent", Variable::bytes_sent},
+    {"body_bytes_sent", Variable::body_bytes_sent},
+    {"time_local", Variable::time_local},
+    {"time_iso8601", Variable::time_iso8601},
+    {"msec", Variable::msec},
+    {"upstream_cache_status", Variable::nothing},
+    {"gzip_ratio", Variable::nothing},
 };
 constexpr NamedVariable prefixes[] = {
     {"arg_", Variable::arg},
     {"cookie_", Variable::cookie},
     {"http_", Variable::http},
     {"upstream_http_", Variable::upstream_http},
+    {"sent_http_", Variable::sent_http},
 };
 
 TemplatePart part_of(std::string_view name) {
+  if (name == "content_type") return {Variable::http, "content-type"};
+  if (name == "content_length") return {Variable::http, "content-length"};
   for (const NamedVariable& known : names) {
     if (known.name == name) return {known.variable, {}};
   }
   for (const NamedVariable& known : prefixes) {
     if (!name.starts_with(known.name) || name.size() == known.name.size()) continue;
     std::string rest(name.substr(known.name.size()));
-    const bool field =
-        known.variable == Variable::http || known.variable == Variable::upstream_http;
+    const bool field = known.variable != Variable::arg && known.variable != Variable::cookie;
     if (field) std::replace(rest.begin(), rest.end(), '_', '-');
     return {known.variable, std::move(rest)};
   }

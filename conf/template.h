@@ -28,18 +28,43 @@ enum class Variable : uint8_t {
   cookie,       // cookie_NAME
   http,         // http_NAME, a field
   request_id,
-  group,  // $1 to $9, or by name: of a regular expression; or a map's variable
+  server_protocol,  // "HTTP/1.1"
+  proxy_host,       // the route's upstream
+  group,            // $1 to $9, or by name: of a regular expression; or a map's variable
   // of the connection
   remote_addr,  // the client, where a trusted proxy names it
   realip_remote_addr,
   server_port,
   server_name,  // the route's host
   hostname,
+  remote_port,
+  remote_user,  // of HTTP's basic authentication, as the client says
+  server_addr,
+  connection,           // its number in this process
+  connection_requests,  // how many of the connection's this one is
+  ssl_protocol,
+  ssl_cipher,
+  ssl_server_name,  // what the client asked for (SNI)
+  ssl_client_s_dn,
+  ssl_client_verify,          // "SUCCESS", "NONE", or empty without TLS
   proxy_add_x_forwarded_for,  // what X-Forwarded-For tells the replica
   // of the response
   status,
   upstream_addr,
   upstream_http,  // upstream_http_NAME, a field
+  sent_http,      // sent_http_NAME, a field
+  // of how far it has come
+  upstream_status,
+  upstream_header_time,    // seconds from the choice of a replica to its head
+  upstream_response_time,  // to the end
+  request_time,
+  request_length,   // the head, as HTTP/1.1 writes it, and the body
+  bytes_sent,       // likewise
+  body_bytes_sent,  // the body
+  time_local,
+  time_iso8601,
+  msec,
+  nothing,  // what usher has nothing to say of: nginx's $gzip_ratio, $upstream_cache_status
 };
 
 struct TemplatePart {

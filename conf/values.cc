@@ -199,10 +199,6 @@ Outcome assign(std::string_view text, Balance& value, const Rule&) {
   return assign_name(text, value);
 }
 
-Outcome assign(std::string_view text, AccessFormat& value, const Rule&) {
-  return assign_name(text, value);
-}
-
 Outcome assign(std::string_view text, LogLevelName& value, const Rule&) {
   return assign_name(text, value);
 }
@@ -252,8 +248,6 @@ std::string expected(const PathMatch&, const Rule&) { return any_of(words_of<Pat
 std::string expected(const Satisfy&, const Rule&) { return any_of(words_of<Satisfy>()); }
 
 std::string expected(const Balance&, const Rule&) { return any_of(words_of<Balance>()); }
-
-std::string expected(const AccessFormat&, const Rule&) { return any_of(words_of<AccessFormat>()); }
 
 std::string expected(const LogLevelName&, const Rule&) { return any_of(words_of<LogLevelName>()); }
 

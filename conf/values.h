@@ -28,7 +28,6 @@ Outcome assign(std::string_view text, Template& value, const Rule& rule);
 Outcome assign(std::string_view text, PathMatch& value, const Rule& rule);
 Outcome assign(std::string_view text, Satisfy& value, const Rule& rule);
 Outcome assign(std::string_view text, Balance& value, const Rule& rule);
-Outcome assign(std::string_view text, AccessFormat& value, const Rule& rule);
 Outcome assign(std::string_view text, LogLevelName& value, const Rule& rule);
 
 // What a value is for people: `a duration such as "250ms"`, `a whole number from 1 to 100`.
@@ -49,7 +48,6 @@ std::string expected(const Template&, const Rule& rule);
 std::string expected(const PathMatch&, const Rule& rule);
 std::string expected(const Satisfy&, const Rule& rule);
 std::string expected(const Balance&, const Rule& rule);
-std::string expected(const AccessFormat&, const Rule& rule);
 std::string expected(const LogLevelName&, const Rule& rule);
 
 // The same with its bounds, where expected() leaves them out.

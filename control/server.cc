@@ -69,7 +69,8 @@ Server::Server(conf::Settings settings, Reload reload, std::vector<std::string> 
                  certificates_.staple(credential, der);
                }),
       start_deadline_(loop_, *this),
-      drain_look_(loop_, *this) {}
+      drain_look_(loop_, *this),
+      log_look_(loop_, *this) {}
 
 Server::~Server() { stop_workers(); }
 
@@ -113,11 +114,11 @@ Outcome Server::prepare() {
   if (!replica_tls) return std::move(replica_tls).error();
   replica_tls_ = std::move(*replica_tls);
   if (Outcome prepared = stores_.prepare(); !prepared) return prepared;
-  auto access_log = proxy::AccessLog::open(settings_.log, node_);
-  if (!access_log) return std::move(access_log).error();
-  access_log_ = std::move(*access_log);
+  auto logs = access_logs_.open(settings_.log);
+  if (!logs) return std::move(logs).error();
+  log_plan_ = std::make_shared<const proxy::LogPlan>(settings_.log, std::move(*logs), node_);
   shared_.emplace(
-      proxy::Shared{clock_, log_, *access_log_, connection_limit_, live_sessions_, node_sids_,
+      proxy::Shared{clock_, log_, connections_, connection_limit_, live_sessions_, node_sids_,
                     node_bindings_, &tls::make_hmac_sha256, throttle_,
                     [this](const std::string& id) { loop_.post([this, id] { look_at(id); }); },
                     [this](const std::string& client, const std::string& replica_id) {
@@ -317,7 +318,7 @@ std::shared_ptr<const proxy::Snapshot> Server::make_snapshot() const {
   }
   return std::make_shared<const proxy::Snapshot>(settings_, std::move(upstreams), tls_,
                                                  replica_tls_, secrets_.secrets(), limit_zones_,
-                                                 passwords_.files());
+                                                 passwords_.files(), log_plan_);
 }
 
 void Server::publish() {
@@ -329,8 +330,13 @@ void Server::publish() {
 }
 
 void Server::reopen_logs() {
-  access_log_->reopen();
+  access_logs_.reopen();
   pass_on(SIGUSR1);
+}
+
+// The last that writes to a log which is no longer wanted may be a websocket that stays for hours.
+void Server::on_log_look() {
+  if (!access_logs_.close_others(settings_.log)) log_look_.start(log_look_interval);
 }
 
 void Server::learn(std::vector<routing::Moved> moved) {

@@ -96,6 +96,7 @@ class Server final : private DrainKeeper::Listener {
   void stop_on_signal(int signal);
   void leave(proxy::Departure departure, conf::Millis limit);
   void on_drain_look();
+  void on_log_look();
   // SIGUSR2 (server_replace.cc).
   void replace_on_signal();
   Outcome start_successor();
@@ -114,6 +115,7 @@ class Server final : private DrainKeeper::Listener {
   void on_drain_ends(routing::ReplicaStatus& replica, Duration left) override;
   bool any_replica_up() const;
 
+  static constexpr std::chrono::milliseconds log_look_interval{500};
   static constexpr const char* admin_name = "admin";  // of its socket, for a successor
 
   SystemClock clock_;
@@ -151,7 +153,9 @@ class Server final : private DrainKeeper::Listener {
   OcspStapler stapler_;
   std::shared_ptr<const tls::ServerContext> tls_;
   proxy::ReplicaTls replica_tls_;
-  std::unique_ptr<proxy::AccessLog> access_log_;
+  proxy::AccessLogs access_logs_;
+  std::shared_ptr<const proxy::LogPlan> log_plan_;
+  std::atomic<uint64_t> connections_{0};
   std::optional<proxy::Shared> shared_;
   std::shared_ptr<const proxy::Snapshot> snapshot_;
 
@@ -164,6 +168,7 @@ class Server final : private DrainKeeper::Listener {
   std::vector<std::unique_ptr<net::SignalWatch>> signals_;
   net::Timer<&Server::on_start_deadline> start_deadline_;
   net::Timer<&Server::on_drain_look> drain_look_;
+  net::Timer<&Server::on_log_look> log_look_;
   MonotonicTime drain_until_;
   std::unique_ptr<Successor> successor_;  // until it is ready
   std::unique_ptr<Lineage> lineage_;      // of those that replace this process, if it is the first

@@ -52,8 +52,6 @@ Outcome Server::reload() {
   keep(settings_.state, next.state, "state");
   keep(settings_.tls.session_tickets, next.tls.session_tickets, "tls.session_tickets");
   keep(settings_.tls.ticket_rotate, next.tls.ticket_rotate, "tls.ticket_rotate");
-  keep(settings_.log.access, next.log.access, "log.access");
-  keep(settings_.log.format, next.log.format, "log.format");
   auto replica_tls = load_replica_tls(next);
   if (!replica_tls) return std::move(replica_tls).error();
   auto passwords = PasswordKeeper::load(next);
@@ -61,6 +59,9 @@ Outcome Server::reload() {
   Inheritance nothing;
   auto listeners = listeners_.make(next.listen, worker_count(), nothing);
   if (!listeners) return std::move(listeners).error();
+  log_look_.start(log_look_interval);
+  auto logs = access_logs_.open(next.log);
+  if (!logs) return std::move(logs).error();
   const bool had_tls = tls_ != nullptr;
   if (Outcome certificates = load_certificates(next); !certificates) return certificates;
 
@@ -70,6 +71,7 @@ Outcome Server::reload() {
   replica_tls_ = std::move(*replica_tls);
   passwords_.use(std::move(*passwords));
   settings_ = std::move(next);
+  log_plan_ = std::make_shared<const proxy::LogPlan>(settings_.log, std::move(*logs), node_);
   limit_zones_ = proxy::LimitZones(settings_, limit_zones_);
   log_.set_least(log_level(settings_.log));
   if (new_upstreams) discovery_.start(settings_.upstreams);

@@ -214,6 +214,14 @@ void Stream::deliver(std::span<const char> data) {
   if (resume_asked_) resume_reading();
 }
 
+SocketAddress Stream::local_address() const {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  auto* address = reinterpret_cast<sockaddr*>(&storage);
+  if (!fd_.valid() || ::getsockname(fd_.get(), address, &length) != 0) return {};
+  return {address, length};
+}
+
 void Stream::pause_reading() {
   reading_ = false;
   resume_asked_ = false;

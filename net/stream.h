@@ -73,6 +73,8 @@ class Stream final : public Channel, public TurnEnd {
   Transport& transport() { return *transport_; }
   // Once, when it is open: what the handshake found out. nullptr: nothing.
   std::unique_ptr<PeerFacts> take_peer_facts() { return std::move(peer_); }
+  // Our end of it; of a closed one the empty address.
+  SocketAddress local_address() const;
   Loop& loop() { return loop_; }
 
  private:

@@ -33,6 +33,8 @@ struct PeerFacts {
   TlsVersion tls = TlsVersion::none;
   bool resumed = false;       // a TLS session of before
   bool unknown_name = false;  // it asked for a name that is not served (RFC 6066 section 3)
+  const char* cipher = "";    // OpenSSL's name, a literal
+  std::string server_name;    // that it asked for; or empty
   // Of the certificate that it has shown, and that was verified; or empty.
   std::string subject;      // RFC 2253: "CN=alice,O=Example"
   std::string fingerprint;  // SHA-256, in lower-case hexadecimal

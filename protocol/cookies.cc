@@ -12,9 +12,9 @@ std::string_view unquote(std::string_view value) {
 
 }  // namespace
 
-std::vector<std::string_view> cookie_values(const Headers& headers, std::string_view name) {
+std::vector<std::string_view> cookie_values(std::span<const Field> fields, std::string_view name) {
   std::vector<std::string_view> values;
-  for (const Field& field : headers) {
+  for (const Field& field : fields) {
     if (field.name.size() != 6 || !equals_ignoring_case(field.name, "cookie")) continue;
     for (auto rest = std::optional(field.value); rest;) {
       const auto [pair, after] = cut(*rest, ';');

@@ -31,9 +31,14 @@ struct ClientFacts {
   bool secure = false;  // TLS on our side
   uint16_t local_port = 0;
   bool unknown_name = false;  // in the TLS handshake it asked for a name that is not served
+  bool tls_1_3 = false;       // else 1.2, if secure
+  uint16_t remote_port = 0;
   // Of its verified certificate; or empty.
   std::string_view certificate_subject = {};
   std::string_view certificate_fingerprint = {};
+  uint64_t connection = 0;      // its number in this process
+  uint64_t requests = 0;        // that it has made
+  const char* tls_cipher = "";  // OpenSSL's name of the suite, a literal
 };
 
 // Is that address, of 4 or 16 bytes, in the network?

@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
-#include <ctime>
 #include <memory>
 
 #include "base/json.h"
@@ -36,7 +35,8 @@ void add(std::string& line, std::string_view key, uint64_t value) {
 
 std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
 
-// Quotes and control characters as \xHH, as nginx does.
+}  // namespace
+
 void append_escaped(std::string& line, std::string_view text) {
   constexpr std::string_view digits = "0123456789ABCDEF";
   if (text.empty()) line += '-';
@@ -49,8 +49,6 @@ void append_escaped(std::string& line, std::string_view text) {
     }
   }
 }
-
-}  // namespace
 
 std::string to_json(const AccessRecord& record, std::string_view node) {
   std::string line = R"({"time":")" + to_rfc3339(record.time) + '"';
@@ -85,59 +83,35 @@ std::string to_json(const AccessRecord& record, std::string_view node) {
   return line;
 }
 
-std::string to_combined(const AccessRecord& record) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(record.time);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char time[64];
-  std::strftime(time, sizeof time, "%d/%b/%Y:%H:%M:%S +0000", &utc);
-  std::string line(record.client);
-  line.append(" - - [").append(time).append("] \"");
-  append_escaped(line, record.method);
-  line += ' ';
-  append_escaped(line, record.target);
-  line += " HTTP/1.1\" " + std::to_string(record.status) + ' ' + std::to_string(record.bytes_out) +
-          " \"";
-  append_escaped(line, record.referer);
-  line += "\" \"";
-  append_escaped(line, record.user_agent);
-  line += "\"\n";
-  return line;
-}
-
-Result<std::unique_ptr<AccessLog>> AccessLog::open(const conf::LogSettings& settings,
-                                                   std::string node) {
-  std::unique_ptr<AccessLog> log(new AccessLog(settings, std::move(node)));
-  log->off_ = settings.access == "off";
-  if (!log->off_ && settings.access != "stdout") {
-    log->file_ = open_file(settings.access);
+Result<std::unique_ptr<AccessLog>> AccessLog::open(const std::string& path) {
+  std::unique_ptr<AccessLog> log(new AccessLog(path));
+  if (path != "stdout") {
+    log->file_ = open_file(path);
     if (!log->file_.valid()) {
       return Error{Errc::bad_config, Side::usher,
-                   "log.access: " + settings.access + ": " + std::strerror(errno)};
+                   "log.access: " + path + ": " + std::strerror(errno)};
     }
     log->fd_ = log->file_.get();
   }
-  if (!log->off_) log->thread_ = start_thread([raw = log.get()] { raw->run(); });
+  log->thread_ = start_thread([raw = log.get()] { raw->run(); });
   return log;
 }
 
-AccessLog::AccessLog(const conf::LogSettings& settings, std::string node)
-    : settings_(settings), node_(std::move(node)) {}
-
 AccessLog::~AccessLog() {
   if (!thread_.joinable()) return;
+  end();
+  thread_.join();
+}
+
+void AccessLog::end() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_one();
-  thread_.join();
 }
 
-void AccessLog::write(const AccessRecord& record) {
-  if (off_) return;
-  const std::string line =
-      settings_.format == conf::AccessFormat::json ? to_json(record, node_) : to_combined(record);
+void AccessLog::write(std::string_view line) {
   bool first = false;
   {
     const std::lock_guard lock(mutex_);
@@ -171,12 +145,15 @@ void AccessLog::run() {
     write_out(lines);
     if (reopening) {
       // If the new file cannot be opened, the old one goes on.
-      if (Fd fd = open_file(settings_.access); fd.valid()) {
+      if (Fd fd = open_file(path_); fd.valid()) {
         file_ = std::move(fd);
         fd_ = file_.get();
       }
     }
-    if (stopping) return;
+    if (stopping) {
+      ended_ = true;
+      return;
+    }
     lock.lock();
   }
 }
@@ -197,6 +174,63 @@ void AccessLog::write_out(const std::string& lines) const {
     if (count <= 0) return;
     left.remove_prefix(static_cast<size_t>(count));
   }
+}
+
+Result<std::vector<std::shared_ptr<AccessLog>>> AccessLogs::open(
+    const conf::LogSettings& settings) {
+  std::vector<std::shared_ptr<AccessLog>> opened;
+  for (const conf::AccessLogSettings& each : conf::access_logs(settings)) {
+    if (each.access == "off") {
+      opened.emplace_back();
+      continue;
+    }
+    std::shared_ptr<AccessLog>& log = logs_[each.access];
+    if (!log) {
+      auto made = AccessLog::open(each.access);
+      if (!made) {
+        logs_.erase(each.access);
+        return std::move(made).error();
+      }
+      log = std::move(*made);
+    }
+    opened.push_back(log);
+  }
+  return opened;
+}
+
+bool AccessLogs::close_others(const conf::LogSettings& settings) {
+  std::erase_if(ending_, [this](const std::shared_ptr<AccessLog>& log) {
+    if (log->ended()) dropped_ += log->dropped();
+    return log->ended();
+  });
+  bool none = true;
+  const auto named = conf::access_logs(settings);
+  std::erase_if(logs_, [&](auto& each) {
+    auto& [place, log] = each;
+    if (std::ranges::find(named, place, &conf::AccessLogSettings::access) != named.end())
+      return false;
+    none = false;
+    // Who is the last to hold it is the only one who could lend it out again.
+    if (log.use_count() > 1) return false;
+    log->end();
+    ending_.push_back(std::move(log));
+    return true;
+  });
+  return none && ending_.empty();
+}
+
+void AccessLogs::reopen() {
+  for (const auto& [place, log] : logs_)
+    log->reopen();
+}
+
+uint64_t AccessLogs::dropped() const {
+  uint64_t sum = dropped_;
+  for (const auto& [place, log] : logs_)
+    sum += log->dropped();
+  for (const auto& log : ending_)
+    sum += log->dropped();
+  return sum;
 }
 
 }  // namespace usher::proxy

@@ -25,8 +25,12 @@ ClientConnection::ClientConnection(Worker& worker, std::shared_ptr<const Listene
       peer_ip_(peer.ip()),
       peer_(peer),
       deadline_(worker.loop(), *this) {
-  facts_ = {
-      .ip = peer_.ip_bytes(), .ip_text = peer_ip_, .secure = role_->tls, .local_port = role_->port};
+  facts_ = {.ip = peer_.ip_bytes(),
+            .ip_text = peer_ip_,
+            .secure = role_->tls,
+            .local_port = role_->port,
+            .remote_port = peer_.port(),
+            .connection = worker.shared().connections.fetch_add(1, std::memory_order_relaxed) + 1};
   net::StreamHandler& handler = *this;
   stream_ =
       std::make_unique<net::Stream>(worker.loop(), std::move(fd), std::move(transport), handler);
@@ -84,20 +88,34 @@ void ClientConnection::take_peer_facts() {
   role_->counters->handshakes[static_cast<size_t>(found.tls)][found.resumed].fetch_add(
       1, std::memory_order_relaxed);
   facts_.unknown_name = found.unknown_name;
+  facts_.tls_1_3 = found.tls == net::TlsVersion::tls_1_3;
+  facts_.tls_cipher = found.cipher;
+  const bool name_is_wanted = !found.server_name.empty() && worker_.snapshot()->keeps_asked_names;
   facts_.certificate_subject = found.subject;
   facts_.certificate_fingerprint = found.fingerprint;
   // Most connections have nothing to remember of it for as long as they live.
   if (!found.source) {
     const bool nobody = found.subject.empty() && found.fingerprint.empty();
     if (nobody) facts_.certificate_subject = facts_.certificate_fingerprint = {};
-    if (nobody) facts_of_handshake_.reset();
+    if (nobody && !name_is_wanted) facts_of_handshake_.reset();
     return;
   }
   peer_ = *found.source;
   peer_ip_ = peer_.ip();
   facts_.ip = peer_.ip_bytes();
   facts_.ip_text = peer_ip_;
+  facts_.remote_port = peer_.port();
   if (found.destination) facts_.local_port = found.destination->port();
+}
+
+std::string_view ClientConnection::asked_name() const {
+  return facts_of_handshake_ ? std::string_view(facts_of_handshake_->server_name)
+                             : std::string_view();
+}
+
+std::string ClientConnection::server_address() const {
+  const bool told = facts_of_handshake_ && facts_of_handshake_->destination;
+  return (told ? *facts_of_handshake_->destination : stream_->local_address()).ip();
 }
 
 std::chrono::milliseconds ClientConnection::limit_of(conf::Millis usual) const {

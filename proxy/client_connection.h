@@ -47,6 +47,9 @@ class ClientConnection final : public net::Mortal,
   // For its session.
   const ListenerRole& role() const { return *role_; }
   const protocol::ClientFacts& facts() const { return facts_; }
+  std::string server_address() const;
+  std::string_view asked_name() const;
+  void count_request() { ++facts_.requests; }
   net::Stream& stream() { return *stream_; }
   // It is beyond limits.connections: each request is to be answered with 429, and none carried out.
   bool refused() const { return refused_; }

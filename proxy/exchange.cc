@@ -40,7 +40,8 @@ Exchange::Exchange(Worker& worker, Requester& client, std::shared_ptr<const Snap
       under_way_(worker.count().exchanges),
       snapshot_(std::move(snapshot)),
       started_(worker.loop().now()),
-      started_wall_(worker.shared().clock.wall()) {
+      started_wall_(worker.shared().clock.wall()),
+      request_number_(client.facts().requests) {
   worker.count().requests.add();
 }
 
@@ -50,6 +51,7 @@ void Exchange::on_request_head(protocol::RequestHead head) {
   request_ = std::move(head);
   asked_authority_ = request_.authority;
   asked_target_ = request_.target;
+  if (snapshot_->logs->has_texts()) request_size_ = size_of(request_);
   if (Outcome served = serve(); !served) fail(std::move(served).error());
 }
 
@@ -94,6 +96,7 @@ Outcome Exchange::serve_route() {
                  std::to_string(request_.body.length) + " bytes"};
   }
 
+  keep_asked_fields();
   if (route_->has_request_rules) {
     apply_request_rules();
   } else {
@@ -228,6 +231,7 @@ void Exchange::enter() {
 // stalled for a second or two closes those as idle when it wakes, with the request on them unread.
 void Exchange::lease() {
   ++attempts_;
+  leased_ = worker_.loop().now();
   replica_id_ = home_.replica->id;
   ReplicaConnectionUser& user = *this;
   const bool fresh = fresh_connection_ || !repeatable();
@@ -286,6 +290,7 @@ void Exchange::on_replica_head(protocol::ResponseHead head) {
   // taker.
   client_must_close_ = !client_.request_complete() || worker_.draining();
   client_.send_head(head, client_must_close_);
+  keep_response(head);
 }
 
 // Issued with the first response whatever it is, and again only when it changes.
@@ -374,7 +379,7 @@ void Exchange::upgrade(protocol::ResponseHead head) {
   open_request_.reset();
   worker_.count().responses[1].add();
   client_.send_head(head, false);
-  TunnelRecord record = make_tunnel_record();
+  TunnelRecord record = make_tunnel_record(head);
   std::unique_ptr<net::Stream> stream = replica_->take_stream();
   worker_.loop().bury(std::move(replica_));
   // Its client may have moved while the replica was slow to answer, and nobody has told it.
@@ -420,6 +425,7 @@ void Exchange::begin_response(protocol::ResponseHead& head) {
                        request_.method.empty() || worker_.draining();
   if (route_ && route_->has_response_rules) apply_response_rules(head);
   client_.send_head(head, client_must_close_);
+  keep_response(head);
 }
 
 void Exchange::drop_replica() {

@@ -86,7 +86,11 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void respond_with_stub_status();
   void respond_with_file();
   void send_file();
+  Progress progress() const;
   VariableSource variables(const protocol::ResponseHead* response) const;
+  std::optional<VariableSource> log_variables(const protocol::ResponseHead* response) const;
+  void keep_asked_fields();
+  void keep_response(protocol::ResponseHead& head);
   void apply_request_rules();
   void forward_headers();
   void name_request();
@@ -127,7 +131,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void finish(bool reuse);
   void log();
   void log_trouble();
-  TunnelRecord make_tunnel_record();
+  TunnelRecord make_tunnel_record(const protocol::ResponseHead& response);
 
   Worker& worker_;
   Requester& client_;
@@ -138,6 +142,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   // As the client asked; what goes to the replica stands in request_.
   std::string_view asked_authority_;
   std::string_view asked_target_;
+  std::vector<protocol::Field> asked_fields_;  // where they are wanted later
   const routing::Route* route_ = nullptr;
   const routing::Upstream* upstream_ = nullptr;
 
@@ -175,10 +180,15 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   MonotonicTime started_;
   WallTime started_wall_;
   std::optional<MonotonicTime> first_byte_;
+  MonotonicTime leased_;
+  uint64_t request_number_;  // on its connection
   std::string client_address_;
   std::string replica_id_;
   Error error_;
-  Error earlier_;  // of the attempt before
+  Error earlier_;                                           // of the attempt before
+  std::unique_ptr<const protocol::ResponseHead> response_;  // as it was sent, where a log wants it
+  size_t request_size_ = 0;                                 // of the heads, likewise
+  size_t response_size_ = 0;
   uint64_t bytes_in_ = 0;
   uint64_t bytes_out_ = 0;
   unsigned attempts_ = 0;

@@ -15,7 +15,7 @@ constexpr size_t most_of_origin = 256;
 
 }  // namespace
 
-TunnelRecord Exchange::make_tunnel_record() {
+TunnelRecord Exchange::make_tunnel_record(const protocol::ResponseHead& response) {
   TunnelRecord record;
   record.started = started_;
   record.client = client_address_;
@@ -31,7 +31,11 @@ TunnelRecord Exchange::make_tunnel_record() {
   record.first_byte = std::chrono::duration_cast<Duration>(*first_byte_ - started_);
   record.attempts = attempts_;
   record.port = client_.role().port;
-  record.logged = route_->rules.access_log;
+  if (snapshot_->logs->has_texts()) response_size_ = size_of(response);
+  if (route_->rules.access_log) {
+    const auto from = log_variables(&response);
+    record.lines = KeptLines(snapshot_->logs, *route_, from ? &*from : nullptr);
+  }
   record.idle_limit = merge(upstream_->timeouts, route_->timeouts).tunnel_idle;
   record.status = home_.replica->status;
   record.place = std::move(place_);
@@ -41,6 +45,13 @@ TunnelRecord Exchange::make_tunnel_record() {
         Migration{protocol::keep_request(request_), upstream_->replay, upstream_->park});
   }
   return record;
+}
+
+// Nothing where no line wants it: a line of JSON has all that it says in its record.
+std::optional<VariableSource> Exchange::log_variables(
+    const protocol::ResponseHead* response) const {
+  if (!snapshot_->logs->has_texts()) return std::nullopt;
+  return variables(response);
 }
 
 // One line in the log for each trouble and whoever can mend it; the counter has them all.
@@ -116,8 +127,9 @@ void Exchange::log() {
   line.request_id = request_.headers.get("X-Request-Id").value_or("");
   line.trace_id = protocol::trace_id_of(request_.headers);
   line.user_agent = request_.headers.get("User-Agent").value_or("");
-  line.referer = request_.headers.get("Referer").value_or("");
-  if (!route_ || route_->rules.access_log) worker_.shared().access_log.write(line);
+  if (route_ && !route_->rules.access_log) return;
+  const auto from = log_variables(response_.get());
+  snapshot_->logs->write(route_, line, from ? &*from : nullptr);
 }
 
 }  // namespace usher::proxy

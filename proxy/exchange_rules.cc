@@ -146,16 +146,50 @@ void Exchange::send_file() {
   }
 }
 
+// What the client has sent, before forwarding changes it. The text lives as long as the request.
+void Exchange::keep_asked_fields() {
+  if (!route_->has_response_rules && !snapshot_->logs->has_texts()) return;
+  asked_fields_.assign(request_.headers.begin(), request_.headers.end());
+}
+
+void Exchange::keep_response(protocol::ResponseHead& head) {
+  if (!snapshot_->logs->has_texts()) return;
+  response_size_ = size_of(head);
+  response_ = std::make_unique<const protocol::ResponseHead>(std::move(head));
+}
+
+Progress Exchange::progress() const {
+  const MonotonicTime now = worker_.loop().now();
+  const auto between = [](MonotonicTime from, MonotonicTime to) {
+    return std::chrono::duration_cast<Duration>(to - from);
+  };
+  Progress made{.now = worker_.shared().clock.wall(),
+                .elapsed = between(started_, now),
+                .request_bytes = request_size_ + bytes_in_,
+                .response_bytes = response_size_ + bytes_out_,
+                .body_bytes = bytes_out_};
+  if (attempts_ > 0) made.upstream = between(leased_, now);
+  if (attempts_ > 0 && first_byte_) made.upstream_header = between(leased_, *first_byte_);
+  return made;
+}
+
 VariableSource Exchange::variables(const protocol::ResponseHead* response) const {
+  using Fields = std::span<const protocol::Field>;
+  const bool kept = !asked_fields_.empty();
   return {.request = request_,
+          .fields = kept ? Fields(asked_fields_) : Fields(request_.headers),
+          .forwarded = kept,
           .authority = asked_authority_,
           .target = asked_target_,
-          .client = client_.facts(),
+          .requester = client_,
           .forwarding = snapshot_->forwarding,
-          .client_address = client_address_,
+          .client_address = client_address_.empty() ? client_.facts().ip_text : client_address_,
           .request_id = request_.headers.get("X-Request-Id").value_or(""),
-          .route = *route_,
+          .request_number = request_number_,
+          .route = route_,
           .maps = snapshot_->maps,
+          .progress = progress(),
+          .status = response ? response->status : status_,
           .response = response,
           .replica = replica_id_};
 }

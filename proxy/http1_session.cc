@@ -111,6 +111,7 @@ void Http1Session::begin_exchange() {
   // Each request is served by what is believed when it comes.
   snapshot_ = worker_.snapshot();
   Requester& requester = *this;
+  connection_.count_request();
   exchange_ = std::make_unique<Exchange>(worker_, requester, snapshot_);
   phase_ = Phase::exchange;
   receives_.reset();

@@ -47,6 +47,8 @@ class Http1Session final : public ClientSession, private Requester {
 
   const ListenerRole& role() const override { return connection_.role(); }
   const protocol::ClientFacts& facts() const override { return connection_.facts(); }
+  std::string server_address() const override { return connection_.server_address(); }
+  std::string_view asked_name() const override { return connection_.asked_name(); }
   std::string_view protocol_name() const override { return "h1"; }
   bool request_complete() const override { return request_complete_; }
   void resume_body() override { stream().resume_reading(); }

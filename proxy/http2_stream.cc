@@ -75,12 +75,17 @@ protocol::Http2ServerCodec& Http2Stream::codec() const { return session_.codec()
 const ListenerRole& Http2Stream::role() const { return session_.connection().role(); }
 const protocol::ClientFacts& Http2Stream::facts() const { return session_.connection().facts(); }
 
+std::string Http2Stream::server_address() const { return session_.connection().server_address(); }
+
+std::string_view Http2Stream::asked_name() const { return session_.connection().asked_name(); }
+
 // --- From the client
 // --------------------------------------------------------------------------------
 
 void Http2Stream::on_request(Result<protocol::RequestHead> request) {
   // Each request is served by what is believed when it comes.
   Requester& requester = *this;
+  session_.connection().count_request();
   exchange_ =
       std::make_unique<Exchange>(session_.worker(), requester, session_.worker().snapshot());
   if (!request) return exchange_->on_request_error(std::move(request).error());

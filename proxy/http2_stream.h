@@ -47,6 +47,8 @@ class Http2Stream final : public net::Mortal, private Requester, private Websock
 
   const ListenerRole& role() const override;
   const protocol::ClientFacts& facts() const override;
+  std::string server_address() const override;
+  std::string_view asked_name() const override;
   std::string_view protocol_name() const override { return "h2"; }
   bool request_complete() const override { return request_complete_; }
   void resume_body() override;

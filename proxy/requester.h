@@ -20,6 +20,10 @@ class Requester {
  public:
   virtual const ListenerRole& role() const = 0;
   virtual const protocol::ClientFacts& facts() const = 0;
+  // Numeric, of the socket; "unix" of a unix socket.
+  virtual std::string server_address() const = 0;
+  // In the TLS handshake (SNI), where Snapshot::keeps_asked_names; or empty.
+  virtual std::string_view asked_name() const = 0;
   virtual std::string_view protocol_name() const = 0;  // as the access log says it
 
   // The request has come to its end, as HTTP/1.1 counts it: a websocket's handshake has no body.

@@ -13,6 +13,7 @@
 #include "net/transport.h"
 #include "protocol/forwarding.h"
 #include "proxy/limit_zones.h"
+#include "proxy/log_plan.h"
 #include "proxy/password_file.h"
 #include "proxy/value_maps.h"
 #include "routing/affinity_cookie.h"
@@ -29,7 +30,8 @@ using ReplicaTls = std::map<std::string, std::shared_ptr<const tls::ClientContex
 struct Snapshot {
   Snapshot(conf::Settings from, std::vector<routing::Upstream> with,
            std::shared_ptr<const tls::ServerContext> certificates, ReplicaTls trust,
-           routing::AffinitySecrets signed_with, LimitZones counted_in, PasswordFiles known_names)
+           routing::AffinitySecrets signed_with, LimitZones counted_in, PasswordFiles known_names,
+           std::shared_ptr<const LogPlan> log_plan)
       : settings(std::move(from)),
         routes(settings.routes),
         maps(settings.maps),
@@ -39,7 +41,9 @@ struct Snapshot {
         replica_tls(std::move(trust)),
         secrets(std::move(signed_with)),
         limit_zones(std::move(counted_in)),
-        passwords(std::move(known_names)) {}
+        passwords(std::move(known_names)),
+        logs(std::move(log_plan)),
+        keeps_asked_names(conf::mentions(settings, conf::Variable::ssl_server_name)) {}
 
   const routing::Upstream* upstream(std::string_view name) const {
     for (const routing::Upstream& each : upstreams) {
@@ -71,6 +75,8 @@ struct Snapshot {
   routing::AffinitySecrets secrets;
   LimitZones limit_zones;
   PasswordFiles passwords;  // of every route that asks for one
+  std::shared_ptr<const LogPlan> logs;
+  bool keeps_asked_names;  // of TLS connections, for as long as they live
 };
 
 }  // namespace usher::proxy

@@ -1,10 +1,13 @@
 // What a template's variables stand for in one request.
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/regex.h"
 #include "conf/settings.h"
 #include "protocol/forwarding.h"
@@ -14,6 +17,19 @@
 
 namespace usher::proxy {
 
+class Requester;
+
+// How far an exchange, or the websocket that it has become, has come.
+struct Progress {
+  WallTime now;
+  Duration elapsed{0};
+  Duration upstream_header{-1};  // negative: the replica has not answered
+  Duration upstream{-1};         // negative: no replica was asked
+  uint64_t request_bytes = 0;    // heads with the bodies
+  uint64_t response_bytes = 0;
+  uint64_t body_bytes = 0;  // of the response
+};
+
 // What the expression of a map's entry has found.
 struct MapGroups {
   const Regex& expression;
@@ -22,15 +38,20 @@ struct MapGroups {
 
 // Views and pointers live during the call only.
 struct VariableSource {
-  const protocol::RequestHead& request;  // its fields; before forwarding has changed them
-  std::string_view authority;            // as the client asked, like target
+  const protocol::RequestHead& request;
+  std::span<const protocol::Field> fields;  // of the request, before forwarding has changed them
+  bool forwarded = false;                   // it has changed those of `request`
+  std::string_view authority;               // as the client asked, like target
   std::string_view target;
-  const protocol::ClientFacts& client;
+  const Requester& requester;
   const protocol::Forwarding& forwarding;
   std::string_view client_address;
   std::string_view request_id;
-  const routing::Route& route;
+  uint64_t request_number = 1;  // on its connection
+  const routing::Route* route;  // nullptr: none serves it
   const ValueMaps& maps;
+  Progress progress;
+  uint16_t status = 0;  // 0: not known yet
   const protocol::ResponseHead* response = nullptr;
   std::string_view replica{};
   const MapGroups* groups = nullptr;  // while a map's value is worked out
@@ -39,6 +60,17 @@ struct VariableSource {
 // Control characters, which a decoded path may have, come out percent-encoded: no value can end a
 // header field.
 std::string expand(const conf::Template& value, const VariableSource& from);
+// As it is, whatever characters it has.
+std::string expand_plainly(const conf::Template& value, const VariableSource& from);
+std::string value_of(const conf::TemplatePart& part, const VariableSource& from);
+
+// Does it change until the very end? Then progress_of() has it.
+bool is_of_progress(conf::Variable variable);
+std::string progress_of(conf::Variable variable, const Progress& progress);
+
+// As many bytes as HTTP/1.1 needs for it.
+size_t size_of(const protocol::RequestHead& head);
+size_t size_of(const protocol::ResponseHead& head);
 
 // What the replica is asked for in the place of the client's target: the route's path at its
 // beginning is replaced, the query stays.

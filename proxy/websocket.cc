@@ -72,7 +72,7 @@ void log_websocket(Worker& worker, const TunnelRecord& record, const WebsocketEn
   line.request_id = record.request_id;
   line.trace_id = record.trace_id;
   line.user_agent = record.user_agent;
-  if (record.logged) worker.shared().access_log.write(line);
+  record.lines.write(line);
 }
 
 }  // namespace usher::proxy

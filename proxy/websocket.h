@@ -14,6 +14,7 @@
 #include "net/channel.h"
 #include "net/loop.h"
 #include "proxy/connection_zone.h"
+#include "proxy/log_plan.h"
 #include "routing/replica_board.h"
 #include "routing/replica_gate.h"
 
@@ -58,8 +59,8 @@ struct TunnelRecord {
   std::string session;  // the client's id in its affinity cookie
   std::string host;
   std::string target;
-  uint16_t port = 0;   // of the listener
-  bool logged = true;  // in the access log
+  uint16_t port = 0;  // of the listener
+  KeptLines lines;    // in the access logs
   std::string replica;
   uint64_t epoch = 0;  // of the client's home at that replica
   std::string request_id;

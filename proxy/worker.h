@@ -48,7 +48,7 @@ namespace usher::proxy {
 struct Shared {
   const Clock& clock;
   const Log& log;
-  AccessLog& access_log;
+  std::atomic<uint64_t>& connections;  // accepted so far
   ConnectionLimit& connection_limit;
   routing::LiveSessions& live_sessions;
   routing::MemoryTable& node_sids;

@@ -79,12 +79,16 @@ Result<SslContextPtr> make_context(const conf::TlsSettings& settings, const Show
                                 settings.min_version == "1.3" ? TLS1_3_VERSION : TLS1_2_VERSION);
   if (Outcome set = set_ciphers(raw, settings); !set) return std::move(set).error();
   if (Outcome asked = ask_for_certificates(raw, settings); !asked) return std::move(asked).error();
-  char groups[] = "X25519:P-256:P-384";  // SSL_CTX_set1_groups_list() casts the const away
-  SSL_CTX_ctrl(raw, SSL_CTRL_SET_GROUPS_LIST, 0, groups);
+  std::string groups = settings.groups;  // SSL_CTX_set1_groups_list() casts the const away
+  if (SSL_CTX_ctrl(raw, SSL_CTRL_SET_GROUPS_LIST, 0, groups.data()) != 1) {
+    ERR_clear_error();
+    return bad("groups: OpenSSL does not know all of these: " + groups);
+  }
   SSL_CTX_set_dh_auto(raw, 1);  // for who names such ciphers
   // Our order of ciphers, but ChaCha20 for whoever puts it first: it has no AES in hardware.
-  SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                               SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+  SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+  if (settings.prefer_server_ciphers)
+    SSL_CTX_set_options(raw, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   tickets.use_in(raw);
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |

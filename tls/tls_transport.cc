@@ -244,6 +244,9 @@ std::unique_ptr<net::PeerFacts> TlsTransport::take_peer_facts() {
                                                          : net::TlsVersion::tls_1_2;
   facts->resumed = SSL_session_reused(ssl_.get()) == 1;
   facts->unknown_name = notes_.unknown_name;
+  facts->cipher = SSL_get_cipher_name(ssl_.get());
+  if (const char* name = SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name))
+    facts->server_name = name;
   if (certificate) {
     facts->subject = subject_of(certificate);
     facts->fingerprint = fingerprint_of(certificate);

@@ -152,8 +152,6 @@ void Locations::add(const Directive& location, const Scope& around, Names names,
 
 // What the location does, in nginx's order: return, limits, access, then the content.
 void Locations::act(const Scope& scope, const Names& names, RouteSettings& route) {
-  if (const Directive* log = scope.find("access_log"))
-    route.access_log = log->args.front() != "off";
   if (const Directive* answers = scope.own("return")) return answer(*answers, names, route);
   limits_.take(scope, route);
   access(scope, names, route);
@@ -331,6 +329,7 @@ void Locations::request_headers(const Scope& scope, const Names& names, bool dir
 }
 
 void Locations::response_headers(const Scope& scope, const Names& names, RouteSettings& route) {
+  logs_.choose(scope, route);
   if (const Directive* type = scope.find("default_type")) route.content_type = type->args.front();
   expires(scope, route);
   for (const Directive* directive : scope.all("add_header")) {

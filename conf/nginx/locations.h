@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "conf/nginx/limits.h"
+#include "conf/nginx/logs.h"
 #include "conf/nginx/maps.h"
 #include "conf/nginx/report.h"
 #include "conf/nginx/scope.h"
@@ -17,10 +18,12 @@ namespace usher::conf::nginx {
 class Locations final {
  public:
   // `folder`: where files are that are named without one, with a "/" at its end.
-  Locations(Upstreams& upstreams, Limits& limits, Maps& maps, Report& report, std::string folder)
+  Locations(Upstreams& upstreams, Limits& limits, Maps& maps, Logs& logs, Report& report,
+            std::string folder)
       : upstreams_(upstreams),
         limits_(limits),
         maps_(maps),
+        logs_(logs),
         report_(report),
         folder_(std::move(folder)) {}
 
@@ -29,7 +32,7 @@ class Locations final {
   std::vector<RouteSettings> routes_of(const Scope& server, const Names& names);
   // What `return` says.
   void answer(const Directive& directive, const Names& names, RouteSettings& route);
-  // add_header and what else a response of any kind is given.
+  // add_header and what else a response of any kind is given, with its line in a log.
   void response_headers(const Scope& scope, const Names& names, RouteSettings& route);
 
  private:
@@ -52,6 +55,7 @@ class Locations final {
   Upstreams& upstreams_;
   Limits& limits_;
   Maps& maps_;
+  Logs& logs_;
   Report& report_;
   const std::string folder_;
 };

@@ -23,6 +23,9 @@ class Maps final {
   // it. Empty, when there is an error; it was told.
   Template read(const std::string& text, const Place& at);
 
+  // Is there such a block?
+  bool has(std::string_view name) const { return blocks_.contains(name); }
+
  private:
   MapSettings convert(const std::string& name, const Directive& block);
   void entry(const Directive& line, std::set<std::string>& texts, MapSettings& map);

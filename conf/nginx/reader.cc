@@ -53,31 +53,20 @@ class Translator final {
     for (const Directive& each : http) {
       if (each.name == "limit_req_zone" || each.name == "limit_conn_zone") limits.declare(each);
     }
-    Locations locations(upstreams_, limits, maps, report_, folder_);
+    Logs logs(settings_, maps, report_);
+    logs.declare(scope);
+    Locations locations(upstreams_, limits, maps, logs, report_, folder_);
     Servers servers(settings_, locations, report_);
     for (const Directive& each : http) {
       if (each.name == "server") servers.add(each, scope);
     }
     servers.finish();
-    logs(scope);
+    if (const Directive* log = scope.find("error_log")) settings_.log.level = level_of(*log);
     error_pages(http);
     if (settings_.upstreams.empty()) settings_.upstreams.emplace_back();
   }
 
  private:
-  void logs(const Scope& http) {
-    if (const Directive* log = http.find("error_log")) settings_.log.level = level_of(*log);
-    const Directive* log = http.find("access_log");
-    if (!log) return;
-    const std::string& path = log->args.front();
-    settings_.log.format = AccessFormat::combined;
-    settings_.log.access = path == "/dev/stdout" ? "stdout" : path;
-    if (path.starts_with("syslog:") || path.find('$') != std::string::npos) {
-      report_.not_served(log->at, "an access log goes to one file or to standard output");
-      settings_.log.access = "stdout";
-    }
-  }
-
   // usher has pages of its own for what a replica does not answer.
   void error_pages(const std::vector<Directive>& block) {
     for (const Directive& each : block) {

@@ -251,8 +251,6 @@ std::vector<RouteSettings> Servers::routes_of(const Server& server, Conditions& 
   if (!answers) return locations_.routes_of(server.scope, names);
   RouteSettings all;
   all.match = PathMatch::prefix;
-  if (const Directive* log = server.scope.find("access_log"))
-    all.access_log = log->args.front() != "off";
   locations_.answer(*answers, names, all);
   locations_.response_headers(server.scope, names, all);
   return {std::move(all)};

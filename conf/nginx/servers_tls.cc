@@ -48,6 +48,12 @@ void Servers::tls_settings(const Server& server) {
       report_.warning(ciphers->at, "\"ssl_ciphers\" are one list for all servers: the last one");
     known = ciphers->args.front();
   }
+  if (const Directive* curve = server.scope.find("ssl_ecdh_curve")) {
+    const std::string& groups = curve->args.front();
+    settings_.tls.groups = groups == "auto" ? TlsSettings().groups : groups;
+  }
+  if (const Directive* prefer = server.scope.find("ssl_prefer_server_ciphers"))
+    settings_.tls.prefer_server_ciphers = prefer->args.front() == "on";
   const Directive* protocols = server.scope.find("ssl_protocols");
   if (!protocols) return;
   bool old = false;

@@ -416,8 +416,12 @@ TEST(NginxReader, AsksClientsForCertificatesWhereAllServersDo) {
 TEST(NginxReader, ReadsCiphersAndStapling) {
   const TlsSettings tls =
       settings_of("events {} http { " +
-                  tls_server("ssl_ciphers HIGH:!aNULL:!MD5; ssl_stapling off;") + " }")
+                  tls_server("ssl_ciphers HIGH:!aNULL:!MD5; ssl_stapling off; ssl_ecdh_curve "
+                             "secp384r1; ssl_prefer_server_ciphers off;") +
+                  " }")
           .tls;
+  EXPECT_EQ(tls.groups, "secp384r1");
+  EXPECT_FALSE(tls.prefer_server_ciphers);
   EXPECT_EQ(tls.ciphers, "HIGH:!aNULL:!MD5");
   EXPECT_FALSE(tls.ocsp_stapling);
   EXPECT_TRUE(settings_of("events {} http { " + tls_server("") + " }").tls.ocsp_stapling);
@@ -437,6 +441,49 @@ TEST(NginxReader, ReadsTheProxyProtocolOfKnownBalancers) {
   EXPECT_THAT(error_of(of("")), HasSubstr("name them with set_real_ip_from"));
   EXPECT_THAT(error_of(server("real_ip_header proxy_protocol; return 200;")),
               HasSubstr("usher believes X-Forwarded-For"));
+}
+
+TEST(NginxReader, SendsLinesToTheLogsThatHold) {
+  const Settings settings = settings_of(
+      "events {} http { log_format main escape=json '{\"a\":\"$remote_addr\",' '\"s\":$status}'; "
+      "map $status $bad { ~^[45] 1; default 0; } "
+      "access_log /dev/stdout main buffer=32k flush=5s; "
+      "server { listen 80; location / { return 200; } "
+      "location /a { access_log off; return 200; } "
+      "location /b { access_log /l/b.log combined if=$bad; access_log /dev/stdout main; return "
+      "200; "
+      "} location /c { access_log /l/b.log; return 200; } } }");
+  EXPECT_EQ(settings.log.access, "stdout");
+  EXPECT_EQ(settings.log.format.source, R"({"a":"$remote_addr","s":$status})");
+  EXPECT_EQ(settings.log.escape, "json");
+  ASSERT_EQ(settings.log.files.size(), 2U);
+  EXPECT_EQ(settings.log.files[0], (AccessLogSettings{"b", "/l/b.log", *parse_template("combined"),
+                                                      "default", *parse_template("$bad")}));
+  EXPECT_EQ(settings.log.files[1].name, "b-2");
+  EXPECT_TRUE(settings.log.files[1].when.empty());
+  EXPECT_EQ(settings.maps.size(), 1U);
+  ASSERT_EQ(settings.routes.size(), 4U);
+  EXPECT_THAT(settings.routes[0].access_logs, IsEmpty());
+  EXPECT_FALSE(settings.routes[1].access_log);
+  EXPECT_THAT(settings.routes[2].access_logs, ElementsAre("b", "main"));
+  EXPECT_THAT(settings.routes[3].access_logs, ElementsAre("b-2"));
+}
+
+TEST(NginxReader, RefusesLogsInNginxsMannerWithTheLine) {
+  const ErrorRow rows[] = {
+      {"access_log /l main;", "unknown log format \"main\""},
+      {"log_format a escape=xml '$host';", "unknown log format escaping \"xml\""},
+      {"log_format a '$host'; log_format a '$host';", "duplicate \"log_format\" name \"a\""},
+      {"log_format a '$hots'; access_log /l a;", "has \"$hots\", which is no variable"},
+      {"access_log /l combined fast;", "invalid parameter \"fast\""},
+      {"access_log /l-$host.log;", "goes to one file or to standard output"},
+  };
+  for (const ErrorRow& row : rows) {
+    EXPECT_THAT(error_of("events {} http { " + std::string(row.text) +
+                         " server { location / { return 200; } location /a { return 200; } } }"),
+                HasSubstr(row.said))
+        << row.text;
+  }
 }
 
 // The files of the differential test, which runs where nginx is.

@@ -210,8 +210,12 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_EQ(settings.limits, (LimitSettings{{32 * 1024}, {1024 * 1024}, 7}));
   EXPECT_EQ(settings.timeouts, (ClientTimeouts{1s, 2s, 3s, 4s, 5s}));
   EXPECT_FALSE(settings.admin.enabled);
-  EXPECT_EQ(settings.log,
-            (LogSettings{"/var/log/usher.log", AccessFormat::combined, LogLevelName::debug}));
+  EXPECT_EQ(settings.log, (LogSettings{.access = "/var/log/usher.log",
+                                       .format = *parse_template("combined"),
+                                       .escape = "default",
+                                       .when = {},
+                                       .level = LogLevelName::debug,
+                                       .files = {}}));
 }
 
 TEST(TomlReader, GivesTheDefaultListenersUpstreamAndRouteToAFileWithoutThem) {

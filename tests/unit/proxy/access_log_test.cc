@@ -48,35 +48,41 @@ TEST(AccessLog, WritesEveryFieldAndNoQuery) {
       "\n");
 }
 
-TEST(AccessLog, CombinedCannotBeForgedByAClient) {
-  EXPECT_EQ(
-      to_combined(record()),
-      "192.0.2.1 - - [14/Nov/2023:22:13:20 +0000] \"GET /api/x?token=secret HTTP/1.1\" 200 5 \"-\" "
-      "\"a \\x22quoted\\x22\\x0Aagent\\xFF\"\n");
+TEST(AccessLog, ATextIsEscapedAsNginxDoes) {
+  const std::pair<std::string_view, std::string_view> rows[] = {
+      {"", "-"},
+      {"plain ~ text", "plain ~ text"},
+      {"a \"quoted\"\nagent\xff", R"(a \x22quoted\x22\x0Aagent\xFF)"},
+      {std::string_view("\0\x1f\x7f\\", 4), R"(\x00\x1F\x7F\x5C)"},
+  };
+  for (const auto& [text, written] : rows) {
+    std::string line;
+    append_escaped(line, text);
+    EXPECT_EQ(line, written);
+  }
 }
 
 TEST(AccessLog, WritesWhatItGotBeforeItEndsAndReopensUnderItsName) {
   const auto folder =
       std::filesystem::temp_directory_path() / ("usher-log-" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
-  conf::LogSettings settings;
-  settings.access = folder / "access.log";
+  const std::string path = folder / "access.log";
   {
-    auto log = AccessLog::open(settings, "n");
+    auto log = AccessLog::open(path);
     ASSERT_TRUE(log);
-    (*log)->write(record());
+    (*log)->write(to_json(record(), "n"));
     // The rotated file has the first line once the reopening is done; both happen in order.
-    while (read(settings.access).empty())
+    while (read(path).empty())
       std::this_thread::yield();
-    std::filesystem::rename(settings.access, folder / "old.log");
+    std::filesystem::rename(path, folder / "old.log");
     (*log)->reopen();
-    while (!std::filesystem::exists(settings.access))
+    while (!std::filesystem::exists(path))
       std::this_thread::yield();
-    (*log)->write(record());
+    (*log)->write(to_json(record(), "n"));
     EXPECT_EQ((*log)->dropped(), 0u);
   }
   EXPECT_EQ(read(folder / "old.log"), to_json(record(), "n"));
-  EXPECT_EQ(read(settings.access), to_json(record(), "n"));
+  EXPECT_EQ(read(path), to_json(record(), "n"));
   std::filesystem::remove_all(folder);
 }
 
@@ -84,16 +90,15 @@ TEST(AccessLog, DropsAndCountsWhenNobodyReadsAndEndsAllTheSame) {
   const auto folder =
       std::filesystem::temp_directory_path() / ("usher-fifo-" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder);
-  conf::LogSettings settings;
-  settings.access = folder / "fifo";
-  ASSERT_EQ(::mkfifo(settings.access.c_str(), 0600), 0);
+  const std::string path = folder / "fifo";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
   // A reader that never reads: the pipe takes 64 KiB, then the log's thread hangs in write(2).
-  const Fd reader(::open(settings.access.c_str(), O_RDONLY | O_NONBLOCK));
-  auto log = AccessLog::open(settings, "n");
+  const Fd reader(::open(path.c_str(), O_RDONLY | O_NONBLOCK));
+  auto log = AccessLog::open(path);
   ASSERT_TRUE(log);
   const size_t enough = 3 * AccessLog::most_buffered / to_json(record(), "n").size();
   for (size_t i = 0; i < enough; ++i)
-    (*log)->write(record());
+    (*log)->write(to_json(record(), "n"));
   EXPECT_GT((*log)->dropped(), 0u);
   // It ends all the same: a test that hangs here has failed.
   log->reset();
@@ -101,12 +106,45 @@ TEST(AccessLog, DropsAndCountsWhenNobodyReadsAndEndsAllTheSame) {
 }
 
 TEST(AccessLog, SaysWhichFileCannotBeOpened) {
-  conf::LogSettings settings;
-  settings.access = "/nonexistent-folder/access.log";
-  const auto log = AccessLog::open(settings, "n");
+  const auto log = AccessLog::open("/nonexistent-folder/access.log");
   ASSERT_FALSE(log);
   EXPECT_EQ(log.error().detail,
             "log.access: /nonexistent-folder/access.log: No such file or directory");
+}
+
+TEST(AccessLogs, CloseWhatNoSettingsNameWhenNobodyHoldsIt) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("usher-logs-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  conf::LogSettings both;
+  both.access = folder / "a.log";
+  const std::string places[] = {folder / "b.log", "off", folder / "a.log"};
+  for (const std::string& place : places)
+    both.files.emplace_back().access = place;
+  AccessLogs logs;
+  auto held = logs.open(both);
+  ASSERT_TRUE(held);
+  ASSERT_EQ(held->size(), 4u);
+  EXPECT_EQ((*held)[0], (*held)[3]);
+  EXPECT_EQ((*held)[2], nullptr);
+  EXPECT_TRUE(logs.close_others(both));
+
+  conf::LogSettings one = both;
+  one.files.clear();
+  ASSERT_TRUE(logs.open(one));
+  EXPECT_FALSE(logs.close_others(one));
+  (*held)[1]->write("the last line\n");
+  held->clear();
+  while (!logs.close_others(one))
+    std::this_thread::yield();
+  EXPECT_EQ(read(folder / "b.log"), "the last line\n");
+
+  // A file that cannot be opened leaves the others as they are.
+  conf::LogSettings bad = one;
+  bad.files.emplace_back().access = folder / "none" / "e.log";
+  EXPECT_FALSE(logs.open(bad));
+  EXPECT_TRUE(logs.close_others(one));
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace
