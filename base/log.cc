@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log_file.h"
 
 namespace usher {
 namespace {
@@ -46,11 +47,20 @@ void Log::write(LogLevel level, std::string_view event,
     std::visit(AppendValue{line}, field.value);
   }
   line += "}\n";
+  {
+    const std::lock_guard lock(mutex_);
+    if (file_) return file_->write(line);
+  }
   // A log that cannot be written is no reason to stop serving, nor is one that nobody reads: a pipe
   // that says that it has room takes a page without blocking.
   pollfd room{.fd = fd_, .events = POLLOUT, .revents = 0};
   if (::poll(&room, 1, 0) != 1) return;
   [[maybe_unused]] const ssize_t written = ::write(fd_, line.data(), line.size());
+}
+
+void Log::use(std::shared_ptr<LogFile> file) {
+  const std::lock_guard lock(mutex_);
+  file_.swap(file);
 }
 
 void Log::debug(std::string_view event, std::initializer_list<LogField> fields) const {

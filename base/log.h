@@ -1,15 +1,19 @@
-// The process log: one JSON object a line on standard error. Any thread may write; a line is one
-// write(2), so lines never mix. Not the access log (proxy/access_log.h).
+// The process log: one JSON object a line, on standard error or in a file. Any thread may write; a
+// line is one write(2), so lines never mix. Not the access log (proxy/access_log.h).
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <variant>
 
 namespace usher {
+
+class LogFile;
 
 enum class LogLevel : uint8_t { debug, info, warning, error };
 
@@ -34,6 +38,8 @@ class Log final {
   explicit Log(int fd = 2, LogLevel least = LogLevel::info) : fd_(fd), least_(least) {}
 
   void set_least(LogLevel least) { least_.store(least, std::memory_order_relaxed); }
+  // Lines go there from now on; nullptr: to the descriptor. Others may be writing meanwhile.
+  void use(std::shared_ptr<LogFile> file);
   bool enabled(LogLevel level) const { return level >= least_.load(std::memory_order_relaxed); }
 
   // {"time":"…","level":"…","event":"…", fields…}
@@ -46,6 +52,8 @@ class Log final {
  private:
   int fd_;
   std::atomic<LogLevel> least_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<LogFile> file_;
 };
 
 }  // namespace usher

@@ -566,8 +566,10 @@ constexpr Key<LogSettings> log_keys[] = {
     {"when", &LogSettings::when, {},
      "A text with variables; where it is empty or \"0\" there is no line. Empty: a line for each "
      "request."},
+    {"process", &LogSettings::process, {.check = file},
+     "Where usher's own log goes: \"stderr\", or a file's path."},
     {"level", &LogSettings::level, {},
-     "What is worth a line on standard error."},
+     "What is worth a line there."},
     {"file", &LogSettings::files, {},
      "A further access log, for the routes whose access_logs name it."},
 };

@@ -379,6 +379,7 @@ struct LogSettings {
   Template format = AccessLogSettings().format;
   std::string escape = "default";
   Template when;
+  std::string process = "stderr";  // or a path
   LogLevelName level = LogLevelName::info;
   std::vector<AccessLogSettings> files;
   friend bool operator==(const LogSettings&, const LogSettings&) = default;

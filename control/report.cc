@@ -363,7 +363,7 @@ std::string make_metrics(const ReportFacts& facts) {
   text.family("usher_store_round_trip_seconds", "histogram",
               "How long the affinity store took to answer.");
   text.sample({}, facts.store_round_trips);
-  text.single("usher_access_log_dropped_total", "counter", "Access-log lines that found no room.",
+  text.single("usher_access_log_dropped_total", "counter", "Lines of logs that found no room.",
               facts.log_lines_dropped);
   return text.take();
 }

@@ -103,6 +103,9 @@ Result<int> Server::run() {
 Outcome Server::prepare() {
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
+  auto files = log_files_.open(settings_.log);
+  if (!files) return std::move(files).error();
+  use(std::move(*files));
   if (!state_.problem().empty()) {
     log_.warning("state_not_kept", {{"directory", state_.path()}, {"reason", state_.problem()}});
   }
@@ -114,9 +117,6 @@ Outcome Server::prepare() {
   if (!replica_tls) return std::move(replica_tls).error();
   replica_tls_ = std::move(*replica_tls);
   if (Outcome prepared = stores_.prepare(); !prepared) return prepared;
-  auto logs = access_logs_.open(settings_.log);
-  if (!logs) return std::move(logs).error();
-  log_plan_ = std::make_shared<const proxy::LogPlan>(settings_.log, std::move(*logs), node_);
   shared_.emplace(
       proxy::Shared{clock_, log_, connections_, connection_limit_, live_sessions_, node_sids_,
                     node_bindings_, &tls::make_hmac_sha256, throttle_,
@@ -132,6 +132,11 @@ Outcome Server::prepare() {
     log_.warning("listener_unused", {{"address", address}});
   watch_signals();
   return {};
+}
+
+void Server::use(LogFiles::Opened files) {
+  log_.use(std::move(files.process));
+  log_plan_ = std::make_shared<const proxy::LogPlan>(settings_.log, std::move(files.access), node_);
 }
 
 unsigned Server::worker_count() const {
@@ -330,13 +335,13 @@ void Server::publish() {
 }
 
 void Server::reopen_logs() {
-  access_logs_.reopen();
+  log_files_.reopen();
   pass_on(SIGUSR1);
 }
 
 // The last that writes to a log which is no longer wanted may be a websocket that stays for hours.
 void Server::on_log_look() {
-  if (!access_logs_.close_others(settings_.log)) log_look_.start(log_look_interval);
+  if (!log_files_.close_others(settings_.log)) log_look_.start(log_look_interval);
 }
 
 void Server::learn(std::vector<routing::Moved> moved) {

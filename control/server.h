@@ -22,6 +22,7 @@
 #include "control/inheritance.h"
 #include "control/lineage.h"
 #include "control/listeners.h"
+#include "control/log_files.h"
 #include "control/ocsp_stapler.h"
 #include "control/password_keeper.h"
 #include "control/secret_keeper.h"
@@ -92,6 +93,8 @@ class Server final : private DrainKeeper::Listener {
 
   Outcome reload();
   void reload_on_signal();
+  // Of settings_.
+  void use(LogFiles::Opened files);
   void reopen_logs();
   void stop_on_signal(int signal);
   void leave(proxy::Departure departure, conf::Millis limit);
@@ -153,7 +156,7 @@ class Server final : private DrainKeeper::Listener {
   OcspStapler stapler_;
   std::shared_ptr<const tls::ServerContext> tls_;
   proxy::ReplicaTls replica_tls_;
-  proxy::AccessLogs access_logs_;
+  LogFiles log_files_;
   std::shared_ptr<const proxy::LogPlan> log_plan_;
   std::atomic<uint64_t> connections_{0};
   std::optional<proxy::Shared> shared_;

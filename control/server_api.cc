@@ -90,7 +90,7 @@ AdminResponse Server::answer(const AdminRequest& request) {
                       .store_failures = stores_.status().failures(),
                       .store_timeouts = stores_.status().timeouts(),
                       .store_round_trips = stores_.status().round_trips(),
-                      .log_lines_dropped = access_logs_.dropped(),
+                      .log_lines_dropped = log_files_.dropped(),
                       .draining = draining_};
     for (const auto& worker : workers_) {
       facts.workers.push_back(&worker->counters());

@@ -60,8 +60,8 @@ Outcome Server::reload() {
   auto listeners = listeners_.make(next.listen, worker_count(), nothing);
   if (!listeners) return std::move(listeners).error();
   log_look_.start(log_look_interval);
-  auto logs = access_logs_.open(next.log);
-  if (!logs) return std::move(logs).error();
+  auto files = log_files_.open(next.log);
+  if (!files) return std::move(files).error();
   const bool had_tls = tls_ != nullptr;
   if (Outcome certificates = load_certificates(next); !certificates) return certificates;
 
@@ -71,7 +71,7 @@ Outcome Server::reload() {
   replica_tls_ = std::move(*replica_tls);
   passwords_.use(std::move(*passwords));
   settings_ = std::move(next);
-  log_plan_ = std::make_shared<const proxy::LogPlan>(settings_.log, std::move(*logs), node_);
+  use(std::move(*files));
   limit_zones_ = proxy::LimitZones(settings_, limit_zones_);
   log_.set_least(log_level(settings_.log));
   if (new_upstreams) discovery_.start(settings_.upstreams);

@@ -33,18 +33,18 @@ Progress at_the_end(const Progress& opened, const AccessRecord& record) {
 
 }  // namespace
 
-LogPlan::LogPlan(const conf::LogSettings& settings, std::vector<std::shared_ptr<AccessLog>> logs,
+LogPlan::LogPlan(const conf::LogSettings& settings, std::vector<std::shared_ptr<LogFile>> files,
                  std::string node)
     : node_(std::move(node)) {
-  auto log = logs.begin();
+  auto file = files.begin();
   for (conf::AccessLogSettings& each : conf::access_logs(settings)) {
     const Escape escape = each.escape == "json"   ? Escape::json
                           : each.escape == "none" ? Escape::none
                                                   : Escape::standard;
     const bool json = each.format.source == "json";
     if (each.format.source == "combined") each.format = *conf::parse_template(combined);
-    has_texts_ = has_texts_ || (*log && (!json || !each.when.empty()));
-    destinations_.push_back({std::move(each.name), std::move(*log++), json, std::move(each.format),
+    has_texts_ = has_texts_ || (*file && (!json || !each.when.empty()));
+    destinations_.push_back({std::move(each.name), std::move(*file++), json, std::move(each.format),
                              escape, std::move(each.when)});
   }
 }
@@ -52,7 +52,7 @@ LogPlan::LogPlan(const conf::LogSettings& settings, std::vector<std::shared_ptr<
 void LogPlan::for_each(const routing::Route* route, const VariableSource* from,
                        const auto& visit) const {
   const auto offer = [&](const Destination& to) {
-    if (!to.log) return;
+    if (!to.file) return;
     if (!to.when.empty()) {
       const std::string said = expand_plainly(to.when, *from);
       if (said.empty() || said == "0") return;
@@ -83,11 +83,11 @@ std::string LogPlan::escaped(const conf::TemplatePart& part, Escape escape,
 void LogPlan::write(const routing::Route* route, const AccessRecord& record,
                     const VariableSource* from) const {
   for_each(route, from, [&](const Destination& to) {
-    if (to.json) return to.log->write(to_json(record, node_));
+    if (to.json) return to.file->write(to_json(record, node_));
     std::string line;
     for (const conf::TemplatePart& part : to.text.parts)
       line += escaped(part, to.escape, *from);
-    to.log->write(line += '\n');
+    to.file->write(line += '\n');
   });
 }
 
@@ -127,7 +127,7 @@ void KeptLines::write(const AccessRecord& record) const {
 }
 
 void KeptLines::write(const Line& line, const AccessRecord& record) const {
-  if (line.to->json) return line.to->log->write(to_json(record, plan_->node_));
+  if (line.to->json) return line.to->file->write(to_json(record, plan_->node_));
   const Progress end = at_the_end(details_->opened, record);
   std::string text;
   size_t done = 0;
@@ -135,7 +135,7 @@ void KeptLines::write(const Line& line, const AccessRecord& record) const {
     text.append(line.text, done, gap.at - done).append(progress_of(gap.variable, end));
     done = gap.at;
   }
-  line.to->log->write(text.append(line.text, done).append("\n"));
+  line.to->file->write(text.append(line.text, done).append("\n"));
 }
 
 }  // namespace usher::proxy

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/log_file.h"
 #include "conf/settings.h"
 #include "proxy/access_log.h"
 #include "proxy/variables.h"
@@ -17,8 +18,8 @@ namespace usher::proxy {
 
 class LogPlan final {
  public:
-  // `logs` are those that AccessLogs::open() gave for the settings.
-  LogPlan(const conf::LogSettings& settings, std::vector<std::shared_ptr<AccessLog>> logs,
+  // `files` are those of conf::access_logs(settings), in its order; nullptr: off.
+  LogPlan(const conf::LogSettings& settings, std::vector<std::shared_ptr<LogFile>> files,
           std::string node);
 
   // A line of some log is a text with variables, or has a condition.
@@ -35,8 +36,8 @@ class LogPlan final {
   enum class Escape : uint8_t { standard, json, none };
   struct Destination {
     std::string name;
-    std::shared_ptr<AccessLog> log;  // nullptr: off
-    bool json;                       // and no text
+    std::shared_ptr<LogFile> file;  // nullptr: off
+    bool json;                      // and no text
     conf::Template text;
     Escape escape;
     conf::Template when;  // empty: always

@@ -9,6 +9,14 @@ namespace usher::conf::nginx {
 namespace {
 
 constexpr std::string_view standard_output[] = {"/dev/stdout", "/proc/self/fd/1"};
+constexpr std::string_view standard_error[] = {"stderr", "/dev/stderr", "/proc/self/fd/2"};
+
+LogLevelName level_of(const Directive& error_log) {
+  const std::string level = error_log.args.size() > 1 ? error_log.args[1] : "error";
+  if (level == "debug") return LogLevelName::debug;
+  if (level == "info" || level == "notice") return LogLevelName::info;
+  return level == "warn" ? LogLevelName::warning : LogLevelName::error;
+}
 
 // "/var/log/nginx/errors.log" -> "errors"
 std::string short_name(std::string_view path) {
@@ -27,6 +35,7 @@ void Logs::declare(const Scope& http) {
   for (const Directive& each : *http.block) {
     if (each.name == "log_format") declare_format(each);
   }
+  if (const Directive* log = http.find("error_log")) declare_process_log(*log);
   if (!http.find("access_log")) return;
   const auto logs = logs_of(http);
   LogSettings& own = settings_.log;
@@ -38,6 +47,19 @@ void Logs::declare(const Scope& http) {
   own.format = logs[0].format;
   own.escape = logs[0].escape;
   own.when = logs[0].when;
+}
+
+void Logs::declare_process_log(const Directive& directive) {
+  settings_.log.level = level_of(directive);
+  const std::string& place = directive.args.front();
+  if (std::find(std::begin(standard_error), std::end(standard_error), place) !=
+      std::end(standard_error))
+    return;
+  if (place.starts_with("syslog:") || place.starts_with("memory:")) {
+    report_.warning(directive.at, "\"error_log\" goes to one file or to standard error");
+  } else {
+    settings_.log.process = place;
+  }
 }
 
 void Logs::declare_format(const Directive& directive) {

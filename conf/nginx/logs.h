@@ -1,4 +1,4 @@
-// nginx's access_log and log_format as access logs of usher.
+// nginx's access_log, log_format and error_log as logs of usher.
 #pragma once
 
 #include <map>
@@ -23,6 +23,7 @@ class Logs final {
   void choose(const Scope& scope, RouteSettings& route);
 
  private:
+  void declare_process_log(const Directive& directive);
   void declare_format(const Directive& directive);
   // Those that hold in the scope; none: they are off.
   std::vector<AccessLogSettings> logs_of(const Scope& scope);

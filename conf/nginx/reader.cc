@@ -22,13 +22,6 @@ std::vector<std::string> glob_files(const std::string& pattern) {
   return files;
 }
 
-LogLevelName level_of(const Directive& error_log) {
-  const std::string level = error_log.args.size() > 1 ? error_log.args[1] : "error";
-  if (level == "debug") return LogLevelName::debug;
-  if (level == "info" || level == "notice") return LogLevelName::info;
-  return level == "warn" ? LogLevelName::warning : LogLevelName::error;
-}
-
 class Translator final {
  public:
   // `folder` is that of the main file.
@@ -61,7 +54,6 @@ class Translator final {
       if (each.name == "server") servers.add(each, scope);
     }
     servers.finish();
-    if (const Directive* log = scope.find("error_log")) settings_.log.level = level_of(*log);
     error_pages(http);
     if (settings_.upstreams.empty()) settings_.upstreams.emplace_back();
   }

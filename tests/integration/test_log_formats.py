@@ -179,7 +179,7 @@ def test_nginx_writes_the_same_lines(house, tmp_path):
         folder = tmp_path / server
         folder.mkdir()
         ports[server] = harness.free_port()
-        logs[server] = [folder / "access.log", folder / "json.log"]
+        logs[server] = [folder / "access.log", folder / "json.log", folder / "combined.log"]
         temporary = "".join(f"{kind}_temp_path {folder}/{kind}; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")) if server == "nginx" else ""
         (folder / "nginx.conf").write_text(f"""
 events {{}}
@@ -193,7 +193,7 @@ http {{
     server {{
         listen 127.0.0.1:{ports[server]};
         location / {{ proxy_pass http://{echo.address}; proxy_set_header Host $host; }}
-        location /own {{ return 200 "own"; }}
+        location /own {{ access_log {folder}/access.log main; access_log {folder}/combined.log; return 200 "own"; }}
         location /quiet {{ access_log off; return 200 "quiet"; }}
         location /json {{ access_log {folder}/json.log small if=$bad; access_log {folder}/access.log main; return 404 "none"; }}
         location /good {{ access_log {folder}/json.log small if=$bad; return 200 "good"; }}
@@ -214,7 +214,7 @@ http {{
             client.ask(ports[server], False, "chat.example.org", "GET", "/own/plain")
         client.close()
         for server in ("nginx", "usher"):
-            wait_for(lambda server=server: len(lines(logs[server][0])) >= 5 and lines(logs[server][1]), f"the lines of {server}")
+            wait_for(lambda server=server: len(lines(logs[server][0])) >= 5 and lines(logs[server][1]) and len(lines(logs[server][2])) >= 3, f"the lines of {server}")
     echo.close()
 
     def without_time(text: str) -> str:
@@ -223,3 +223,4 @@ http {{
     seen = {server: [list(map(without_time, lines(path))) for path in logs[server]] for server in logs}
     assert seen["usher"] == seen["nginx"]
     assert "[time]" in seen["nginx"][0][0] and json.loads(seen["nginx"][1][0])["kind"] == "of a"
+    assert seen["nginx"][2][0] == r'127.0.0.1 - joe [time] "GET /own?x=1 HTTP/1.1" 200 3 "-" "a \x22quoted\x22 agent"'

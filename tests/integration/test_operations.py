@@ -89,6 +89,32 @@ def test_the_access_log_can_be_off(house, replica):
     assert not node.access_log
 
 
+def test_the_process_log_can_be_a_file_that_is_opened_again_or_another(house, replica, tmp_path):
+    first, second = tmp_path / "first.log", tmp_path / "second.log"
+    settings = harness.settings_for([replica], log={"process": str(first)})
+    node = house.usher(settings=settings)
+
+    def said(path, event):
+        return wait_for(lambda: [line for line in json_lines(path) if line["event"] == event], f"{event} in {path.name}")
+
+    node.signal(signal.SIGHUP)
+    said(first, "reloaded")
+    first.rename(tmp_path / "first.log.1")
+    node.signal(signal.SIGUSR1)
+    wait_for(first.exists, "a new file after SIGUSR1")
+    node.signal(signal.SIGHUP)
+    said(first, "reloaded")
+    node.config.write_text(harness.toml({**settings, "log": {"process": str(second)}}))
+    node.signal(signal.SIGHUP)
+    said(second, "reloaded")
+    node.config.write_text(harness.toml({**settings, "log": {"process": str(tmp_path / "no" / "such.log")}}))
+    node.signal(signal.SIGHUP)
+    assert "such.log: No such file" in said(second, "reload_failed")[0]["reason"]
+    node.stop()
+    assert said(second, "drained") and not said(tmp_path / "first.log.1", "reloaded")[1:]
+    assert [line["event"] for line in node.log] == ["ready"]
+
+
 def test_the_combined_format_is_nginxs(house, replica):
     node = house.usher([replica], log={"format": "combined"})
     wire.fetch(node.url() + "/whoami?a=b", headers=[("User-Agent", "agent"), ("Referer", "http://from")])

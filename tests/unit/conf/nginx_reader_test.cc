@@ -469,6 +469,18 @@ TEST(NginxReader, SendsLinesToTheLogsThatHold) {
   EXPECT_THAT(settings.routes[3].access_logs, ElementsAre("b-2"));
 }
 
+TEST(NginxReader, SendsTheProcessLogWhereErrorsGo) {
+  const auto log_of = [](const std::string& line) {
+    return settings_of(line + " events {} http { server { location / { return 200; } } }").log;
+  };
+  EXPECT_EQ(log_of("error_log /l/error.log warn;").process, "/l/error.log");
+  EXPECT_EQ(log_of("error_log /l/error.log warn;").level, LogLevelName::warning);
+  EXPECT_EQ(log_of("error_log /dev/stderr info;").process, "stderr");
+  EXPECT_EQ(log_of("error_log stderr;").level, LogLevelName::error);
+  EXPECT_EQ(log_of("error_log syslog:server=127.0.0.1 notice;").process, "stderr");
+  EXPECT_EQ(log_of("").process, "stderr");
+}
+
 TEST(NginxReader, RefusesLogsInNginxsMannerWithTheLine) {
   const ErrorRow rows[] = {
       {"access_log /l main;", "unknown log format \"main\""},

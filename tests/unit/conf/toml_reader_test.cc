@@ -214,6 +214,7 @@ TEST(TomlReader, ReadsEveryKey) {
                                        .format = *parse_template("combined"),
                                        .escape = "default",
                                        .when = {},
+                                       .process = "stderr",
                                        .level = LogLevelName::debug,
                                        .files = {}}));
 }
