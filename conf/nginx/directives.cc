@@ -16,6 +16,45 @@ constexpr uint8_t sites = in_http | in_server;
 constexpr auto accepted = Meaning::accepted;
 constexpr auto not_served = Meaning::not_served;
 
+// Why a directive has no effect.
+constexpr std::string_view processes = "usher has threads, and its own way to be started";
+constexpr std::string_view sockets = "files and sockets are read and written in usher's own way";
+constexpr std::string_view tables = "tables and zones have the size that they need";
+constexpr std::string_view unbuffered = "nothing is buffered: each piece goes on at once";
+constexpr std::string_view uncached = "nothing is cached";
+constexpr std::string_view uncompressed =
+    "what a replica has compressed passes as it is, and Open WebUI compresses by itself";
+constexpr std::string_view own_tls = "TLS is of one kind for all: [tls]";
+constexpr std::string_view replica_tls =
+    "a replica is asked for, and verified, by the name that its address has, with OpenSSL's "
+    "defaults";
+constexpr std::string_view kept_open =
+    "connections are kept for timeouts.keep_alive, on both sides, and those to replicas speak "
+    "HTTP/1.1";
+constexpr std::string_view resolved =
+    "the system's resolver is asked again every 5 s, for every name";
+constexpr std::string_view redirects = "a redirect to a path stays a path";
+constexpr std::string_view parsing =
+    "requests are read strictly (docs/http.md), and paths compared without \"//\"";
+constexpr std::string_view logging =
+    "the access log has a line for each request, and error_log one level";
+constexpr std::string_view of_files =
+    "a file has its ETag and Last-Modified always, and a type by its ending, else default_type";
+constexpr std::string_view anonymous = "no version is told; Server is the replica's own";
+constexpr std::string_view chain =
+    "X-Forwarded-For is followed from the right through all trusted proxies";
+constexpr std::string_view no_quic = "QUIC is not spoken: clients use TCP";
+constexpr std::string_view streams = "[http2] says how many streams a connection has";
+constexpr std::string_view again =
+    "what no replica has seen goes to another one, at most five times; what was sent only if it is "
+    "safe to do twice, and an answer is passed on";
+constexpr std::string_view stalls =
+    "a body that does not move, either way, is given up after timeouts.stall";
+constexpr std::string_view client_left = "a request ends with its client";
+constexpr std::string_view unhidden =
+    "every header of a replica passes but those of proxy_hide_header, and X-Accel-* have no effect";
+constexpr std::string_view own_pages = "a replica's own pages pass as they are";
+
 // clang-format off
 constexpr Row rows[] = {
     // blocks
@@ -25,7 +64,7 @@ constexpr Row rows[] = {
     {"upstream", in_http, 1, 1, {}, {}, true},
     {"location", in_server | in_location, 1, 2, {}, {}, true},
     {"map", in_http, 2, 2, {}, {}, true, true},
-    {"types", web, 0, 0, accepted, {}, true, true},
+    {"types", web, 0, 0, accepted, of_files, true, true},
     {"if", in_server | in_location, 1, any, {}, {}, true},
     {"stream", in_main, 0, 0, not_served, "usher carries HTTP and websockets", true, true},
     {"mail", in_main, 0, 0, not_served, "usher carries HTTP and websockets", true, true},
@@ -52,7 +91,7 @@ constexpr Row rows[] = {
     {"ssl_prefer_server_ciphers", sites, 1, 1},
     {"ssl_client_certificate", sites, 1, 1},
     {"ssl_verify_client", sites, 1, 1},
-    {"ssl_verify_depth", sites, 1, 1, accepted},
+    {"ssl_verify_depth", sites, 1, 1, accepted, own_tls},
     {"set_real_ip_from", web, 1, 1},
     {"real_ip_header", web, 1, 1},
     {"access_log", web_if, 1, any},
@@ -92,141 +131,141 @@ constexpr Row rows[] = {
     {"proxy_connect_timeout", web, 1, 1},
     {"proxy_read_timeout", web, 1, 1},
     // without effect
-    {"user", in_main, 1, 2, accepted},
-    {"pid", in_main, 1, 1, accepted},
-    {"daemon", in_main, 1, 1, accepted},
-    {"master_process", in_main, 1, 1, accepted},
-    {"worker_processes", in_main, 1, 1, accepted},
-    {"worker_rlimit_nofile", in_main, 1, 1, accepted},
-    {"worker_shutdown_timeout", in_main, 1, 1, accepted},
-    {"worker_priority", in_main, 1, 1, accepted},
-    {"worker_cpu_affinity", in_main, 1, any, accepted},
-    {"load_module", in_main, 1, 1, accepted},
-    {"pcre_jit", in_main, 1, 1, accepted},
-    {"worker_connections", in_events, 1, 1, accepted},
-    {"use", in_events, 1, 1, accepted},
-    {"multi_accept", in_events, 1, 1, accepted},
-    {"accept_mutex", in_events, 1, 1, accepted},
-    {"sendfile", web_if, 1, 1, accepted},
-    {"sendfile_max_chunk", web, 1, 1, accepted},
-    {"tcp_nopush", web, 1, 1, accepted},
-    {"tcp_nodelay", web, 1, 1, accepted},
-    {"aio", web, 1, 1, accepted},
-    {"directio", web, 1, 1, accepted},
-    {"output_buffers", web, 2, 2, accepted},
-    {"postpone_output", web, 1, 1, accepted},
-    {"open_file_cache", web, 1, 2, accepted},
-    {"open_file_cache_valid", web, 1, 1, accepted},
-    {"open_file_cache_min_uses", web, 1, 1, accepted},
-    {"open_file_cache_errors", web, 1, 1, accepted},
-    {"types_hash_max_size", web, 1, 1, accepted},
-    {"types_hash_bucket_size", web, 1, 1, accepted},
-    {"server_names_hash_bucket_size", in_http, 1, 1, accepted},
-    {"server_names_hash_max_size", in_http, 1, 1, accepted},
-    {"map_hash_bucket_size", in_http, 1, 1, accepted},
-    {"map_hash_max_size", in_http, 1, 1, accepted},
-    {"variables_hash_max_size", in_http, 1, 1, accepted},
-    {"variables_hash_bucket_size", in_http, 1, 1, accepted},
-    {"client_header_buffer_size", sites, 1, 1, accepted},
-    {"client_body_buffer_size", web, 1, 1, accepted},
-    {"client_body_temp_path", web, 1, 4, accepted},
-    {"client_body_in_file_only", web, 1, 1, accepted},
-    {"server_tokens", web, 1, 1, accepted},
-    {"server_name_in_redirect", web, 1, 1, accepted},
-    {"absolute_redirect", web, 1, 1, accepted},
-    {"port_in_redirect", web, 1, 1, accepted},
-    {"merge_slashes", sites, 1, 1, accepted},
-    {"underscores_in_headers", sites, 1, 1, accepted},
-    {"ignore_invalid_headers", sites, 1, 1, accepted},
-    {"chunked_transfer_encoding", web, 1, 1, accepted},
-    {"log_not_found", web, 1, 1, accepted},
-    {"log_subrequest", web, 1, 1, accepted},
-    {"limit_req_log_level", web, 1, 1, accepted},
-    {"limit_conn_log_level", web, 1, 1, accepted},
-    {"open_log_file_cache", web, 1, any, accepted},
-    {"reset_timedout_connection", web, 1, 1, accepted},
-    {"lingering_close", web, 1, 1, accepted},
-    {"lingering_time", web, 1, 1, accepted},
-    {"lingering_timeout", web, 1, 1, accepted},
-    {"keepalive_disable", web, 1, any, accepted},
-    {"if_modified_since", web, 1, 1, accepted},
-    {"etag", web, 1, 1, accepted},
-    {"msie_padding", web, 1, 1, accepted},
-    {"charset", web_if, 1, 1, accepted},
+    {"user", in_main, 1, 2, accepted, processes},
+    {"pid", in_main, 1, 1, accepted, processes},
+    {"daemon", in_main, 1, 1, accepted, processes},
+    {"master_process", in_main, 1, 1, accepted, processes},
+    {"worker_processes", in_main, 1, 1, accepted, processes},
+    {"worker_rlimit_nofile", in_main, 1, 1, accepted, processes},
+    {"worker_shutdown_timeout", in_main, 1, 1, accepted, processes},
+    {"worker_priority", in_main, 1, 1, accepted, processes},
+    {"worker_cpu_affinity", in_main, 1, any, accepted, processes},
+    {"load_module", in_main, 1, 1, accepted, processes},
+    {"pcre_jit", in_main, 1, 1, accepted, processes},
+    {"worker_connections", in_events, 1, 1, accepted, processes},
+    {"use", in_events, 1, 1, accepted, processes},
+    {"multi_accept", in_events, 1, 1, accepted, processes},
+    {"accept_mutex", in_events, 1, 1, accepted, processes},
+    {"sendfile", web_if, 1, 1, accepted, sockets},
+    {"sendfile_max_chunk", web, 1, 1, accepted, sockets},
+    {"tcp_nopush", web, 1, 1, accepted, sockets},
+    {"tcp_nodelay", web, 1, 1, accepted, sockets},
+    {"aio", web, 1, 1, accepted, sockets},
+    {"directio", web, 1, 1, accepted, sockets},
+    {"output_buffers", web, 2, 2, accepted, sockets},
+    {"postpone_output", web, 1, 1, accepted, sockets},
+    {"open_file_cache", web, 1, 2, accepted, sockets},
+    {"open_file_cache_valid", web, 1, 1, accepted, sockets},
+    {"open_file_cache_min_uses", web, 1, 1, accepted, sockets},
+    {"open_file_cache_errors", web, 1, 1, accepted, sockets},
+    {"types_hash_max_size", web, 1, 1, accepted, tables},
+    {"types_hash_bucket_size", web, 1, 1, accepted, tables},
+    {"server_names_hash_bucket_size", in_http, 1, 1, accepted, tables},
+    {"server_names_hash_max_size", in_http, 1, 1, accepted, tables},
+    {"map_hash_bucket_size", in_http, 1, 1, accepted, tables},
+    {"map_hash_max_size", in_http, 1, 1, accepted, tables},
+    {"variables_hash_max_size", in_http, 1, 1, accepted, tables},
+    {"variables_hash_bucket_size", in_http, 1, 1, accepted, tables},
+    {"client_header_buffer_size", sites, 1, 1, accepted, unbuffered},
+    {"client_body_buffer_size", web, 1, 1, accepted, unbuffered},
+    {"client_body_temp_path", web, 1, 4, accepted, unbuffered},
+    {"client_body_in_file_only", web, 1, 1, accepted, unbuffered},
+    {"server_tokens", web, 1, 1, accepted, anonymous},
+    {"server_name_in_redirect", web, 1, 1, accepted, redirects},
+    {"absolute_redirect", web, 1, 1, accepted, redirects},
+    {"port_in_redirect", web, 1, 1, accepted, redirects},
+    {"merge_slashes", sites, 1, 1, accepted, parsing},
+    {"underscores_in_headers", sites, 1, 1, accepted, parsing},
+    {"ignore_invalid_headers", sites, 1, 1, accepted, parsing},
+    {"chunked_transfer_encoding", web, 1, 1, accepted, unbuffered},
+    {"log_not_found", web, 1, 1, accepted, logging},
+    {"log_subrequest", web, 1, 1, accepted, logging},
+    {"limit_req_log_level", web, 1, 1, accepted, logging},
+    {"limit_conn_log_level", web, 1, 1, accepted, logging},
+    {"open_log_file_cache", web, 1, any, accepted, logging},
+    {"reset_timedout_connection", web, 1, 1, accepted, sockets},
+    {"lingering_close", web, 1, 1, accepted, sockets},
+    {"lingering_time", web, 1, 1, accepted, sockets},
+    {"lingering_timeout", web, 1, 1, accepted, sockets},
+    {"keepalive_disable", web, 1, any, accepted, kept_open},
+    {"if_modified_since", web, 1, 1, accepted, of_files},
+    {"etag", web, 1, 1, accepted, of_files},
+    {"msie_padding", web, 1, 1, accepted, uncompressed},
+    {"charset", web_if, 1, 1, accepted, of_files},
     {"internal", in_location, 0, 0, not_served, "a route is for requests of clients"},
-    {"resolver", web | in_upstream, 1, any, accepted},
-    {"resolver_timeout", web | in_upstream, 1, 1, accepted},
-    {"real_ip_recursive", web, 1, 1, accepted},
-    {"http2_max_concurrent_streams", sites, 1, 1, accepted},
-    {"http2_recv_buffer_size", in_http, 1, 1, accepted},
-    {"http3", sites, 1, 1, accepted},
-    {"gzip", web_if, 1, 1, accepted},
-    {"gzip_types", web, 1, any, accepted},
-    {"gzip_vary", web, 1, 1, accepted},
-    {"gzip_proxied", web, 1, any, accepted},
-    {"gzip_comp_level", web, 1, 1, accepted},
-    {"gzip_min_length", web, 1, 1, accepted},
-    {"gzip_buffers", web, 2, 2, accepted},
-    {"gzip_http_version", web, 1, 1, accepted},
-    {"gzip_disable", web, 1, any, accepted},
-    {"gzip_static", web, 1, 1, accepted},
-    {"gunzip", web, 1, 1, accepted},
-    {"keepalive", in_upstream, 1, 2, accepted},
-    {"keepalive_requests", web | in_upstream, 1, 1, accepted},
-    {"keepalive_time", web | in_upstream, 1, 1, accepted},
-    {"zone", in_upstream, 1, 2, accepted},
-    {"proxy_http_version", web, 1, 1, accepted},
-    {"proxy_buffering", web, 1, 1, accepted},
-    {"proxy_request_buffering", web, 1, 1, accepted},
-    {"proxy_buffer_size", web, 1, 1, accepted},
-    {"proxy_buffers", web, 2, 2, accepted},
-    {"proxy_busy_buffers_size", web, 1, 1, accepted},
-    {"proxy_max_temp_file_size", web, 1, 1, accepted},
-    {"proxy_temp_file_write_size", web, 1, 1, accepted},
-    {"proxy_temp_path", web, 1, 4, accepted},
-    {"proxy_socket_keepalive", web, 1, 1, accepted},
-    {"proxy_send_timeout", web, 1, 1, accepted},
-    {"proxy_next_upstream", web, 1, any, accepted},
-    {"proxy_next_upstream_tries", web, 1, 1, accepted},
-    {"proxy_next_upstream_timeout", web, 1, 1, accepted},
-    {"proxy_ignore_client_abort", web, 1, 1, accepted},
-    {"proxy_ignore_headers", web, 1, any, accepted},
-    {"proxy_pass_header", web, 1, 1, accepted},
-    {"proxy_pass_request_headers", web, 1, 1, accepted},
-    {"proxy_pass_request_body", web, 1, 1, accepted},
-    {"proxy_headers_hash_max_size", web, 1, 1, accepted},
-    {"proxy_headers_hash_bucket_size", web, 1, 1, accepted},
-    {"proxy_intercept_errors", web, 1, 1, accepted},
+    {"resolver", web | in_upstream, 1, any, accepted, resolved},
+    {"resolver_timeout", web | in_upstream, 1, 1, accepted, resolved},
+    {"real_ip_recursive", web, 1, 1, accepted, chain},
+    {"http2_max_concurrent_streams", sites, 1, 1, accepted, streams},
+    {"http2_recv_buffer_size", in_http, 1, 1, accepted, sockets},
+    {"http3", sites, 1, 1, accepted, no_quic},
+    {"gzip", web_if, 1, 1, accepted, uncompressed},
+    {"gzip_types", web, 1, any, accepted, uncompressed},
+    {"gzip_vary", web, 1, 1, accepted, uncompressed},
+    {"gzip_proxied", web, 1, any, accepted, uncompressed},
+    {"gzip_comp_level", web, 1, 1, accepted, uncompressed},
+    {"gzip_min_length", web, 1, 1, accepted, uncompressed},
+    {"gzip_buffers", web, 2, 2, accepted, uncompressed},
+    {"gzip_http_version", web, 1, 1, accepted, uncompressed},
+    {"gzip_disable", web, 1, any, accepted, uncompressed},
+    {"gzip_static", web, 1, 1, accepted, uncompressed},
+    {"gunzip", web, 1, 1, accepted, uncompressed},
+    {"keepalive", in_upstream, 1, 2, accepted, kept_open},
+    {"keepalive_requests", web | in_upstream, 1, 1, accepted, kept_open},
+    {"keepalive_time", web | in_upstream, 1, 1, accepted, kept_open},
+    {"zone", in_upstream, 1, 2, accepted, tables},
+    {"proxy_http_version", web, 1, 1, accepted, kept_open},
+    {"proxy_buffering", web, 1, 1, accepted, unbuffered},
+    {"proxy_request_buffering", web, 1, 1, accepted, unbuffered},
+    {"proxy_buffer_size", web, 1, 1, accepted, unbuffered},
+    {"proxy_buffers", web, 2, 2, accepted, unbuffered},
+    {"proxy_busy_buffers_size", web, 1, 1, accepted, unbuffered},
+    {"proxy_max_temp_file_size", web, 1, 1, accepted, unbuffered},
+    {"proxy_temp_file_write_size", web, 1, 1, accepted, unbuffered},
+    {"proxy_temp_path", web, 1, 4, accepted, unbuffered},
+    {"proxy_socket_keepalive", web, 1, 1, accepted, sockets},
+    {"proxy_send_timeout", web, 1, 1, accepted, stalls},
+    {"proxy_next_upstream", web, 1, any, accepted, again},
+    {"proxy_next_upstream_tries", web, 1, 1, accepted, again},
+    {"proxy_next_upstream_timeout", web, 1, 1, accepted, again},
+    {"proxy_ignore_client_abort", web, 1, 1, accepted, client_left},
+    {"proxy_ignore_headers", web, 1, any, accepted, unhidden},
+    {"proxy_pass_header", web, 1, 1, accepted, unhidden},
+    {"proxy_pass_request_headers", web, 1, 1},
+    {"proxy_pass_request_body", web, 1, 1},
+    {"proxy_headers_hash_max_size", web, 1, 1, accepted, tables},
+    {"proxy_headers_hash_bucket_size", web, 1, 1, accepted, tables},
+    {"proxy_intercept_errors", web, 1, 1, accepted, own_pages},
     {"proxy_redirect", web, 1, 2},
-    {"proxy_ssl_server_name", web, 1, 1, accepted},
-    {"proxy_ssl_name", web, 1, 1, accepted},
-    {"proxy_ssl_protocols", web, 1, any, accepted},
-    {"proxy_ssl_ciphers", web, 1, 1, accepted},
-    {"proxy_ssl_session_reuse", web, 1, 1, accepted},
+    {"proxy_ssl_server_name", web, 1, 1, accepted, replica_tls},
+    {"proxy_ssl_name", web, 1, 1},
+    {"proxy_ssl_protocols", web, 1, any, accepted, replica_tls},
+    {"proxy_ssl_ciphers", web, 1, 1, accepted, replica_tls},
+    {"proxy_ssl_session_reuse", web, 1, 1, accepted, replica_tls},
     {"proxy_ssl_verify", web, 1, 1},
-    {"proxy_ssl_verify_depth", web, 1, 1, accepted},
+    {"proxy_ssl_verify_depth", web, 1, 1, accepted, replica_tls},
     {"proxy_ssl_trusted_certificate", web, 1, 1},
-    {"proxy_cache", web, 1, 1, accepted},
-    {"proxy_cache_path", in_http, 2, any, accepted},
-    {"proxy_cache_valid", web, 1, any, accepted},
-    {"proxy_cache_key", web, 1, 1, accepted},
-    {"proxy_cache_lock", web, 1, 1, accepted},
-    {"proxy_cache_lock_timeout", web, 1, 1, accepted},
-    {"proxy_cache_use_stale", web, 1, any, accepted},
-    {"proxy_cache_background_update", web, 1, 1, accepted},
-    {"proxy_cache_revalidate", web, 1, 1, accepted},
-    {"proxy_cache_methods", web, 1, any, accepted},
-    {"proxy_cache_min_uses", web, 1, 1, accepted},
-    {"proxy_cache_bypass", web, 1, any, accepted},
-    {"proxy_no_cache", web, 1, any, accepted},
-    {"ssl_conf_command", sites, 2, 2, accepted},
-    {"ssl_session_timeout", sites, 1, 1, accepted},
-    {"ssl_session_cache", sites, 1, 2, accepted},
-    {"ssl_stapling_verify", sites, 1, 1, accepted},
-    {"ssl_trusted_certificate", sites, 1, 1, accepted},
-    {"ssl_dhparam", sites, 1, 1, accepted},
-    {"ssl_buffer_size", sites, 1, 1, accepted},
-    {"ssl_early_data", sites, 1, 1, accepted},
+    {"proxy_cache", web, 1, 1, accepted, uncached},
+    {"proxy_cache_path", in_http, 2, any, accepted, uncached},
+    {"proxy_cache_valid", web, 1, any, accepted, uncached},
+    {"proxy_cache_key", web, 1, 1, accepted, uncached},
+    {"proxy_cache_lock", web, 1, 1, accepted, uncached},
+    {"proxy_cache_lock_timeout", web, 1, 1, accepted, uncached},
+    {"proxy_cache_use_stale", web, 1, any, accepted, uncached},
+    {"proxy_cache_background_update", web, 1, 1, accepted, uncached},
+    {"proxy_cache_revalidate", web, 1, 1, accepted, uncached},
+    {"proxy_cache_methods", web, 1, any, accepted, uncached},
+    {"proxy_cache_min_uses", web, 1, 1, accepted, uncached},
+    {"proxy_cache_bypass", web, 1, any, accepted, uncached},
+    {"proxy_no_cache", web, 1, any, accepted, uncached},
+    {"ssl_conf_command", sites, 2, 2, accepted, own_tls},
+    {"ssl_session_timeout", sites, 1, 1, accepted, own_tls},
+    {"ssl_session_cache", sites, 1, 2, accepted, own_tls},
+    {"ssl_stapling_verify", sites, 1, 1, accepted, own_tls},
+    {"ssl_trusted_certificate", sites, 1, 1, accepted, own_tls},
+    {"ssl_dhparam", sites, 1, 1, accepted, own_tls},
+    {"ssl_buffer_size", sites, 1, 1, accepted, sockets},
+    {"ssl_early_data", sites, 1, 1, accepted, own_tls},
     // not served
     {"autoindex", web, 1, 1, not_served, "a path that ends in \"/\" is its index.html"},
     {"rewrite", in_server | in_location | in_if, 2, 3, not_served,
@@ -251,6 +290,13 @@ constexpr Row rows[] = {
     {"grpc_pass", in_location | in_if, 1, 1, not_served, "a replica speaks HTTP/1.1"},
 };
 // clang-format on
+
+constexpr bool all_say_why() {
+  return std::all_of(std::begin(rows), std::end(rows), [](const Row& row) {
+    return row.meaning == Meaning::served || !row.because.empty();
+  });
+}
+static_assert(all_say_why(), "nothing is refused or left without effect for no reason");
 
 bool takes_block(const Row& row, Context context) {
   return row.block && !(row.name == "server" && context == in_upstream);
@@ -285,9 +331,9 @@ void check_one(const Directive& directive, Context context, Report& report) {
     return report.error(directive.at, "invalid number of arguments in " + name + " directive");
   switch (row->meaning) {
     case Meaning::served: break;
-    case Meaning::accepted: return report.accepted(directive.name);
+    case Meaning::accepted: return report.accepted(directive.name, row->because);
     case Meaning::not_served:
-      return report.not_served(directive.at, name + " is not served: " + std::string(row->instead));
+      return report.not_served(directive.at, name + " is not served: " + std::string(row->because));
   }
   if (directive.has_block && !row->free_block)
     check_directives(directive.block, inside(*row), report);

@@ -33,7 +33,7 @@ struct Row {
   uint8_t least;  // words after the name
   uint8_t most;
   Meaning meaning = Meaning::served;
-  std::string_view instead{};  // of one that is not served: what to do
+  std::string_view because{};  // not served: what to do instead; without effect: why
   bool block = false;
   bool free_block = false;  // what is inside are no directives
 };

@@ -8,43 +8,24 @@
 namespace usher::conf::nginx {
 namespace {
 
-constexpr Millis short_stream = 60s;
-constexpr uint64_t small_upload = uint64_t{100} << 20;
-
 bool is_redirect(uint16_t status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
-bool is_regex(const RouteSettings& route) {
-  return route.match == PathMatch::regex || route.match == PathMatch::regex_ignoring_case;
 }
 
 bool is_url(std::string_view text) {
   return text.starts_with("http://") || text.starts_with("https://") || text.starts_with("$scheme");
 }
 
-// As a table of usher.toml is read; the order of names means nothing.
+}  // namespace
+
+bool is_regex(const RouteSettings& route) {
+  return route.match == PathMatch::regex || route.match == PathMatch::regex_ignoring_case;
+}
+
 void sort_by_name(std::vector<HeaderSetting>& headers) {
   std::stable_sort(headers.begin(), headers.end(),
                    [](const auto& a, const auto& b) { return a.name < b.name; });
 }
-
-// usher sends these by itself, with the same meaning.
-bool is_sent_anyway(std::string_view name, std::string_view value) {
-  struct Pair {
-    std::string_view name;
-    std::string_view value;
-  };
-  constexpr Pair sent[] = {
-      {"x-real-ip", "$remote_addr"},        {"x-forwarded-for", "$proxy_add_x_forwarded_for"},
-      {"x-forwarded-proto", "$scheme"},     {"x-forwarded-host", "$http_host"},
-      {"x-forwarded-port", "$server_port"}, {"host", "$http_host"}};
-  return std::any_of(std::begin(sent), std::end(sent), [&](const Pair& pair) {
-    return equals_ignoring_case(pair.name, name) && pair.value == value;
-  });
-}
-
-}  // namespace
 
 Names names_in(const std::vector<Directive>& block, Names names) {
   for (const Directive& each : block) {
@@ -165,6 +146,7 @@ void Locations::act(const Scope& scope, const Names& names, RouteSettings& route
                          "replica knows the client's own host, and redirects there");
     }
     bounds(scope, route);
+    whole_requests(scope);
     return proxy(*pass, scope, names, route);
   }
   files(scope, names, route);
@@ -245,89 +227,6 @@ Template Locations::value(const std::string& text, const Names& names, const Pla
   return maps_.read(substitute(text, names), at);
 }
 
-void Locations::proxy(const Directive& pass, const Scope& scope, const Names& names,
-                      RouteSettings& route) {
-  const bool by_variable = pass.args.front().find('$') != std::string::npos;
-  std::string url = substitute(pass.args.front(), names);
-  const bool tls = url.starts_with("https://");
-  if (!tls && !url.starts_with("http://")) {
-    return report_.not_served(pass.at, "proxy_pass to " + in_quotes(url) +
-                                           " is not served: write http:// or https:// and a host");
-  }
-  url.erase(0, tls ? 8 : 7);
-  size_t end = url.find_first_of("/$");
-  if (url.starts_with("unix:")) end = std::min(url.find(':', 5), url.size());
-  const std::string host = url.substr(0, end);
-  std::string uri = end < url.size() ? url.substr(end) : "";
-  if (uri.starts_with(':')) uri.erase(0, 1);
-  const bool whole_host = uri.empty() || uri.starts_with('/') || uri.starts_with("$request_uri") ||
-                          uri.starts_with("$uri");
-  if (host.empty() || !whole_host) {
-    return report_.not_served(
-        pass.at, "a host that is known only with the request is not served; one upstream for each");
-  }
-  const bool as_it_came = uri == "$request_uri" || uri == "$uri" || uri == "$uri$is_args$args" ||
-                          uri == "$request_uri$is_args$args";
-  if (as_it_came) uri.clear();
-  if (uri.find_first_of("$?") != std::string::npos) {
-    return report_.not_served(
-        pass.at,
-        "the URI " + in_quotes(uri) + " of proxy_pass is not served; a route has replace_path");
-  }
-  if (by_variable && !uri.empty()) {
-    report_.warning(pass.at,
-                    "with a variable, nginx would send every request to " + in_quotes(uri) +
-                        "; usher replaces the location's path by it, as without the variable");
-  }
-  if (!uri.empty() && is_regex(route)) {
-    return report_.error(pass.at,
-                         "\"proxy_pass\" cannot have URI part in location given by regular "
-                         "expression");
-  }
-  if (!uri.empty() && uri != route.path) route.replace_path = uri;
-  route.upstream = upstreams_.use(host, tls, pass.at);
-  if (tls) {
-    if (const Directive* ca = scope.find("proxy_ssl_trusted_certificate"))
-      upstreams_.trust(route.upstream, ca->args.front());
-    const Directive* verify = scope.find("proxy_ssl_verify");
-    if (!verify || verify->args.front() != "on") {
-      report_.warning(pass.at,
-                      "nginx would not verify the replica's certificate; usher does: name its "
-                      "authority with proxy_ssl_trusted_certificate if it is not a public one");
-    }
-  }
-  request_headers(scope, names, tls && !upstreams_.declared(host), host, pass.at, route);
-}
-
-void Locations::request_headers(const Scope& scope, const Names& names, bool direct_tls,
-                                const std::string& host, const Place& at, RouteSettings& route) {
-  Names with_host = names;
-  with_host["proxy_host"] = host;
-  bool has_host = false;
-  for (const Directive* directive : scope.all("proxy_set_header")) {
-    const std::string& name = directive->args[0];
-    const std::string& text = directive->args[1];
-    has_host = has_host || equals_ignoring_case(name, "host");
-    // usher tells the replica of an upgrade by itself.
-    if (header_to_set(name)) continue;
-    if (is_sent_anyway(name, text)) continue;
-    Template made = value(text, with_host, directive->at);
-    if (const char* wanted = header_value(made.source)) {
-      report_.error(directive->at, std::string("expected ") + wanted);
-      continue;
-    }
-    route.set_headers.push_back({name, std::move(made)});
-  }
-  const bool names_host = !has_host && direct_tls;
-  if (names_host) route.set_headers.push_back({"Host", *parse_template(host)});
-  sort_by_name(route.set_headers);
-  if (!has_host && !direct_tls) {
-    report_.warning(at, "no \"proxy_set_header Host\" here: nginx would tell the replica " +
-                            in_quotes(host) +
-                            "; usher passes on the Host that the client asked for");
-  }
-}
-
 void Locations::response_headers(const Scope& scope, const Names& names, RouteSettings& route) {
   logs_.choose(scope, route);
   if (const Directive* type = scope.find("default_type")) route.content_type = type->args.front();
@@ -386,36 +285,6 @@ void Locations::expires(const Scope& scope, RouteSettings& route) {
   }
   route.remove_headers.insert(route.remove_headers.end(), {"Expires", "Cache-Control"});
   route.add_headers_on_success.push_back({"Cache-Control", *parse_template(control)});
-}
-
-void Locations::bounds(const Scope& scope, RouteSettings& route) {
-  if (const Directive* size = scope.find("client_max_body_size")) {
-    const auto bytes = parse_size(size->args.front());
-    if (!bytes) report_.error(size->at, "\"client_max_body_size\" directive invalid value");
-    route.max_body.bytes = bytes.value_or(0);
-    if (route.max_body.bytes > 0 && route.max_body.bytes < small_upload) {
-      report_.warning(size->at, "uploads to Open WebUI beyond " + size->args.front() +
-                                    " are refused; 0 is no limit");
-    }
-  }
-  const auto time = [&](const char* name) -> std::optional<Millis> {
-    const Directive* directive = scope.find(name);
-    if (!directive) return std::nullopt;
-    const auto parsed = parse_time(directive->args.front());
-    if (!parsed) report_.error(directive->at, in_quotes(name) + " directive invalid value");
-    return parsed && *parsed > 0ms ? parsed : std::nullopt;
-  };
-  if (const auto connect = time("proxy_connect_timeout"))
-    route.timeouts.connect = std::min<Millis>(*connect, 10min);
-  const auto read = time("proxy_read_timeout");
-  if (!read) return;
-  const Millis limit = std::min<Millis>(*read, 7 * 24h);
-  route.timeouts.first_byte = route.timeouts.between_bytes = route.timeouts.tunnel_idle = limit;
-  if (limit <= short_stream) {
-    report_.warning(scope.find("proxy_read_timeout")->at,
-                    "a model may think for longer than " + std::to_string(limit.count() / 1000) +
-                        " s before its first word: then this ends the answer with 504");
-  }
 }
 
 }  // namespace usher::conf::nginx

@@ -45,6 +45,8 @@ class Locations final {
   void proxy(const Directive& pass, const Scope& scope, const Names& names, RouteSettings& route);
   void request_headers(const Scope& scope, const Names& names, bool direct_tls,
                        const std::string& host, const Place& at, RouteSettings& route);
+  void tls_name(const Scope& scope, const std::string& host);
+  void whole_requests(const Scope& scope);
   void expires(const Scope& scope, RouteSettings& route);
   void access(const Scope& scope, const Names& names, RouteSettings& route);
   void passwords(const Scope& scope, const Names& names, RouteSettings& route);
@@ -60,6 +62,9 @@ class Locations final {
   const std::string folder_;
 };
 
+bool is_regex(const RouteSettings& route);
+// As a table of usher.toml is read; the order of names means nothing.
+void sort_by_name(std::vector<HeaderSetting>& headers);
 // `set` of that block, with what was set around it.
 Names names_in(const std::vector<Directive>& block, Names names);
 

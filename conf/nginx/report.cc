@@ -16,9 +16,12 @@ std::string Report::line(const Place& at, const std::string& text) {
   return said.append(": ").append(text);
 }
 
-void Report::accepted(const std::string& name) {
-  if (std::find(accepted_.begin(), accepted_.end(), name) == accepted_.end())
-    accepted_.push_back(name);
+void Report::accepted(const std::string& name, std::string_view why) {
+  auto reason = std::find_if(accepted_.begin(), accepted_.end(),
+                             [why](const Accepted& each) { return each.why == why; });
+  if (reason == accepted_.end()) reason = accepted_.insert(reason, {why, {}});
+  if (std::find(reason->names.begin(), reason->names.end(), name) == reason->names.end())
+    reason->names.push_back(name);
 }
 
 Error Report::to_error() const {
@@ -37,11 +40,12 @@ std::vector<std::string> Report::warnings(const std::string& file) const {
   for (const std::string& each : warnings_) {
     if (std::find(all.begin(), all.end(), each) == all.end()) all.push_back(each);
   }
-  if (accepted_.empty()) return all;
-  std::string names;
-  for (const std::string& name : accepted_)
-    names.append(names.empty() ? "" : ", ").append(name);
-  all.push_back(file + ": without effect here, usher decides these itself: " + names);
+  for (const Accepted& reason : accepted_) {
+    std::string names;
+    for (const std::string& name : reason.names)
+      names.append(names.empty() ? "" : ", ").append(name);
+    all.push_back(file + ": without effect here: " + names + ": " + std::string(reason.why));
+  }
   return all;
 }
 

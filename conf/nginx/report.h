@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -27,13 +28,13 @@ class Report final {
     (lenient_ ? warnings_ : errors_).push_back(line(at, text));
   }
   void warning(const Place& at, const std::string& text) { warnings_.push_back(line(at, text)); }
-  // Understood, without effect here. Said once, all names in one line.
-  void accepted(const std::string& name);
+  // Understood, without effect here. Said once, all names of one reason in one line.
+  void accepted(const std::string& name, std::string_view why);
 
   bool any_error() const { return !errors_.empty(); }
   // The first 20, a line each.
   Error to_error() const;
-  // Each text once; the line of what has no effect comes last.
+  // Each text once; the lines of what has no effect come last.
   std::vector<std::string> warnings(const std::string& file) const;
 
  private:
@@ -42,7 +43,11 @@ class Report final {
   bool lenient_;
   std::vector<std::string> errors_;
   std::vector<std::string> warnings_;
-  std::vector<std::string> accepted_;
+  struct Accepted {
+    std::string_view why;  // of the table
+    std::vector<std::string> names;
+  };
+  std::vector<Accepted> accepted_;
 };
 
 }  // namespace usher::conf::nginx

@@ -52,7 +52,7 @@ std::string Upstreams::use(const std::string& host, bool tls, const Place& at) {
   // Nothing is known of what is behind: it may have no path for probes.
   made.health.any_answer = true;
   if (block == blocks_.end()) {
-    add_replica(host, tls, 1, at, made);
+    add_replica(host, {.address = {}, .tls = tls}, at, made);
   } else {
     for (const Directive& each : block->second->block) {
       if (each.name == "server") {
@@ -83,7 +83,7 @@ void Upstreams::balance(const Directive& directive, UpstreamSettings& upstream) 
 // "server host:port weight=2 down;"
 void Upstreams::server(const Directive& directive, bool tls, UpstreamSettings& upstream) {
   if (directive.args.empty()) return;
-  uint32_t weight = 1;
+  ReplicaSettings options{.address = {}, .tls = tls};
   for (size_t i = 1; i < directive.args.size(); ++i) {
     const auto [name, value] = cut(directive.args[i], '=');
     if (name == "down") return;
@@ -91,7 +91,7 @@ void Upstreams::server(const Directive& directive, bool tls, UpstreamSettings& u
       const auto number = parse_decimal<uint32_t>(*value);
       if (!number || *number == 0 || *number > most_weight)
         report_.error(directive.at, "invalid parameter " + in_quotes(directive.args[i]));
-      weight = number.value_or(1);
+      options.weight = number.value_or(1);
     } else if (name == "max_conns" && value) {
       upstream.max_connections = parse_decimal<uint32_t>(*value).value_or(0);
     } else if (name == "backup") {
@@ -99,26 +99,30 @@ void Upstreams::server(const Directive& directive, bool tls, UpstreamSettings& u
                          "\"backup\" is not served: a replica that is down gets no requests, and "
                          "all others share them");
       return;
-    } else if (name == "max_fails" || name == "fail_timeout" || name == "slow_start") {
-      report_.accepted(std::string(name));
+    } else if (name == "slow_start" && value) {
+      const auto time = parse_time(*value);
+      if (!time) report_.error(directive.at, "invalid parameter " + in_quotes(directive.args[i]));
+      upstream.slow_start = std::min<Millis>(time.value_or(0ms), 1h);
+    } else if (name == "max_fails" || name == "fail_timeout") {
+      report_.accepted(std::string(name),
+                       "a replica that does not answer is down until it has answered two probes");
     } else if (name != "resolve") {
       report_.error(directive.at, "invalid parameter " + in_quotes(directive.args[i]));
     }
   }
-  add_replica(directive.args.front(), tls, weight, directive.at, upstream);
+  add_replica(directive.args.front(), options, directive.at, upstream);
 }
 
-void Upstreams::add_replica(const std::string& text, bool tls, uint32_t weight, const Place& at,
-                            UpstreamSettings& upstream) {
-  auto replica = parse_replica(with_port(text, tls));
+void Upstreams::add_replica(const std::string& text, const ReplicaSettings& options,
+                            const Place& at, UpstreamSettings& upstream) {
+  auto replica = parse_replica(with_port(text, options.tls));
   if (!replica) return report_.error(at, "host not usable in upstream: " + replica.error().detail);
   const bool twice =
       std::any_of(upstream.replicas.begin(), upstream.replicas.end(),
                   [&](const auto& other) { return other.address == replica->address; });
   if (twice) return;
-  replica->weight = weight;
-  replica->tls = tls;
-  upstream.replicas.push_back(*std::move(replica));
+  upstream.replicas.push_back(options);
+  upstream.replicas.back().address = std::move(replica->address);
 }
 
 }  // namespace usher::conf::nginx

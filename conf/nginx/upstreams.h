@@ -29,7 +29,7 @@ class Upstreams final {
  private:
   void balance(const Directive& directive, UpstreamSettings& upstream);
   void server(const Directive& directive, bool tls, UpstreamSettings& upstream);
-  void add_replica(const std::string& text, bool tls, uint32_t weight, const Place& at,
+  void add_replica(const std::string& text, const ReplicaSettings& options, const Place& at,
                    UpstreamSettings& upstream);
   UpstreamSettings* find(std::string_view name);
 

@@ -193,13 +193,15 @@ TEST(NginxReader, WarnsInsteadWhenItIsLenient) {
   EXPECT_FALSE(read(server("server_name;"), true));
 }
 
-TEST(NginxReader, NamesWhatHasNoEffectInOneLine) {
+TEST(NginxReader, NamesWhatHasNoEffectInOneLineForEachReason) {
   const auto warnings = warnings_of(
       "user nginx; worker_processes 4; events { worker_connections 9; } http { sendfile on; server "
       "{ "
       "listen 80; return 200; } }");
-  ASSERT_EQ(warnings.size(), 1U);
-  EXPECT_THAT(warnings[0], HasSubstr("user, worker_processes, worker_connections, sendfile"));
+  ASSERT_EQ(warnings.size(), 2U);
+  EXPECT_THAT(warnings[0],
+              HasSubstr("here: user, worker_processes, worker_connections: usher has"));
+  EXPECT_THAT(warnings[1], HasSubstr("here: sendfile: files and sockets"));
 }
 
 TEST(NginxReader, WarnsOfWhatOpenWebuiDoesNotBear) {
