@@ -37,8 +37,8 @@ constexpr const char* of_secret[] = {
     "$apr1$x$12YdXEY0/hH4rDNkmZupO0",
     "$1$EcpoBfPb$moky0BV59tvfhyuf.pQfx.",
     "$5$rounds=1000$6Z/dGxeRXWFbLRdL$y5LBO/JDgISMOCb5x/m06p3QIHEGZRDoto.A8lge.y4",
-    "$6$rounds=1000$0Y.WkPzIMKO0sOrh$McNSwpCW9eZD7ZrXzT3Z4YVyelu7PdQQxIuAnFt.ua2v.Yn."
-    "H81dtW6shsKCAhhNKJYWNKh7Gjxk9OO.KsK7V/",
+    ("$6$rounds=1000$0Y.WkPzIMKO0sOrh$McNSwpCW9eZD7ZrXzT3Z4YVyelu7PdQQxIuAnFt.ua2v.Yn."
+     "H81dtW6shsKCAhhNKJYWNKh7Gjxk9OO.KsK7V/"),
     "$2b$04$YBE9NWmi15MSy2ZbnnY1mO0IuR7wmrnjRN2c8ObLqWVZgseCYV5FG",
     "$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW",
     "$y$j75$abcdefgh$uMUXG79B2cFpoAYyDccUnsaH/aGTyBYMlnQidzyag01",
