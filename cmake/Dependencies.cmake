@@ -13,11 +13,6 @@ if(USHER_TESTS)
   find_package(GTest REQUIRED)
 endif()
 
-# The executable's allocator: a handshake is 750 allocations (docs/performance.md). A sanitizer has its own.
-if(NOT USHER_SANITIZE)
-  find_library(MIMALLOC_LIBRARY NAMES mimalloc REQUIRED)
-endif()
-
 # llhttp: libllhttp-dev on Debian 13; on Debian 12 the C sources come with the package node-llhttp.
 # Built in strict mode and with every lenient flag left off.
 find_path(LLHTTP_HEADER llhttp.h PATH_SUFFIXES include include/llhttp
