@@ -376,6 +376,8 @@ CASES = {
 UNPROVOKED = {"system"}
 # test_http2_abuse.py provokes these.
 OF_HTTP2 = {"frame_flood", "header_flood", "http2_error", "rapid_reset"}
+# test_passwords.py provokes these.
+OF_PASSWORDS = {"bad_password", "passwords_busy"}
 
 
 def node_for(house, case: Case):
@@ -417,7 +419,7 @@ def all_causes(node) -> dict[str, float]:
 
 
 def test_no_cause_is_forgotten_here_and_none_is_without_a_use(node):
-    assert set(all_causes(node)) == set(CASES) | UNPROVOKED | OF_HTTP2
+    assert set(all_causes(node)) == set(CASES) | UNPROVOKED | OF_HTTP2 | OF_PASSWORDS
 
 
 def test_the_manual_names_each_cause(node):

@@ -104,6 +104,21 @@ def test_a_slow_hash_holds_nobody_else_up(house, replica, tmp_path):
     assert served > 8, "a worker that waited would have served one for each hash"
 
 
+def test_too_many_guesses_at_a_time_are_told_so(house, replica, tmp_path):
+    slow = tmp_path / "slow"
+    slow.write_text(f"joe:{SLOW}\n")
+    node = node_with(house, replica, slow)
+    with contextlib.ExitStack() as guesses:
+        for number in range(200):
+            connection = guesses.enter_context(wire.Wire(node.url()))
+            connection.request("GET", "/whoami", [*basic("joe", f"wrong {number}"), ("Accept", "application/json")])
+        answer = connection.response()
+        assert answer.status == 503 and answer.json()["detail"] and answer.header("retry-after")
+    line = node.await_access(lambda line: line["status"] == 503)
+    assert line["error"] == "passwords_busy: the password of joe", line
+    wait_for(lambda: node.metric("usher_errors_total", cause="passwords_busy") >= 1, "its count")
+
+
 def test_a_file_that_has_changed_is_read_again(house, replica, passwords):
     node = node_with(house, replica, passwords)
     ask = lambda given: wire.fetch(node.url() + "/whoami", headers=given).status  # noqa: E731
@@ -112,7 +127,7 @@ def test_a_file_that_has_changed_is_read_again(house, replica, passwords):
     other.write_text("joe:{PLAIN}changed\n")
     other.rename(passwords)
     wait_for(lambda: ask(basic("joe", "changed")) == 200, "the new password")
-    assert ask(JOE) == 401, "what was remembered of the old one is worth nothing"
+    wait_for(lambda: ask(JOE) == 401, "what each worker remembered of the old one is worth nothing")
 
 
 @pytest.mark.parametrize(
