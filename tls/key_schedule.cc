@@ -139,9 +139,11 @@ int start(const OSSL_CORE_HANDLE* core, const OSSL_DISPATCH*, const OSSL_DISPATC
 }  // namespace
 
 const char* key_schedule_properties() {
-  // Those that OpenSSL loads by itself remain.
-  static const bool loaded = OSSL_PROVIDER_add_builtin(nullptr, "usher", &start) == 1 &&
-                             OSSL_PROVIDER_try_load(nullptr, "usher", 1) != nullptr;
+  // Those that OpenSSL loads by itself remain. Ours is kept until the process ends.
+  static const OSSL_PROVIDER* const loaded =
+      OSSL_PROVIDER_add_builtin(nullptr, "usher", &start) == 1
+          ? OSSL_PROVIDER_try_load(nullptr, "usher", 1)
+          : nullptr;
   // Only an OpenSSL without memory takes no provider.
   if (!loaded) std::abort();
   return "?provider=usher";
