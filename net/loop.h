@@ -107,7 +107,7 @@ class Loop final : public Executor {
   std::vector<std::function<void()>> later_;
   std::vector<std::unique_ptr<Mortal>> dead_;
 
-  Fd breaks_fd_;  // an epoll beside libevent's; a closed socket leaves it by itself
+  Fd breaks_fd_;  // an epoll beside libevent's; a stream leaves it when it closes
   Fd mail_fd_;
   std::mutex mail_mutex_;
   std::vector<std::function<void()>> mail_;

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -349,7 +350,12 @@ void Stream::send_end() {
 void Stream::close() {
   if (state_ == State::closed) return;
   state_ = State::closed;
-  if (watched_) event_del(&event_);
+  if (watched_) {
+    event_del(&event_);
+    // A child process that has not yet called execve() holds the socket as well: closed here, it
+    // would still be reported, to nobody.
+    ::epoll_ctl(loop_.breaks_fd_.get(), EPOLL_CTL_DEL, fd_.get(), nullptr);
+  }
   watched_ = false;
   fd_.reset();
   loop_.give_back(std::exchange(out_, {}));

@@ -6,7 +6,10 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <optional>
 #include <string>
@@ -381,6 +384,35 @@ TEST_F(StreamTest, CloseIsFinal) {
   EXPECT_EQ(far_saw_.received, "");
   EXPECT_FALSE(near_saw_.error.has_value());
   EXPECT_FALSE(near_saw_.finished);
+}
+
+// How many epolls of this process have that descriptor (proc(5), "fdinfo").
+int epolls_with(int fd) {
+  int found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
+    std::ifstream lines(entry.path());
+    for (std::string word; lines >> word;) {
+      int number = -1;
+      if (word == "tfd:" && lines >> number && number == fd) ++found;
+    }
+  }
+  return found;
+}
+
+// As by a process that has been forked and has not called execve() yet.
+TEST_F(StreamTest, AClosedStreamIsNotReportedThoughItsSocketIsHeldElsewhere) {
+  int pair[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+  const Fd held(::dup(pair[0]));
+  Fd peer(pair[1]);
+  auto stream = std::make_unique<Stream>(loop_, Fd(pair[0]), make_plain_transport(), near_saw_);
+  stream->start();
+  until([this] { return near_saw_.opened; });
+  EXPECT_EQ(epolls_with(pair[0]), 2);
+  stream.reset();
+  EXPECT_EQ(epolls_with(pair[0]), 0);
+  peer.reset();
+  turn();
 }
 
 TEST_F(StreamTest, ABusyStreamDoesNotStarveTheLoop) {
