@@ -37,6 +37,8 @@ bool hmac(const EVP_MD* hash, Bytes key, std::initializer_list<Bytes> text, uint
   bool done = digest(0x36, text);
   std::copy_n(out, size, inner.begin());
   done = done && digest(0x5c, {Bytes(inner).first(size)});
+  // The context outlives the call: a beginning overwrites what it holds of the key and the result.
+  done = done && EVP_DigestInit_ex2(context.get(), hash, nullptr) == 1;
   OPENSSL_cleanse(inner.data(), size);
   OPENSSL_cleanse(pad.data(), block);
   return done;

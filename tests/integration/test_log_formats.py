@@ -79,7 +79,6 @@ def test_a_reload_writes_another_format_to_another_file(house, replica, tmp_path
     assert node.admin_get("/api/reload", "POST")[0] == 200
     wait_for(lambda: wire.fetch(node.url() + "/whoami").status == 200 and "2 /whoami 200" in lines(second), "a line of the second format")
 
-
     # The file that nobody writes to any more is closed; the one in use is opened again under its name.
     wait_for(lambda: open_files(node) & {first, second} == {second}, "the first file is closed")
     node.config.write_text(harness.toml({**settings, "log": {"access": str(tmp_path / "no" / "such.log")}}))
