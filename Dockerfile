@@ -30,8 +30,12 @@ RUN mkdir debian && touch debian/control \
 
 FROM ${BASE}
 COPY --from=build /packages /tmp/packages
+# With what the health checks of stacks with nginx call: curl, wget, pgrep.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(cat /tmp/packages) \
+      busybox curl procps \
+ && ln -s /bin/busybox /usr/local/bin/wget \
+ && ln -s /bin/busybox /usr/local/bin/nslookup \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /tmp/packages \
  && groupadd --system --gid 10001 usher \
  && useradd --system --uid 10001 --gid usher --home-dir /var/lib/usher --shell /usr/sbin/nologin usher \

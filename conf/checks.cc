@@ -49,10 +49,11 @@ class Checker final {
   void routes();
   bool one_action(const RouteSettings& route);
   void path(const RouteSettings& route);
-  template <typename Owner>
-  std::optional<Regex> expression(const Owner& owner, const std::string& text,
-                                  std::string_view pattern, bool ignoring_case);
+  template <typename Owner, typename Value>
+  std::optional<Regex> expression(const Owner& owner, const Value& value, std::string_view pattern,
+                                  bool ignoring_case);
   void variables(const RouteSettings& route, const std::vector<Regex>& expressions);
+  void rewrites(const std::vector<RewriteSettings>& rules, const std::vector<Regex>& of_route);
   template <typename Owner>
   void known_variables(const Template& value, const Owner& owner,
                        const std::vector<Regex>& expressions);
@@ -270,12 +271,12 @@ void Checker::path(const RouteSettings& route) {
   variables(route, expressions);
 }
 
-template <typename Owner>
-std::optional<Regex> Checker::expression(const Owner& owner, const std::string& text,
+template <typename Owner, typename Value>
+std::optional<Regex> Checker::expression(const Owner& owner, const Value& value,
                                          std::string_view pattern, bool ignoring_case) {
   auto made = Regex::compile(pattern, ignoring_case);
   if (made) return *std::move(made);
-  problems_.error(places_.of(text, owner),
+  problems_.error(places_.of(value, owner),
                   "the expression " + in_quotes(pattern) + ": " + made.error().detail);
   return std::nullopt;
 }
@@ -307,10 +308,28 @@ void Checker::variables(const RouteSettings& route, const std::vector<Regex>& ex
   known_variables(route.redirect, route, expressions);
   known_variables(route.body, route, expressions);
   known_variables(route.basic_auth.realm, route, expressions);
+  rewrites(route.rewrite_location, expressions);
+  rewrites(route.rewrite_cookie_domain, expressions);
+  rewrites(route.rewrite_cookie_path, expressions);
   for (const auto* headers :
        {&route.set_headers, &route.add_headers, &route.add_headers_on_success}) {
     for (const HeaderSetting& header : *headers)
       known_variables(header.value, route, expressions);
+  }
+}
+
+void Checker::rewrites(const std::vector<RewriteSettings>& rules,
+                       const std::vector<Regex>& of_route) {
+  for (const RewriteSettings& rule : rules) {
+    if (places_.doubts(rule)) continue;
+    std::vector<Regex> expressions = of_route;
+    if (rule.from.is_expression()) {
+      auto made = expression(rule, rule.from, rule.from.expression(), rule.from.ignores_case());
+      if (!made) continue;
+      expressions.push_back(*std::move(made));
+    }
+    known_variables(rule.from.text, rule, of_route);
+    known_variables(rule.to, rule, expressions);
   }
 }
 

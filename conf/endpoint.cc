@@ -184,8 +184,12 @@ Result<ReplicaSettings> parse_replica(std::string_view text) {
   bool weighed = false;
   for (size_t i = 1; i < words.size(); ++i) {
     const auto [name, value] = cut(words[i], '=');
+    if (words[i] == "backup" && !replica.backup) {
+      replica.backup = true;
+      continue;
+    }
     if (name != "weight" || weighed) {
-      return unexpected(R"("weight=2" after the address)", in_quotes(words[i]));
+      return unexpected(R"("weight=2" or "backup" after the address)", in_quotes(words[i]));
     }
     const auto weight = parse_decimal<uint32_t>(value.value_or(""));
     if (!weight || *weight == 0 || *weight > most_weight) {

@@ -15,8 +15,8 @@ Result<Endpoint> parse_listen_endpoint(std::string_view text);
 // "host:port", "[::1]:8080" or "unix:/path": both host and port, and the port is not 0.
 Result<Endpoint> parse_replica_endpoint(std::string_view text);
 
-// A replica's endpoint, "https://" before it if it speaks TLS, and after a space its weight:
-// "b:8080 weight=2".
+// A replica's endpoint, "https://" before it if it speaks TLS, and after a space its weight, and
+// "backup" if it is one: "b:8080 weight=2 backup".
 Result<ReplicaSettings> parse_replica(std::string_view text);
 
 // "memory:", or one of

@@ -55,6 +55,11 @@ const char* header_name(std::string_view text) {
   return is_token(text) ? nullptr : R"(a header's name such as "X-User-Email")";
 }
 
+const char* name_or_nothing(std::string_view text) {
+  return text.empty() || is_identifier(text, "-_.:") ? nullptr
+                                                     : R"(a name such as "chat.internal")";
+}
+
 const char* upstream_name(std::string_view text) {
   return is_identifier(text, "-_.") ? nullptr : "a name of letters, digits, \"-\", \"_\" and \".\"";
 }
@@ -72,6 +77,8 @@ const char* variable_name(std::string_view text) {
 const char* zone_name(std::string_view text) {
   return !text.empty() && is_visible(text) ? nullptr : "a name without spaces";
 }
+
+const char* something(std::string_view text) { return text.empty() ? "a text" : nullptr; }
 
 const char* zone_key(std::string_view text) {
   return text.empty() ? R"(variables such as "$remote_addr")" : nullptr;
@@ -252,6 +259,8 @@ constexpr Key<HealthSettings> health_keys[] = {
 constexpr Key<UpstreamTimeouts> upstream_timeout_keys[] = {
     {"connect", &UpstreamTimeouts::connect, {1, 10 * minute},
      "To connect to a replica."},
+    {"send", &UpstreamTimeouts::send, {1, 7 * day},
+     "A replica that takes nothing of a request for so long, though it should, is given up."},
     {"first_byte", &UpstreamTimeouts::first_byte, {1, 7 * day},
      "From the end of a request to the first byte of its response: a model may think for long."},
     {"between_bytes", &UpstreamTimeouts::between_bytes, {1, 7 * day},
@@ -267,9 +276,15 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
     {"name", &UpstreamSettings::name, {.max = 64, .check = upstream_name, .required = true},
      "What routes, logs and metrics call it."},
     {"replicas", &UpstreamSettings::replicas, {.required = true},
-     "\"host:port\", \"https://host:port\" (verified) or \"unix:/path\", one or more, each with its "
+     "\"host:port\", \"https://host:port\" or \"unix:/path\", one or more, each with its "
      "weight if need be: \"host:port weight=2\" takes twice as many new clients as one without "
-     "(1 to 256). Every address that a name resolves to is a replica."},
+     "(1 to 256). A \"host:port backup\" takes clients only while none of the others does; those stay "
+     "there. Every address that a name resolves to is a replica."},
+    {"tls_verify", &UpstreamSettings::tls_verify, {},
+     "Verify the certificates of https replicas. Without it anybody on the way can pose as one."},
+    {"tls_name", &UpstreamSettings::tls_name, {.max = 253, .check = name_or_nothing},
+     "The name that https replicas are asked for (SNI) and that their certificates must have. Empty: "
+     "the name or address in `replicas`."},
     {"ca", &UpstreamSettings::ca, {},
      "PEM file of the authorities that may sign the certificates of https replicas. Empty: those "
      "of the system."},
@@ -361,6 +376,8 @@ constexpr Key<BasicAuthSettings> basic_auth_keys[] = {
 constexpr Key<RouteTimeouts> route_timeout_keys[] = {
     {"connect", &RouteTimeouts::connect, {.min = 1, .max = 10 * minute, .example = "\"1s\""},
      "To connect to a replica."},
+    {"send", &RouteTimeouts::send, {.min = 1, .max = 7 * day, .example = "\"1m\""},
+     "A replica that takes nothing of a request for so long is given up."},
     {"first_byte", &RouteTimeouts::first_byte, {.min = 1, .max = 7 * day, .example = "\"5s\""},
      "From the end of a request to the first byte of its response."},
     {"between_bytes", &RouteTimeouts::between_bytes,
@@ -424,6 +441,10 @@ constexpr Key<RouteSettings> route_keys[] = {
      "The same, but only if its status is 200, 201, 204, 206, 301, 302, 303, 304, 307 or 308."},
     {"remove_headers", &RouteSettings::remove_headers, {.check = header_name},
      "Headers removed from the replica's response."},
+    {"cookie_flags", &RouteSettings::cookie_flags, {},
+     "Attributes of the replica's cookies: a cookie's name, or \"~\" and a regular expression, and "
+     "what becomes of it: secure, httponly, samesite=strict, lax or none, nosecure, nohttponly, "
+     "nosamesite. The first that names the cookie counts: \"session secure samesite=lax\"."},
     {"allow", &RouteSettings::allow, {},
      "Networks that may use this route; the others are answered with 403. Empty: all."},
     {"deny", &RouteSettings::deny, {},
@@ -448,11 +469,30 @@ constexpr Key<RouteSettings> route_keys[] = {
     {"access_logs", &RouteSettings::access_logs, {.check = upstream_name},
      "The logs that its lines go to, by the names of [[log.file]]; \"main\" is that of [log]. "
      "Empty: main alone."},
+    {"attempts", &RouteSettings::attempts, {0, 100},
+     "How often a request is sent at most: again when no replica has seen it, or, once, when it is "
+     "safe to do twice. 0: once for each replica and once more, five times at most."},
     {"basic_auth", &RouteSettings::basic_auth, {},
      "A name and a password are asked for here (HTTP Basic), before anything else is done. Not for "
      "Open WebUI's own pages: they send an Authorization header of their own."},
+    {"rewrite_location", &RouteSettings::rewrite_location, {},
+     "Where the replica's redirects lead (Location, Refresh): what begins with `from` begins with "
+     "`to` instead. The first that fits counts."},
+    {"rewrite_cookie_domain", &RouteSettings::rewrite_cookie_domain, {},
+     "The Domain of the replica's cookies, in any case and without a dot at its beginning."},
+    {"rewrite_cookie_path", &RouteSettings::rewrite_cookie_path, {},
+     "The Path of the replica's cookies: what begins with `from` begins with `to` instead."},
     {"timeouts", &RouteSettings::timeouts, {},
      "Timeouts of this route alone; what is not set is as in [upstream.timeouts]."},
+};
+
+constexpr Key<RewriteSettings> rewrite_keys[] = {
+    {"from", &RewriteSettings::from,
+     {.check = something, .required = true, .example = "\"http://127.0.0.1:8080/\""},
+     "A text with variables, \"~\" and a regular expression (PCRE), or \"~*\" for one that ignores "
+     "case, which puts all in other words."},
+    {"to", &RewriteSettings::to, {.required = true, .example = "\"/\""},
+     "What stands there then; with variables, and the groups of the expression."},
 };
 
 constexpr Key<MapEntry> map_entry_keys[] = {
@@ -483,6 +523,9 @@ constexpr Key<MapSettings> map_keys[] = {
 constexpr Key<ForwardedSettings> forwarded_keys[] = {
     {"trusted", &ForwardedSettings::trusted, {},
      "Networks (\"10.0.0.0/8\") of the proxies in front whose X-Forwarded-* headers are believed."},
+    {"client_header", &ForwardedSettings::client_header, {.check = header_name},
+     "The header in which they say who the client is, such as \"CF-Connecting-IP\": read from the "
+     "right as far as there are trusted proxies."},
     {"strip", &ForwardedSettings::strip, {.check = header_name},
      "Identity headers that no client may set: they are removed from every request that does not "
      "come from a trusted proxy. Name here what WEBUI_AUTH_TRUSTED_*_HEADER names in Open WebUI."},
@@ -673,6 +716,10 @@ std::span<const Key<RouteTimeouts>> keys_of() {
 template <>
 std::span<const Key<RouteSettings>> keys_of() {
   return route_keys;
+}
+template <>
+std::span<const Key<RewriteSettings>> keys_of() {
+  return rewrite_keys;
 }
 template <>
 std::span<const Key<MapEntry>> keys_of() {

@@ -40,11 +40,12 @@ template <typename T, typename... Types>
 concept OneOf = (std::same_as<T, Types> || ...);
 
 template <typename T>
-concept Table = OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSettings, StoreSettings,
-                      AffinitySettings, HealthSettings, UpstreamTimeouts, UpstreamSettings,
-                      RateZoneSettings, ConnectionZoneSettings, BasicAuthSettings, RouteTimeouts,
-                      RouteSettings, MapEntry, MapSettings, ForwardedSettings, LimitSettings,
-                      Http2Settings, ClientTimeouts, AdminSettings, AccessLogSettings, LogSettings>;
+concept Table =
+    OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSettings, StoreSettings,
+          AffinitySettings, HealthSettings, UpstreamTimeouts, UpstreamSettings, RateZoneSettings,
+          ConnectionZoneSettings, BasicAuthSettings, RouteTimeouts, RouteSettings, RewriteSettings,
+          MapEntry, MapSettings, ForwardedSettings, LimitSettings, Http2Settings, ClientTimeouts,
+          AdminSettings, AccessLogSettings, LogSettings>;
 
 template <typename T>
 concept Enum = OneOf<T, Balance, PathMatch, Satisfy, LogLevelName>;
@@ -57,7 +58,8 @@ using Field = std::variant<
     std::vector<std::string> Owner::*, std::vector<uint16_t> Owner::*,
     std::vector<ReplicaSettings> Owner::*, std::vector<Cidr> Owner::*,
     std::vector<HeaderSetting> Owner::*, Rate Owner::*, std::vector<RateLimitSettings> Owner::*,
-    std::vector<ConnectionLimitSettings> Owner::*,
+    std::vector<ConnectionLimitSettings> Owner::*, Pattern Owner::*,
+    std::vector<CookieFlags> Owner::*,
     // tables
     TlsSettings Owner::*, StoreSettings Owner::*, AffinitySettings Owner::*,
     HealthSettings Owner::*, UpstreamTimeouts Owner::*, BasicAuthSettings Owner::*,
@@ -67,8 +69,8 @@ using Field = std::variant<
     std::vector<ListenSettings> Owner::*, std::vector<CertificateSettings> Owner::*,
     std::vector<UpstreamSettings> Owner::*, std::vector<RateZoneSettings> Owner::*,
     std::vector<ConnectionZoneSettings> Owner::*, std::vector<RouteSettings> Owner::*,
-    std::vector<MapSettings> Owner::*, std::vector<MapEntry> Owner::*,
-    std::vector<AccessLogSettings> Owner::*>;
+    std::vector<RewriteSettings> Owner::*, std::vector<MapSettings> Owner::*,
+    std::vector<MapEntry> Owner::*, std::vector<AccessLogSettings> Owner::*>;
 
 template <Table Owner>
 struct Key {
@@ -109,6 +111,8 @@ template <>
 std::span<const Key<RouteTimeouts>> keys_of();
 template <>
 std::span<const Key<RouteSettings>> keys_of();
+template <>
+std::span<const Key<RewriteSettings>> keys_of();
 template <>
 std::span<const Key<MapEntry>> keys_of();
 template <>

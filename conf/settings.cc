@@ -22,7 +22,7 @@ std::string to_string(const Endpoint& endpoint) {
 std::string to_string(const ReplicaSettings& replica) {
   std::string text = (replica.tls ? "https://" : "") + to_string(replica.address);
   if (replica.weight != 1) text += " weight=" + std::to_string(replica.weight);
-  return text;
+  return replica.backup ? text + " backup" : text;
 }
 
 std::string to_string(const StoreUrl& url) {
@@ -55,6 +55,7 @@ UpstreamTimeouts merge(UpstreamTimeouts of_upstream, const RouteTimeouts& of_rou
     if (there > 0ms) here = there;
   };
   set(of_upstream.connect, of_route.connect);
+  set(of_upstream.send, of_route.send);
   set(of_upstream.first_byte, of_route.first_byte);
   set(of_upstream.between_bytes, of_route.between_bytes);
   set(of_upstream.tunnel_idle, of_route.tunnel_idle);
@@ -83,10 +84,16 @@ bool mentions(const Settings& settings, Variable variable) {
     return std::any_of(owners.begin(), owners.end(),
                        [&](const auto& owner) { return in(owner.value); });
   };
+  const auto in_rewrites = [&](const std::vector<RewriteSettings>& rules) {
+    return std::any_of(rules.begin(), rules.end(), [&](const RewriteSettings& rule) {
+      return in(rule.from.text) || in(rule.to);
+    });
+  };
   const auto in_route = [&](const RouteSettings& route) {
     return in(route.redirect) || in(route.body) || in(route.basic_auth.realm) ||
            in_values(route.set_headers) || in_values(route.add_headers) ||
-           in_values(route.add_headers_on_success);
+           in_values(route.add_headers_on_success) || in_rewrites(route.rewrite_location) ||
+           in_rewrites(route.rewrite_cookie_domain) || in_rewrites(route.rewrite_cookie_path);
   };
   const auto in_map = [&](const MapSettings& map) {
     return in(map.source) || in(map.otherwise) || in_values(map.entries);

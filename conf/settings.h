@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -125,6 +126,7 @@ struct HealthSettings {
 
 struct UpstreamTimeouts {
   Millis connect = 3s;
+  Millis send = 5min;
   Millis first_byte = 30min;
   Millis between_bytes = 30min;
   Millis keep_alive = 4s;
@@ -137,6 +139,7 @@ struct ReplicaSettings {
   Endpoint address;
   uint32_t weight = 1;  // its share of new clients, against the weights of the others
   bool tls = false;
+  bool backup = false;  // takes clients only when no other replica does
   friend bool operator==(const ReplicaSettings&, const ReplicaSettings&) = default;
 };
 std::string to_string(const ReplicaSettings& replica);
@@ -152,6 +155,8 @@ struct UpstreamSettings {
   uint32_t queue = 1000;         // requests of this node that may wait for one replica
   Millis queue_timeout = 5s;
   std::string versions = "newest";  // where new clients go when versions differ; or "any"
+  bool tls_verify = true;  // false: an https replica is believed to be who it is asked to be
+  std::string tls_name;    // that their certificates must have; empty: the one in the address
   std::string ca;          // who may sign certificates of https replicas; empty: the system
   uint32_t rebalance = 0;  // clients a second that move to a replica which has joined; 0: none
   Millis drain = 10min;  // how long clients may stay at a draining replica; 0: as long as they like
@@ -172,6 +177,7 @@ struct UpstreamSettings {
 // What a route sets anew for its own requests. 0: as the upstream has it.
 struct RouteTimeouts {
   Millis connect{0};
+  Millis send{0};
   Millis first_byte{0};
   Millis between_bytes{0};
   Millis tunnel_idle{0};
@@ -237,6 +243,23 @@ struct BasicAuthSettings {
 
 enum class Satisfy : uint8_t { all, any };
 
+// One way to put what a replica says in other words.
+struct RewriteSettings {
+  Pattern from;
+  Template to;
+  friend bool operator==(const RewriteSettings&, const RewriteSettings&) = default;
+};
+
+// What becomes of a cookie's attributes; nothing: what it is.
+struct CookieFlags {
+  std::string cookie;  // its name, or "~" and a regular expression that ignores case
+  std::optional<bool> secure;
+  std::optional<bool> http_only;
+  std::optional<std::string> same_site;  // "strict", "lax" or "none"; empty: it goes
+  friend bool operator==(const CookieFlags&, const CookieFlags&) = default;
+};
+std::string to_string(const CookieFlags& flags);
+
 enum class PathMatch : uint8_t {
   segments,  // whole segments at the path's beginning
   prefix,
@@ -267,6 +290,10 @@ struct RouteSettings {
   std::vector<HeaderSetting> add_headers;
   std::vector<HeaderSetting> add_headers_on_success;
   std::vector<std::string> remove_headers;
+  std::vector<RewriteSettings> rewrite_location;
+  std::vector<RewriteSettings> rewrite_cookie_domain;
+  std::vector<RewriteSettings> rewrite_cookie_path;
+  std::vector<CookieFlags> cookie_flags;
   std::vector<Cidr> allow;
   std::vector<Cidr> deny;
   Satisfy satisfy = Satisfy::all;
@@ -278,6 +305,7 @@ struct RouteSettings {
   std::vector<std::string> access_logs;  // names; empty: [log]'s own
   Size max_body;                         // 0: no limit
   BasicAuthSettings basic_auth;
+  uint32_t attempts = 0;  // 0: one more than there are replicas, five at most
   RouteTimeouts timeouts;
   friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
 };
@@ -301,6 +329,7 @@ struct MapSettings {
 
 struct ForwardedSettings {
   std::vector<Cidr> trusted;
+  std::string client_header = "X-Forwarded-For";  // where they say who the client is
   // Identity headers that no client may set (open-webui: WEBUI_AUTH_TRUSTED_*_HEADER).
   std::vector<std::string> strip{"X-Forwarded-Email",
                                  "X-Forwarded-User",

@@ -118,6 +118,15 @@ Result<Template> parse_template(std::string_view text) {
   return made;
 }
 
+Result<Pattern> parse_pattern(std::string_view text) {
+  Pattern made{std::string(text), {}};
+  if (made.is_expression()) return made;
+  auto parsed = parse_template(text);
+  if (!parsed) return std::move(parsed).error();
+  made.text = *std::move(parsed);
+  return made;
+}
+
 std::vector<std::string_view> variable_names() {
   std::vector<std::string_view> all;
   for (const NamedVariable& known : names)

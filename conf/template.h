@@ -86,6 +86,23 @@ struct Template {
 // may be a map's, or a group of the route's regular expression: check() of the settings knows.
 Result<Template> parse_template(std::string_view text);
 
+// What a value is compared with: a text with variables, "~" and a regular expression, or "~*" and
+// one that ignores case.
+struct Pattern {
+  std::string source;
+  Template text;  // nothing of an expression
+
+  bool is_expression() const { return source.starts_with('~'); }
+  bool ignores_case() const { return source.starts_with("~*"); }
+  std::string_view expression() const {
+    return std::string_view(source).substr(ignores_case() ? 2 : 1);
+  }
+  friend bool operator==(const Pattern& a, const Pattern& b) { return a.source == b.source; }
+};
+
+// An expression is taken as it is: check() of the settings compiles it.
+Result<Pattern> parse_pattern(std::string_view text);
+
 // All names, "http_" for those that go on, for messages.
 std::vector<std::string_view> variable_names();
 // Is it one of usher's, and so none that a map may take?

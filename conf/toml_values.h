@@ -28,6 +28,8 @@ inline std::string render(const ConnectionLimitSettings& value) {
   return toml_text(to_string(value));
 }
 inline std::string render(const Cidr& value) { return toml_text(to_string(value)); }
+inline std::string render(const Pattern& value) { return toml_text(value.source); }
+inline std::string render(const CookieFlags& value) { return toml_text(to_string(value)); }
 inline std::string render(const Template& value) { return toml_text(value.source); }
 std::string render(Enum auto value) { return toml_text(name_of(value)); }
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/strings.h"
+#include "conf/cookie_flags.h"
 #include "conf/endpoint.h"
 #include "conf/limits.h"
 #include "conf/words.h"
@@ -188,6 +189,17 @@ Outcome assign(std::string_view text, Template& value, const Rule& rule) {
   return take(parse_template(text), value);
 }
 
+Outcome assign(std::string_view text, Pattern& value, const Rule& rule) {
+  if (rule.check) {
+    if (const char* wanted = rule.check(text)) return unexpected(wanted, in_quotes(text));
+  }
+  return take(parse_pattern(text), value);
+}
+
+Outcome assign(std::string_view text, CookieFlags& value, const Rule&) {
+  return take(parse_cookie_flags(text), value);
+}
+
 Outcome assign(std::string_view text, PathMatch& value, const Rule&) {
   return assign_name(text, value);
 }
@@ -243,6 +255,8 @@ std::string expected(const ConnectionLimitSettings&, const Rule&) {
 }
 
 std::string expected(const Template&, const Rule&) { return "a text in quotes"; }
+std::string expected(const Pattern&, const Rule&) { return "a text in quotes"; }
+std::string expected(const CookieFlags&, const Rule&) { return std::string(cookie_flags_form); }
 
 std::string expected(const PathMatch&, const Rule&) { return any_of(words_of<PathMatch>()); }
 std::string expected(const Satisfy&, const Rule&) { return any_of(words_of<Satisfy>()); }

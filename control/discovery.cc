@@ -204,7 +204,10 @@ std::vector<routing::Upstream> Discovery::upstreams(const conf::AffinitySettings
         if (upstream.find(id)) return;
         const conf::ReplicaSettings& replica = settings.replicas[i];
         upstream.replicas.push_back({id, address, &board_.status_of(id), replica.weight});
-        if (replica.tls) upstream.replicas.back().tls_peer = replica.address.host;
+        upstream.replicas.back().backup = replica.backup;
+        if (!replica.tls) return;
+        upstream.replicas.back().tls_peer =
+            settings.tls_name.empty() ? replica.address.host : settings.tls_name;
       };
       std::ranges::for_each(watched.names[i]->addresses(), add);
       std::ranges::for_each(watched.names[i]->vanished(), add);

@@ -209,7 +209,8 @@ Result<proxy::ReplicaTls> Server::load_replica_tls(const conf::Settings& setting
   proxy::ReplicaTls made;
   for (const conf::UpstreamSettings& upstream : settings.upstreams) {
     if (std::ranges::none_of(upstream.replicas, &conf::ReplicaSettings::tls)) continue;
-    auto context = tls::ClientContext::make({.ca = upstream.ca, .chain = {}, .key = {}});
+    auto context = tls::ClientContext::make(
+        {.ca = upstream.ca, .chain = {}, .key = {}, .verify = upstream.tls_verify});
     if (!context) {
       return Error{Errc::bad_config, Side::usher,
                    "upstream " + upstream.name + ": ca: " + context.error().detail};

@@ -109,7 +109,10 @@ void strip_hop_by_hop(Headers& headers) {
   if (trailers) headers.append("TE", "trailers");
 }
 
-Forwarding::Forwarding(const conf::ForwardedSettings& settings) : trusted_(settings.trusted) {
+Forwarding::Forwarding(const conf::ForwardedSettings& settings)
+    : trusted_(settings.trusted),
+      client_header_(settings.client_header),
+      by_chain_(equals_ignoring_case(client_header_, "x-forwarded-for")) {
   for (const std::string& name : settings.strip) {
     if (name.empty() || name.size() > longest_identity) continue;
     std::string canonical(name);
@@ -156,8 +159,11 @@ void Forwarding::add_forwarded(RequestHead& head, const ClientFacts& client) con
 
   const Believed believed(headers);
   const std::string chain = forwarded_for(headers, client);
+  const std::string_view first_hop = cut(chain, ',').first;
+  // With a header of its own the proxy leaves X-Real-IP to whoever sends one.
+  const std::string_view real_ip = by_chain_ ? believed.real_ip.value_or(first_hop) : first_hop;
   replace(chain, believed.proto.value_or(own_scheme), believed.host.value_or(head.authority),
-          believed.port.value_or(own_port), believed.real_ip.value_or(cut(chain, ',').first));
+          believed.port.value_or(own_port), real_ip);
 }
 
 std::string Forwarding::forwarded_for(const Headers& headers, const ClientFacts& client) const {
@@ -197,7 +203,7 @@ std::vector<std::string> Forwarding::believable_hops(const Headers& headers,
 
   std::vector<std::string_view> said;
   for (const Field& field : headers) {
-    if (!equals_ignoring_case(field.name, "x-forwarded-for")) continue;
+    if (!equals_ignoring_case(field.name, client_header_)) continue;
     any_element(field.value, [&](std::string_view hop) {
       said.push_back(hop);
       return false;

@@ -57,7 +57,8 @@ class Forwarding final {
   // exactly "http" or "https".
   void add_forwarded(RequestHead& head, const ClientFacts& client) const;
 
-  // What X-Forwarded-For will tell: the hops that are believed, and the peer.
+  // What X-Forwarded-For will tell: the hops that are believed, and the peer. From a trusted peer
+  // they are read in `forwarded.client_header`.
   std::string forwarded_for(const Headers& headers, const ClientFacts& client) const;
 
   // Removes the identity headers, also when spelled with "_" for "-" (a CGI-like server would read
@@ -66,7 +67,7 @@ class Forwarding final {
   void strip_identity(Headers& headers, const ClientFacts& client) const;
 
   // The address that logs and limits speak of: the peer's, or from a trusted peer the rightmost
-  // X-Forwarded-For element that is not itself trusted.
+  // element of `forwarded.client_header` that is not itself trusted.
   std::string client_address(const Headers& headers, const ClientFacts& client) const;
 
  private:
@@ -74,6 +75,8 @@ class Forwarding final {
   bool is_identity(std::string_view name) const;
 
   std::vector<conf::Cidr> trusted_;
+  std::string client_header_;
+  bool by_chain_;  // that is X-Forwarded-For
   std::unordered_set<std::string, StringHash, std::equal_to<>>
       identity_;  // lower case, "-" for "_"
   // By first character, the lengths that names in identity_ have: most fields are known to be none

@@ -89,6 +89,14 @@ class Headers final {
     return std::erase_if(fields_, predicate);
   }
 
+  // Asks for each field what its value is to be; nothing: as it is.
+  template <typename NewValue>
+  void replace_values(NewValue new_value) {
+    for (Field& field : fields_) {
+      if (const auto value = new_value(std::as_const(field))) field.value = arena_.copy(*value);
+    }
+  }
+
   auto begin() const { return fields_.begin(); }
   auto end() const { return fields_.end(); }
   size_t size() const { return fields_.size(); }

@@ -95,6 +95,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void forward_headers();
   void name_request();
   void apply_response_rules(protocol::ResponseHead& head) const;
+  void rewrite(protocol::ResponseHead& head) const;
   void respond(OwnResponse response);
   void begin_response(protocol::ResponseHead& head);
   void read_session();
@@ -192,6 +193,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   uint64_t bytes_in_ = 0;
   uint64_t bytes_out_ = 0;
   unsigned attempts_ = 0;
+  unsigned stale_attempts_ = 0;  // of them, those on a kept connection that was over: at most one
   uint16_t status_ = 0;
   bool fresh_connection_ = false;  // the next lease must not be a reused one
   const routing::Replica* avoid_ = nullptr;

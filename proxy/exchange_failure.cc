@@ -13,23 +13,25 @@ namespace usher::proxy {
 namespace {
 
 // A dead replica costs one attempt; more than this many in a row is an outage.
-constexpr unsigned most_attempts = 5;
+constexpr size_t usual_attempts = 5;
+
+unsigned most_attempts(const routing::Route& route, const routing::Upstream& upstream) {
+  if (route.rules.attempts > 0) return route.rules.attempts;
+  return static_cast<unsigned>(std::min(usual_attempts, upstream.replicas.size() + 1));
+}
 
 }  // namespace
 
 // The one place where failures end.
 void Exchange::fail(Error error) {
   if (finished_) return;
-  const Attempt attempt{
-      .number = attempts_,
-      .most = upstream_ ? std::min<unsigned>(most_attempts,
-                                             static_cast<unsigned>(upstream_->replicas.size()) + 1)
-                        : 1,
-      .response_started = response_started_,
-      .reused_connection = replica_ && replica_->reused(),
-      .repeatable = repeatable(),
-      .body_begun = body_begun_,
-      .sent_before = sent_before_};
+  const Attempt attempt{.number = attempts_ - stale_attempts_,
+                        .most = upstream_ ? most_attempts(*route_, *upstream_) : 1,
+                        .response_started = response_started_,
+                        .reused_connection = replica_ && replica_->reused(),
+                        .repeatable = repeatable(),
+                        .body_begun = body_begun_,
+                        .sent_before = sent_before_};
   const Errc code = error.code;
   error_ = std::move(error);
   note_replica_failure();
@@ -68,6 +70,7 @@ void Exchange::try_again(Errc failure) {
   // A stale kept-alive connection says nothing of the replica: the same one gets a fresh
   // connection.
   fresh_connection_ = true;
+  if (failure == Errc::replica_closed_idle) ++stale_attempts_;
   const bool unsent = row_of(failure).retry == Retry::nothing_sent;
   avoid_ = unsent ? home_.replica : nullptr;
   sent_before_ = sent_before_ || !unsent;

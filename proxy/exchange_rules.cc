@@ -226,9 +226,22 @@ void Exchange::apply_response_rules(protocol::ResponseHead& head) const {
   if (is_success(head.status)) expand_all(rules.add_headers_on_success);
   for (const std::string& name : rules.remove_headers)
     head.headers.remove(name);
+  if (!route_->rewriting.empty()) rewrite(head);
   for (const auto& [name, value] : values) {
     if (!value.empty()) head.headers.append(name, value);
   }
+}
+
+void Exchange::rewrite(protocol::ResponseHead& head) const {
+  const VariableSource source = variables(&head);
+  route_->rewriting.apply(
+      head.headers, [&](const conf::Template& text, const protocol::Rewriting::Groups* found) {
+        if (!found) return expand(text, source);
+        const MapGroups groups{found->expression, found->found};
+        VariableSource within = source;
+        within.groups = &groups;
+        return expand(text, within);
+      });
 }
 
 }  // namespace usher::proxy

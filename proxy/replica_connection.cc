@@ -1,5 +1,7 @@
 #include "proxy/replica_connection.h"
 
+#include <algorithm>
+
 #include "protocol/http1_writer.h"
 
 namespace usher::proxy {
@@ -91,7 +93,9 @@ void ReplicaConnection::send_end(const protocol::Headers& trailers) {
 
 void ReplicaConnection::await_bytes() {
   seen_out_ = stream_->bytes_out();
-  deadline_.start(head_seen_ ? timeouts_.between_bytes : timeouts_.first_byte);
+  waits_since_ = loop_.now();
+  deadline_.start(head_seen_ ? timeouts_.between_bytes
+                             : std::min(timeouts_.send, timeouts_.first_byte));
 }
 
 void ReplicaConnection::close() {
@@ -217,19 +221,22 @@ void ReplicaConnection::on_deadline() {
         return fail(
             {Errc::between_bytes_timeout, Side::replica, "the replica stopped in its response"});
       }
-      if (!request_sent_) return check_request_moves();
-      return fail({Errc::first_byte_timeout, Side::replica, "the replica did not answer"});
+      return check_answer();
     case State::idle: return keeper_->on_idle_over(*this);
     case State::closed: return;
   }
 }
 
-// The time to the first byte counts from the request's end. Before that, a request of which nothing
-// is queued is the client's to go on with, and one that moves is on its way.
-void ReplicaConnection::check_request_moves() {
-  const bool moved = stream_->bytes_out() != seen_out_;
-  if (stream_->queued() == 0 || moved) return await_bytes();
-  fail({Errc::first_byte_timeout, Side::replica, "the replica takes no more of the request"});
+// The time to the first byte counts from the request's end. Before that, a request that moves is on
+// its way.
+void ReplicaConnection::check_answer() {
+  const bool sending = stream_->queued() > 0;
+  if (sending && stream_->bytes_out() != seen_out_) return await_bytes();
+  const Duration limit = sending ? timeouts_.send : timeouts_.first_byte;
+  const auto left = limit - (loop_.now() - waits_since_);
+  if (left.count() > 0) return deadline_.start(std::chrono::ceil<std::chrono::milliseconds>(left));
+  fail({Errc::first_byte_timeout, Side::replica,
+        sending ? "the replica takes no more of the request" : "the replica did not answer"});
 }
 
 void ReplicaConnection::fail(Error error) {

@@ -92,7 +92,7 @@ class ReplicaConnection final : public net::Mortal, private net::StreamHandler {
   bool handle(const protocol::Parsed& event, bool was_last);
   void fail(Error error);
   void await_bytes();
-  void check_request_moves();
+  void check_answer();
   void count(bool lent);
 
   net::Loop& loop_;
@@ -105,6 +105,7 @@ class ReplicaConnection final : public net::Mortal, private net::StreamHandler {
   protocol::ResponseParser parser_;
   net::Timer<&ReplicaConnection::on_deadline> deadline_;
   uint64_t seen_out_ = 0;  // when the deadline was last set
+  MonotonicTime waits_since_;
   protocol::BodyKind request_body_ = protocol::BodyKind::none;
   State state_ = State::connecting;
   bool reused_ = false;

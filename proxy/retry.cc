@@ -20,7 +20,9 @@ NextStep decide(Errc failure, const Attempt& attempt) {
   if (attempt.response_started) return NextStep::reset;
   const ErrorRow& row = row_of(failure);
   if (row.status == 0) return NextStep::reset;  // the client is not there to be told
-  if (attempt.number < attempt.most && may_repeat(row.retry, attempt)) return NextStep::try_again;
+  // An attempt on a kept connection that was over is none that a replica could have answered.
+  const unsigned made = attempt.number - (failure == Errc::replica_closed_idle ? 1 : 0);
+  if (made < attempt.most && may_repeat(row.retry, attempt)) return NextStep::try_again;
   return NextStep::error_response;
 }
 

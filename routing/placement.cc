@@ -7,8 +7,8 @@ namespace usher::routing {
 namespace {
 
 // How readily a replica is chosen, best last. A full one is better than one that drains: its place
-// may become free in a moment.
-enum class Rank { never, avoided, draining, other_version, full, unproven, good };
+// may become free in a moment. A backup is there for when the others are full as well.
+enum class Rank { never, avoided, draining, other_version, full, backup, unproven, good };
 
 Rank rank_of(const Replica& replica, const Replica* avoid, uint32_t version,
              uint32_t max_connections) {
@@ -16,6 +16,7 @@ Rank rank_of(const Replica& replica, const Replica* avoid, uint32_t version,
   if (state == ReplicaState::down) return Rank::never;
   if (avoid && replica.id == avoid->id) return Rank::avoided;
   if (state == ReplicaState::draining) return Rank::draining;
+  if (replica.backup) return Rank::backup;
   if (replica.version_rank != version) return Rank::other_version;
   if (replica.status->gate.full(max_connections)) return Rank::full;
   return state == ReplicaState::unknown ? Rank::unproven : Rank::good;
@@ -26,6 +27,7 @@ uint32_t wanted_version(const Upstream& upstream, const Replica* avoid, const Re
   uint32_t newest = 0;
   for (const Replica& replica : upstream.replicas) {
     if (!replica.status->takes_new() || (avoid && replica.id == avoid->id)) continue;
+    if (replica.backup) continue;
     if (home && replica.version_rank == home->version_rank) return home->version_rank;
     newest = std::max(newest, replica.version_rank);
   }

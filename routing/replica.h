@@ -19,6 +19,7 @@ struct Replica {
   ReplicaStatus* status;      // in the ReplicaBoard, which outlives every Snapshot
   uint32_t weight = 1;        // its share of new clients, against the weights of the others
   std::string tls_peer{};     // https: the name or address that its certificate must have
+  bool backup = false;        // takes clients only when no other replica does
   std::string version{};      // empty: it has none, or it is not known yet
   uint32_t version_rank = 0;  // see rank_versions()
 };

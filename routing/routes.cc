@@ -107,9 +107,10 @@ Route route_of(const conf::RouteSettings& settings, const std::string& host) {
   route.has_access_rules =
       !settings.allow.empty() || !settings.deny.empty() || !settings.basic_auth.file.empty();
   route.has_request_rules = !settings.set_headers.empty() || !settings.replace_path.empty();
+  route.rewriting = protocol::Rewriting(settings);
   route.has_response_rules = !settings.add_headers.empty() ||
                              !settings.add_headers_on_success.empty() ||
-                             !settings.remove_headers.empty();
+                             !settings.remove_headers.empty() || !route.rewriting.empty();
   if (is_path_expression(route))
     route.path_regex = expression(route.path, route.match == PathMatch::regex_ignoring_case);
   if (is_expression(route.host)) route.host_regex = expression(route.host.substr(1), true);

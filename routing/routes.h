@@ -10,6 +10,7 @@
 
 #include "base/regex.h"
 #include "conf/settings.h"
+#include "protocol/rewriting.h"
 
 namespace usher::routing {
 
@@ -29,7 +30,8 @@ struct Route {
   bool has_limits = false;          // rate_limits or connection_limits
   bool has_access_rules = false;    // allow, deny or basic_auth
   bool has_request_rules = false;   // set_headers or replace_path
-  bool has_response_rules = false;  // add_headers or remove_headers
+  bool has_response_rules = false;  // add_headers, remove_headers or rewriting
+  protocol::Rewriting rewriting;
   std::optional<Regex> path_regex;
   std::optional<Regex> host_regex;
   std::vector<uint16_t> ports;  // empty: any

@@ -25,9 +25,7 @@ constexpr std::string_view uncached = "nothing is cached";
 constexpr std::string_view uncompressed =
     "what a replica has compressed passes as it is, and Open WebUI compresses by itself";
 constexpr std::string_view own_tls = "TLS is of one kind for all: [tls]";
-constexpr std::string_view replica_tls =
-    "a replica is asked for, and verified, by the name that its address has, with OpenSSL's "
-    "defaults";
+constexpr std::string_view replica_tls = "TLS to replicas is 1.2 or 1.3, with OpenSSL's defaults";
 constexpr std::string_view kept_open =
     "connections are kept for timeouts.keep_alive, on both sides, and those to replicas speak "
     "HTTP/1.1";
@@ -45,11 +43,7 @@ constexpr std::string_view chain =
     "X-Forwarded-For is followed from the right through all trusted proxies";
 constexpr std::string_view no_quic = "QUIC is not spoken: clients use TCP";
 constexpr std::string_view streams = "[http2] says how many streams a connection has";
-constexpr std::string_view again =
-    "what no replica has seen goes to another one, at most five times; what was sent only if it is "
-    "safe to do twice, and an answer is passed on";
-constexpr std::string_view stalls =
-    "a body that does not move, either way, is given up after timeouts.stall";
+constexpr std::string_view again = "attempts are counted, not timed";
 constexpr std::string_view client_left = "a request ends with its client";
 constexpr std::string_view unhidden =
     "every header of a replica passes but those of proxy_hide_header, and X-Accel-* have no effect";
@@ -224,9 +218,9 @@ constexpr Row rows[] = {
     {"proxy_temp_file_write_size", web, 1, 1, accepted, unbuffered},
     {"proxy_temp_path", web, 1, 4, accepted, unbuffered},
     {"proxy_socket_keepalive", web, 1, 1, accepted, sockets},
-    {"proxy_send_timeout", web, 1, 1, accepted, stalls},
-    {"proxy_next_upstream", web, 1, any, accepted, again},
-    {"proxy_next_upstream_tries", web, 1, 1, accepted, again},
+    {"proxy_send_timeout", web, 1, 1},
+    {"proxy_next_upstream", web, 1, any},
+    {"proxy_next_upstream_tries", web, 1, 1},
     {"proxy_next_upstream_timeout", web, 1, 1, accepted, again},
     {"proxy_ignore_client_abort", web, 1, 1, accepted, client_left},
     {"proxy_ignore_headers", web, 1, any, accepted, unhidden},
@@ -237,7 +231,10 @@ constexpr Row rows[] = {
     {"proxy_headers_hash_bucket_size", web, 1, 1, accepted, tables},
     {"proxy_intercept_errors", web, 1, 1, accepted, own_pages},
     {"proxy_redirect", web, 1, 2},
-    {"proxy_ssl_server_name", web, 1, 1, accepted, replica_tls},
+    {"proxy_cookie_path", web, 1, 2},
+    {"proxy_cookie_domain", web, 1, 2},
+    {"proxy_cookie_flags", web, 1, 4},
+    {"proxy_ssl_server_name", web, 1, 1},
     {"proxy_ssl_name", web, 1, 1},
     {"proxy_ssl_protocols", web, 1, any, accepted, replica_tls},
     {"proxy_ssl_ciphers", web, 1, 1, accepted, replica_tls},
@@ -280,10 +277,6 @@ constexpr Row rows[] = {
     {"sub_filter_once", web, 1, 1, not_served, "responses pass as they are"},
     {"sub_filter_types", web, 1, any, not_served, "responses pass as they are"},
     {"mirror", web, 1, 1, not_served, "a request goes to one replica"},
-    {"proxy_cookie_path", web, 1, 2, not_served, "cookies pass as they are"},
-    {"proxy_cookie_domain", web, 1, 2, not_served, "cookies pass as they are"},
-    {"proxy_cookie_flags", web, 1, any, not_served,
-     "Open WebUI has WEBUI_SESSION_COOKIE_SECURE and WEBUI_SESSION_COOKIE_SAME_SITE"},
     {"proxy_bind", web, 1, 2, not_served, "the kernel chooses the address"},
     {"fastcgi_pass", in_location | in_if, 1, 1, not_served, "a replica speaks HTTP"},
     {"uwsgi_pass", in_location | in_if, 1, 1, not_served, "a replica speaks HTTP"},

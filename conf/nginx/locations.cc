@@ -139,12 +139,6 @@ void Locations::act(const Scope& scope, const Names& names, RouteSettings& route
   if (const Directive* pass = scope.own("proxy_pass")) {
     if (const Directive* tries = scope.own("try_files"))
       report_.not_served(tries->at, "\"try_files\" beside \"proxy_pass\" is not served");
-    const Directive* redirect = scope.find("proxy_redirect");
-    if (redirect && redirect->args.size() > 1) {
-      report_.not_served(redirect->at,
-                         "\"proxy_redirect\" is served as \"off\" and \"default\" only: the "
-                         "replica knows the client's own host, and redirects there");
-    }
     bounds(scope, route);
     whole_requests(scope);
     return proxy(*pass, scope, names, route);

@@ -45,13 +45,19 @@ class Locations final {
   void proxy(const Directive& pass, const Scope& scope, const Names& names, RouteSettings& route);
   void request_headers(const Scope& scope, const Names& names, bool direct_tls,
                        const std::string& host, const Place& at, RouteSettings& route);
-  void tls_name(const Scope& scope, const std::string& host);
+  void replica_tls(const Scope& scope, const std::string& host, const Names& names, const Place& at,
+                   const std::string& upstream);
   void whole_requests(const Scope& scope);
+  void redirects(const Directive& pass, const Scope& scope, const Names& names,
+                 const RewriteSettings& usual, RouteSettings& route);
+  void cookies(const Scope& scope, const Names& names, RouteSettings& route);
+  void rewrite(const Directive& directive, const Names& names, std::vector<RewriteSettings>& rules);
   void expires(const Scope& scope, RouteSettings& route);
   void access(const Scope& scope, const Names& names, RouteSettings& route);
   void passwords(const Scope& scope, const Names& names, RouteSettings& route);
   void networks(const Scope& scope, RouteSettings& route);
   void bounds(const Scope& scope, RouteSettings& route);
+  void attempts(const Scope& scope, RouteSettings& route);
   Template value(const std::string& text, const Names& names, const Place& at);
 
   Upstreams& upstreams_;

@@ -10,6 +10,7 @@ namespace usher::conf::nginx {
 namespace {
 
 constexpr Millis short_stream = 60s;
+constexpr uint32_t most_attempts = 100;
 constexpr uint64_t small_upload = uint64_t{100} << 20;
 
 // usher sends these by itself, with the same meaning.
@@ -71,26 +72,45 @@ void Locations::proxy(const Directive& pass, const Scope& scope, const Names& na
   if (!uri.empty() && uri != route.path) route.replace_path = uri;
   route.upstream = upstreams_.use(host, tls, pass.at);
   if (tls) {
-    if (const Directive* ca = scope.find("proxy_ssl_trusted_certificate"))
-      upstreams_.trust(route.upstream, ca->args.front());
-    tls_name(scope, host);
-    const Directive* verify = scope.find("proxy_ssl_verify");
-    if (!verify || verify->args.front() != "on") {
-      report_.warning(pass.at,
-                      "nginx would not verify the replica's certificate; usher does: name its "
-                      "authority with proxy_ssl_trusted_certificate if it is not a public one");
-    }
+    replica_tls(scope, host, names, pass.at, route.upstream);
   }
-  request_headers(scope, names, tls && !upstreams_.declared(host), host, pass.at, route);
+  Names with_host = names;
+  with_host["proxy_host"] = host;
+  request_headers(scope, with_host, tls && !upstreams_.declared(host), host, pass.at, route);
+  const std::string address = (tls ? "https://" : "http://") + host;
+  const RewriteSettings usual = {*parse_pattern(uri.empty() ? address + "/" : address + uri),
+                                 *parse_template(uri.empty() ? "/" : route.path)};
+  redirects(pass, scope, with_host, usual, route);
+  cookies(scope, with_host, route);
 }
 
-void Locations::tls_name(const Scope& scope, const std::string& host) {
+void Locations::replica_tls(const Scope& scope, const std::string& host, const Names& names,
+                            const Place& at, const std::string& upstream) {
+  ReplicaTls terms;
+  const Directive* verify = scope.find("proxy_ssl_verify");
+  terms.verify = verify && verify->args.front() == "on";
+  if (const Directive* ca = scope.find("proxy_ssl_trusted_certificate"))
+    terms.ca = ca->args.front();
+  const Directive* asks = scope.find("proxy_ssl_server_name");
+  const bool name_matters = terms.verify || (asks && asks->args.front() == "on");
   const Directive* name = scope.find("proxy_ssl_name");
-  if (!name || name->args.front() == "$proxy_host" || name->args.front() == cut(host, ':').first)
-    return;
-  report_.not_served(name->at,
-                     "\"proxy_ssl_name\" is not served: the certificate of a replica has the name "
-                     "in its address");
+  terms.name = name ? substitute(name->args.front(), names) : "$proxy_host";
+  // The host of the address, or the name of the upstream block.
+  if (terms.name == "$proxy_host") terms.name = cut(host, ':').first;
+  const bool as_addressed = !upstreams_.declared(host) && terms.name == cut(host, ':').first;
+  if (as_addressed || !name_matters) terms.name.clear();
+  if (terms.name.find('$') != std::string::npos) {
+    return report_.not_served(name->at,
+                              "a \"proxy_ssl_name\" that is known only with the request is not "
+                              "served: an upstream has tls_name");
+  }
+  if (!terms.verify) {
+    report_.warning(
+        at,
+        "the replica's certificate is not verified, as with nginx: say \"proxy_ssl_verify "
+        "on\", and name its authority with proxy_ssl_trusted_certificate");
+  }
+  upstreams_.verify(upstream, terms, at);
 }
 
 void Locations::whole_requests(const Scope& scope) {
@@ -105,8 +125,6 @@ void Locations::whole_requests(const Scope& scope) {
 
 void Locations::request_headers(const Scope& scope, const Names& names, bool direct_tls,
                                 const std::string& host, const Place& at, RouteSettings& route) {
-  Names with_host = names;
-  with_host["proxy_host"] = host;
   bool has_host = false;
   for (const Directive* directive : scope.all("proxy_set_header")) {
     const std::string& name = directive->args[0];
@@ -115,7 +133,7 @@ void Locations::request_headers(const Scope& scope, const Names& names, bool dir
     // usher tells the replica of an upgrade by itself.
     if (header_to_set(name)) continue;
     if (is_sent_anyway(name, text)) continue;
-    Template made = value(text, with_host, directive->at);
+    Template made = value(text, names, directive->at);
     if (const char* wanted = header_value(made.source)) {
       report_.error(directive->at, std::string("expected ") + wanted);
       continue;
@@ -132,7 +150,33 @@ void Locations::request_headers(const Scope& scope, const Names& names, bool dir
   }
 }
 
+// How often a request is sent at most.
+void Locations::attempts(const Scope& scope, RouteSettings& route) {
+  if (const Directive* tries = scope.find("proxy_next_upstream_tries")) {
+    const auto number = parse_decimal<uint32_t>(tries->args.front());
+    if (!number)
+      return report_.error(tries->at, "\"proxy_next_upstream_tries\" directive invalid number");
+    route.attempts = std::min(*number, most_attempts);
+  }
+  const Directive* when = scope.find("proxy_next_upstream");
+  if (!when) return;
+  constexpr std::string_view served[] = {"error", "timeout", "invalid_header"};
+  for (const std::string& condition : when->args) {
+    if (condition == "off") {
+      route.attempts = 1;
+    } else if (condition == "non_idempotent") {
+      report_.accepted("proxy_next_upstream non_idempotent",
+                       "what a replica has seen is sent again only if it is safe to do twice");
+    } else if (condition.starts_with("http_")) {
+      report_.accepted("proxy_next_upstream " + condition, "a replica's answer is passed on");
+    } else if (std::find(std::begin(served), std::end(served), condition) == std::end(served)) {
+      report_.error(when->at, "invalid value " + in_quotes(condition));
+    }
+  }
+}
+
 void Locations::bounds(const Scope& scope, RouteSettings& route) {
+  attempts(scope, route);
   if (const Directive* size = scope.find("client_max_body_size")) {
     const auto bytes = parse_size(size->args.front());
     if (!bytes) report_.error(size->at, "\"client_max_body_size\" directive invalid value");
@@ -151,6 +195,8 @@ void Locations::bounds(const Scope& scope, RouteSettings& route) {
   };
   if (const auto connect = time("proxy_connect_timeout"))
     route.timeouts.connect = std::min<Millis>(*connect, 10min);
+  if (const auto send = time("proxy_send_timeout"))
+    route.timeouts.send = std::min<Millis>(*send, 7 * 24h);
   const auto read = time("proxy_read_timeout");
   if (!read) return;
   const Millis limit = std::min<Millis>(*read, 7 * 24h);

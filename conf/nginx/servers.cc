@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "base/strings.h"
 #include "conf/endpoint.h"
@@ -13,6 +14,8 @@ namespace {
 
 constexpr uint64_t usual_head = 64 * 1024;
 constexpr uint64_t largest_head = uint64_t{16} << 20;
+// Where nginx looks for the client's address if nothing else is said.
+constexpr std::string_view usual_client_header = "X-Real-IP";
 
 bool means_nothing(std::string_view option) {
   constexpr std::string_view options[] = {"reuseport", "deferred", "bind"};
@@ -194,18 +197,20 @@ void Servers::trusted_proxies(const Server& server) {
                        "set_real_ip_from");
   }
   const Directive* header = server.scope.find("real_ip_header");
-  if (!header) return;
-  const std::string& name = header->args.front();
-  // What the http block says is for the servers that it concerns.
-  const bool concerned = balanced || !server.scope.own("real_ip_header");
-  const bool believed = equals_ignoring_case(name, "X-Forwarded-For") ||
-                        (concerned && equals_ignoring_case(name, "proxy_protocol"));
-  if (!believed) {
-    report_.not_served(header->at,
-                       "usher believes X-Forwarded-For of trusted proxies, and the PROXY protocol "
-                       "where \"listen\" says so, not " +
-                           in_quotes(name));
+  if (header && equals_ignoring_case(header->args.front(), "proxy_protocol")) {
+    // What the http block says is for the servers that it concerns.
+    if (balanced || !server.scope.own("real_ip_header")) return;
+    return report_.not_served(
+        header->at, "the PROXY protocol is believed where \"listen\" says proxy_protocol");
   }
+  if (!trusts || (balanced && !header)) return;
+  const std::string_view name = header ? header->args.front() : usual_client_header;
+  std::string& believed = settings_.forwarded.client_header;
+  if (!std::exchange(client_header_, true)) believed = name;
+  if (equals_ignoring_case(believed, name)) return;
+  report_.not_served(header ? header->at : server.block->at,
+                     "one \"real_ip_header\" is served for all servers: here it is " +
+                         in_quotes(name) + ", in another one " + in_quotes(believed));
 }
 
 // "if ($host = name) { return … }", as certbot writes it, and "if ($scheme = http)".

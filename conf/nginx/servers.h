@@ -66,7 +66,8 @@ class Servers final {
   Report& report_;
   std::vector<Server> servers_;
   std::map<uint16_t, Port> ports_;
-  bool any_tls_ = false;  // of the servers that were added
+  bool any_tls_ = false;        // of the servers that were added
+  bool client_header_ = false;  // one of them has said where the client's address is
 };
 
 }  // namespace usher::conf::nginx

@@ -10,6 +10,7 @@ namespace usher::conf::nginx {
 namespace {
 
 constexpr uint32_t most_weight = 256;
+constexpr uint32_t most_fails = 100;
 
 std::string with_port(const std::string& host, bool tls) {
   if (host.starts_with("unix:")) return host;
@@ -69,8 +70,20 @@ std::string Upstreams::use(const std::string& host, bool tls, const Place& at) {
   return name;
 }
 
-void Upstreams::trust(const std::string& name, const std::string& ca) {
-  if (UpstreamSettings* upstream = find(name)) upstream->ca = ca;
+void Upstreams::verify(const std::string& name, const ReplicaTls& terms, const Place& at) {
+  UpstreamSettings* upstream = find(name);
+  if (!upstream) return;
+  const auto [known, first] = terms_.emplace(name, terms);
+  if (!first && known->second != terms) {
+    return report_.not_served(
+        at,
+        "\"proxy_ssl_verify\", \"proxy_ssl_name\" and "
+        "\"proxy_ssl_trusted_certificate\" are served once for each upstream, "
+        "and another location leads there with others");
+  }
+  upstream->tls_verify = terms.verify;
+  upstream->tls_name = terms.name;
+  upstream->ca = terms.ca;
 }
 
 void Upstreams::balance(const Directive& directive, UpstreamSettings& upstream) {
@@ -94,23 +107,35 @@ void Upstreams::server(const Directive& directive, bool tls, UpstreamSettings& u
       options.weight = number.value_or(1);
     } else if (name == "max_conns" && value) {
       upstream.max_connections = parse_decimal<uint32_t>(*value).value_or(0);
-    } else if (name == "backup") {
-      report_.not_served(directive.at,
-                         "\"backup\" is not served: a replica that is down gets no requests, and "
-                         "all others share them");
-      return;
+    } else if (directive.args[i] == "backup") {
+      options.backup = true;
     } else if (name == "slow_start" && value) {
       const auto time = parse_time(*value);
       if (!time) report_.error(directive.at, "invalid parameter " + in_quotes(directive.args[i]));
       upstream.slow_start = std::min<Millis>(time.value_or(0ms), 1h);
-    } else if (name == "max_fails" || name == "fail_timeout") {
-      report_.accepted(std::string(name),
-                       "a replica that does not answer is down until it has answered two probes");
+    } else if (name == "max_fails" && value) {
+      max_fails(directive, *value, upstream);
+    } else if (name == "fail_timeout" && value) {
+      report_.accepted("fail_timeout",
+                       "a replica that is down is up when it has answered two probes");
     } else if (name != "resolve") {
       report_.error(directive.at, "invalid parameter " + in_quotes(directive.args[i]));
     }
   }
   add_replica(directive.args.front(), options, directive.at, upstream);
+}
+
+// The most patient server speaks for all.
+void Upstreams::max_fails(const Directive& directive, std::string_view value,
+                          UpstreamSettings& upstream) {
+  const auto number = parse_decimal<uint32_t>(value);
+  if (!number) return report_.error(directive.at, "invalid parameter \"max_fails\"");
+  if (*number == 0) {
+    return report_.accepted("max_fails=0", "a replica that does not answer gets no new clients");
+  }
+  const uint32_t fails = std::min(*number, most_fails);
+  const bool first = said_max_fails_.insert(upstream.name).second;
+  upstream.health.fall = first ? fails : std::max(upstream.health.fall, fails);
 }
 
 void Upstreams::add_replica(const std::string& text, const ReplicaSettings& options,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,14 @@
 #include "conf/settings.h"
 
 namespace usher::conf::nginx {
+
+// What proxy_ssl_… say.
+struct ReplicaTls {
+  bool verify = false;
+  std::string name;  // empty: the one in the address
+  std::string ca;    // empty: the system's
+  friend bool operator==(const ReplicaTls&, const ReplicaTls&) = default;
+};
 
 class Upstreams final {
  public:
@@ -23,12 +32,13 @@ class Upstreams final {
   // The name of the upstream for that host, "host:port" or "unix:/path" of a proxy_pass; empty,
   // when there is none and why was told.
   std::string use(const std::string& host, bool tls, const Place& at);
-  // Who may sign the certificates of its https replicas.
-  void trust(const std::string& name, const std::string& ca);
+  // How its https replicas are verified. Locations that lead there must agree.
+  void verify(const std::string& name, const ReplicaTls& terms, const Place& at);
 
  private:
   void balance(const Directive& directive, UpstreamSettings& upstream);
   void server(const Directive& directive, bool tls, UpstreamSettings& upstream);
+  void max_fails(const Directive& directive, std::string_view value, UpstreamSettings& upstream);
   void add_replica(const std::string& text, const ReplicaSettings& options, const Place& at,
                    UpstreamSettings& upstream);
   UpstreamSettings* find(std::string_view name);
@@ -36,6 +46,8 @@ class Upstreams final {
   Settings& settings_;
   Report& report_;
   std::map<std::string, const Directive*, std::less<>> blocks_;
+  std::map<std::string, ReplicaTls, std::less<>> terms_;  // by the upstream's name
+  std::set<std::string> said_max_fails_;                  // upstreams
 };
 
 }  // namespace usher::conf::nginx

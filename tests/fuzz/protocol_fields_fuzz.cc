@@ -4,11 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "conf/cookie_flags.h"
 #include "protocol/cookies.h"
 #include "protocol/engine_io.h"
 #include "protocol/field_rules.h"
 #include "protocol/forwarding.h"
 #include "protocol/http1_parser.h"
+#include "protocol/rewriting.h"
 #include "tests/fuzz/protocol_cuts.h"
 
 namespace {
@@ -75,6 +77,31 @@ void check_cookies(const Headers& headers) {
   }
 }
 
+// Whatever the fields are, rules leave as many, and no line's end in any.
+void check_rewriting(const Headers& fields) {
+  static const Rewriting rewriting = [] {
+    conf::RouteSettings rules;
+    const auto rule = [](const char* from, const char* to) {
+      return conf::RewriteSettings{*conf::parse_pattern(from), *conf::parse_template(to)};
+    };
+    rules.rewrite_location = {rule("http://", "/"), rule("~(.*)x", "$1")};
+    rules.rewrite_cookie_domain = rules.rewrite_cookie_path = rules.rewrite_location;
+    for (const char* flags : {"a secure nohttponly samesite=lax", "~ nosecure httponly nosamesite"})
+      rules.cookie_flags.push_back(*conf::parse_cookie_flags(flags));
+    return Rewriting(rules);
+  }();
+  // As a response's, where the same names are looked for.
+  Headers headers;
+  for (const Field& field : fields)
+    headers.append(field.name, field.value);
+  rewriting.apply(headers, [](const conf::Template& text, const Rewriting::Groups* groups) {
+    return groups ? groups->found.at(1) : text.source;
+  });
+  require(headers.size() == fields.size(), "as many fields");
+  for (const Field& field : headers)
+    require(field.value.find_first_of("\r\n") == std::string_view::npos, "one line each");
+}
+
 std::string open_packet_of(std::span<const std::string_view> pieces) {
   OpenPacketReader reader;
   auto state = OpenPacketReader::State::reading;
@@ -105,6 +132,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto sid = sid_of_query(head.query());
   require(!sid || is_plausible_sid(*sid), "a sid of a query is plausible");
   require(!sid || !is_polling_handshake(head), "a handshake has no sid");
+  check_rewriting(head.headers);
   check_forwarding(std::move(head), (seed & 1) != 0);
 
   const std::string_view body(input.data(), input.size());

@@ -114,8 +114,9 @@ def test_a_slow_upload_is_not_a_slow_answer(house, replica):
             assert connection.response().json()["bytes"] == 30
 
 
-def test_a_replica_that_takes_no_more_of_a_request_is_504(house):
-    node = node_with_routes(house, [house.fake(fakes.NeverReads())], {"/quick": {"first_byte": "500ms"}})
+@pytest.mark.parametrize("own", [{"send": "500ms"}, {"send": "500ms", "first_byte": "200ms"}])
+def test_a_replica_that_takes_no_more_of_a_request_is_504(house, own):
+    node = node_with_routes(house, [house.fake(fakes.NeverReads())], {"/quick": own})
     with wire.Wire(node.url()) as connection:
         connection.request("POST", "/quick", [("Content-Length", "200000000"), *JSON])
         connection.socket.setblocking(False)

@@ -65,6 +65,16 @@ def test_a_trusted_peer_is_believed(house, replica):
     assert seen["x-forwarded-host"] == ["chat.example.org"]
 
 
+def test_a_proxy_in_front_may_have_a_header_of_its_own(house, replica):
+    trusted = {"trusted": ["127.0.0.0/8"], "client_header": "CF-Connecting-IP"}
+    node = house.usher([replica], name="trusting", forwarded=trusted)
+    said = [("CF-Connecting-IP", "203.0.113.9"), ("X-Forwarded-For", "6.6.6.6"), ("X-Real-IP", "7.7.7.7")]
+    seen = told(node.url(), said)
+    assert seen["client"] == "203.0.113.9"
+    assert seen["x-forwarded-for"] == ["203.0.113.9, 127.0.0.1"] and seen["x-real-ip"] == ["203.0.113.9"]
+    assert told(node.url(), said[1:])["x-real-ip"] == ["127.0.0.1"]
+
+
 def test_behind_a_trusted_peer_a_client_still_cannot_choose_its_address(house, replica):
     """The client wrote 6.6.6.6; the trusted proxy appended where it really came from."""
     node = house.usher([replica], name="trusting", forwarded={"trusted": ["127.0.0.0/8"]})

@@ -64,6 +64,22 @@ def test_a_certificate_of_another_authority_is_refused(house, authority):
     refused(node, replica)
 
 
+def test_a_certificate_may_have_a_name_of_its_own(house, authority):
+    replica = secure(house, authority, "DNS:open-webui.internal")
+    settings = settings_for([f"https://{replica.address}"])
+    settings["upstream"][0].update(ca=str(authority.certificate), tls_name="open-webui.internal")
+    node = house.usher(settings=settings).await_replicas(1)
+    assert wire.fetch(node.url() + "/whoami").status == 200
+
+
+def test_who_is_not_verified_may_be_anybody(house, authority):
+    replica = secure(house, authority, "DNS:another")
+    settings = settings_for([f"https://{replica.address}"])
+    settings["upstream"][0]["tls_verify"] = False
+    node = house.usher(settings=settings).await_replicas(1)
+    assert wire.fetch(node.url() + "/whoami").status == 200
+
+
 def refused(node, replica) -> None:
     wait_for(lambda: node.replica_states()[replica.address] == "down", "down")
     line = next(line for line in node.log if line.get("event") == "replica_down")

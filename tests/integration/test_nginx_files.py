@@ -8,6 +8,7 @@ import re
 import socket
 import ssl
 import subprocess
+from urllib.parse import quote
 
 import certificates
 import harness
@@ -38,7 +39,6 @@ EXPLAINED = {
     ("response", "content-length"): "framing",
     ("response", "expires"): "Cache-Control, which beats it (RFC 9111 section 5.3), says the same",
     ("response", "vary"): "usher compresses nothing: what the replica says stands",
-    ("response", "set-cookie"): "usher's own, for session affinity",
 }
 # Sent by usher whatever the file says, so compared only where nginx sends them too.
 IF_NGINX_SENDS = {"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-real-ip"}
@@ -81,6 +81,28 @@ PATHS = [
     "/tried/page.html",
     "/robots.txt",
     "/robots.txt/x",
+]
+
+
+# What the replica says, where a file puts it in other words.
+REDIRECTS = [
+    "http://open-webui:8080/",
+    "http://open-webui:8080/two/x?y=z",
+    "http://open-webui:8080",
+    "https://open-webui:8080/x",
+    "http://other:81/deep/er",
+    "http://OTHER:81/deep/er",
+    "http://10.0.0.1:9999/some/path",
+    "/two/x",
+    "",
+]
+COOKIES = [
+    "one=1; Path=/two/some/uri/; Domain=localhost; Secure",
+    "two=2; path=/two; domain=.LOCALHOST; HttpOnly; SameSite=None",
+    "three=3",
+    "four=4; Path=/user/joe; Domain=deep.internal.test; Max-Age=5; secure; samesite=Lax",
+    "Five=5;Path=/;Domain=x.localhost",
+    "session=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/two/",
 ]
 
 
@@ -142,7 +164,9 @@ def answer_differences(nginx, usher, target: str, proxied: bool) -> list[str]:
         return [] if nginx is usher else [f"an answer: {nginx} -> {usher}"]
     wrong = [] if nginx[0] == usher[0] else [f"status {nginx[0]} -> {usher[0]}"]
     own_page = nginx[0] >= 300 and not proxied and (not nginx[2] or b"<center>nginx" in nginx[2])
-    ours, theirs = fields(usher[1]), fields(nginx[1])
+    # usher's own is for session affinity.
+    mine = [(name, value) for name, value in usher[1] if name != "set-cookie" or not value.startswith("usher")]
+    ours, theirs = fields(mine), fields(nginx[1])
     for name in sorted(ours.keys() | theirs.keys()):
         if ("response", name) in EXPLAINED or own_page and name in OWN_PAGE:
             continue
@@ -177,6 +201,13 @@ def requests_of(rendered):
         yield name, "POST", "/big/upload", [("Content-Type", "text/plain")], b"x" * 2000
         yield name, "HEAD", "/api/head", [], b""
         yield name, "OPTIONS", "/api/options", [("Origin", "https://chat.example.org")], b""
+        if "proxy_cookie" in rendered.text:
+            for path in ("/api", "/own", "/plain"):
+                for to in REDIRECTS:
+                    yield name, "GET", f"{path}/status/302?to={quote(rendered.with_replica(to))}", [], b""
+                refresh = quote(rendered.with_replica("3; url=http://open-webui:8080/x"))
+                cookies = "".join("&cookie=" + quote(cookie) for cookie in COOKIES)
+                yield name, "GET", f"{path}/x?refresh={refresh}{cookies}", [], b""
         if "auth_basic" not in rendered.text:
             continue
         for user in [*nginx_files.PASSWORDS, "nobody"]:
@@ -200,7 +231,7 @@ def imported(rendered):
     return made
 
 
-@pytest.mark.parametrize("name", ["docs-full-example", "regex-names", "security-headers", "request-headers", "allow-deny", "maps", "limits", "passwords"])
+@pytest.mark.parametrize("name", ["docs-full-example", "regex-names", "security-headers", "request-headers", "allow-deny", "maps", "limits", "passwords", "redirects-and-cookies"])
 @pytest.mark.skipif(not nginx_files.have_nginx(), reason="no nginx to compare with")
 def test_the_imported_file_serves_what_nginx_serves(house, tmp_path, echo, pair, name):
     compare(house, tmp_path, echo, pair, name, imported)

@@ -16,7 +16,7 @@ CONF = "events {{}}\nhttp {{\n  server {{\n    listen 127.0.0.1:{port};\n    ret
 @pytest.fixture
 def image(tmp_path):
     """The folders of an image: usher and nginx in PATH, /etc/nginx, a state directory."""
-    for folder in ("bin", "etc/conf.d", "etc/templates", "state", "share"):
+    for folder in ("bin", "etc/conf.d", "etc/templates", "scripts", "state", "share"):
         (tmp_path / folder).mkdir(parents=True)
     os.symlink(harness.usher_binary(), tmp_path / "bin" / "usher")
     for script in ("nginx", "entrypoint"):
@@ -34,6 +34,7 @@ def environment(image, **more):
         "USHER_STATE": str(image / "state"),
         "USHER_ADMIN": "127.0.0.1:0",
         "USHER_NGINX_ETC": str(image / "etc"),
+        "USHER_NGINX_SCRIPTS": str(image / "scripts"),
         "USHER_NGINX_STOCK": str(image / "share" / "nginx.conf"),
         **more,
     }
@@ -103,6 +104,34 @@ def test_templates_become_files_of_conf_d(image):
         container.up(PORT=str(port), NAME="chat")
         assert wire.fetch(f"http://127.0.0.1:{port}/", host="a.example").body == b"chat of a.example"
         assert 'listen 127.0.0.1:%d; server_name chat; return 200 "$host $NOT_SET_HERE ${uri}"' % port in (image / "etc/conf.d/sub/x.conf").read_text()
+
+
+def script(image, name, text, mode=0o755):
+    path = image / "scripts" / name
+    path.write_text(text)
+    path.chmod(mode)
+
+
+@pytest.mark.parametrize("command", [("nginx", "-g", "daemon off;"), ()])
+def test_scripts_run_before_the_templates_in_the_order_of_their_names(image, command):
+    port = harness.free_port()
+    (image / "etc/templates/x.conf.template").write_text('server { listen 127.0.0.1:${PORT}; return 200 "$SAID"; }')
+    script(image, "10-says.envsh", f"export PORT={port} SAID=one\n")
+    script(image, "9-says.envsh", "export SAID=nine\n")
+    script(image, "20-writes.sh", f'#!/bin/sh\necho "$SAID" >"{image}/written"\n')
+    script(image, "30-not-executable.sh", "exit 1\n", 0o644)
+    script(image, "40-readme.txt", "exit 1\n")
+    with Container(image) as container:
+        container.up(*command)
+        assert wire.fetch(f"http://127.0.0.1:{port}/").body == b"one"
+        assert (image / "written").read_text() == "one\n"
+        ignored = [line for line in container.stderr.splitlines() if "is ignored" in line]
+        assert [name in line for name, line in zip(("30-not", "40-readme"), ignored, strict=True)] == [True, True]
+
+
+def test_a_script_that_fails_ends_the_start(image):
+    script(image, "10-fails.sh", "#!/bin/sh\nexit 3\n")
+    assert call(image, DOCKER / "entrypoint", "nginx").returncode == 3
 
 
 def test_without_files_of_nginx_the_image_is_usher(image):

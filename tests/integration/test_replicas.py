@@ -58,6 +58,22 @@ def test_a_replica_that_dies_is_noticed_and_comes_back(house, replicas):
     wait_for(lambda: home(node, None) == "alpha", "new clients at alpha again")
 
 
+def test_a_backup_has_clients_while_no_other_replica_is_up(house, replicas):
+    settings = settings_for(replicas)
+    settings["upstream"][0]["replicas"] = [f"{replicas[0].address}", f"{replicas[1].address} backup"]
+    node = house.usher(settings=settings, wait=False).await_replicas(2)
+    assert {home(node, None) for _ in range(20)} == {"alpha"}
+    moved = client_of(node, "alpha")
+    replicas[0].kill()
+    wait_for(lambda: state(node, replicas[0]) == "down", "down")
+    answer = who(node, moved)
+    assert answer.json()["replica"] == "beta" and home(node, None) == "beta"
+    replicas[0].start()
+    wait_for(lambda: state(node, replicas[0]) == "up", "up")
+    assert {home(node, None) for _ in range(20)} == {"alpha"}
+    assert home(node, answer.cookie()) == "beta", "who has come to a backup stays there"
+
+
 def test_a_replica_that_is_not_ready_gets_no_clients(house, replicas):
     node = house.usher(replicas)
     replicas[1].get("/set-ready?value=false")

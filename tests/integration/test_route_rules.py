@@ -1,5 +1,8 @@
 """What a route does beyond choosing replicas: answers of its own, who may use it, headers, and another path."""
 
+import subprocess
+
+import fakes
 import harness
 import pytest
 import wire
@@ -138,3 +141,57 @@ def test_444_closes_the_connection_without_an_answer(house, replica):
     with wire.Wire(node.url()) as connection:
         connection.request("GET", "/closed")
         assert connection.receive() == b""
+
+
+def test_a_route_says_how_often_a_request_is_sent(house, replica):
+    """A GET is sent again when its replica closes without an answer, unless one attempt is all it has."""
+    fake = house.fake(fakes.ClosesUnanswered())
+    once = {"path": "/once", "upstream": "open-webui", "attempts": 1}
+    node = house.usher(settings=harness.settings_for([fake], route=[once, {"path": "/", "upstream": "open-webui"}]), wait=False)
+    node.await_replicas(1)
+    for path, attempts in (("/once", 1), ("/twice", 2)):
+        assert wire.fetch(node.url() + path, headers=[("Accept", "application/json")]).status == 502
+        assert node.await_access(lambda line, path=path: line["path"] == path)["attempts"] == attempts
+
+
+def test_a_kept_connection_that_is_over_is_no_attempt(house):
+    fake = house.fake(fakes.ClosesOnReuse())
+    rules = {"path": "/", "upstream": "open-webui", "attempts": 1}
+    node = house.usher(settings=harness.settings_for([fake], workers=1, route=[rules]), wait=False).await_replicas(1)
+    with wire.Wire(node.url()) as connection:
+        assert [connection.ask("GET", "/").body for _ in range(3)] == [b"fresh"] * 3
+
+
+def test_redirects_and_cookies_of_a_replica_are_put_in_other_words(house):
+    answer = (
+        b"HTTP/1.1 302 Found\r\nLocation: http://inner:8080/x?y\r\nSet-Cookie: a=1; Domain=inner; Path=/app/z\r\n"
+        b"Set-Cookie: b=2; Path=/\r\nContent-Length: 0\r\n\r\n"
+    )
+    rules = {
+        "path": "/",
+        "upstream": "open-webui",
+        "rewrite_location": [{"from": "~^http://inner:(\\d+)(?<rest>.*)$", "to": "https://$host/p$1$rest"}],
+        "rewrite_cookie_domain": [{"from": "inner", "to": "$host"}],
+        "rewrite_cookie_path": [{"from": "/app/", "to": "/"}],
+        "cookie_flags": ["b secure samesite=lax"],
+    }
+    fake = house.fake(fakes.Says(answer))
+    node = house.usher(settings=harness.settings_for([fake], route=[rules]), wait=False).await_replicas(1)
+    said = wire.fetch(node.url() + "/x", host="chat.example")
+    assert said.header("Location") == "https://chat.example/p8080/x?y"
+    cookies = [value for name, value in said.headers if name.lower() == "set-cookie"]
+    assert cookies[:2] == ["a=1; Domain=chat.example; Path=/z", "b=2; Path=/; Secure; SameSite=Lax"]
+    assert len(cookies) == 3 and cookies[2].startswith("usher="), "usher's own stays as it is"
+
+
+def test_a_rule_that_cannot_be_is_refused_with_its_place(house, tmp_path):
+    path = tmp_path / "usher.toml"
+    rules = '[[route]]\nupstream = "open-webui"\n{}\n'
+    for text, error in (
+        ('cookie_flags = ["a crisp"]', ':3:17: route.cookie_flags: expected a cookie\'s name and what becomes of it'),
+        ('[[route.rewrite_location]]\nfrom = "~("\nto = "/"', ':4:8: the expression "("'),
+        ('[[route.rewrite_location]]\nfrom = "/a"\nto = "$2"', ':5:6: unknown variable "$2"; only an expression has groups'),
+    ):
+        path.write_text(rules.format(text))
+        done = subprocess.run([harness.usher_binary(), "check", "-c", path], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and f"{path}{error}" in done.stderr, done.stderr

@@ -9,6 +9,7 @@ import re
 import shutil
 import ssl
 import threading
+import urllib.parse
 from pathlib import Path
 
 import harness
@@ -45,6 +46,14 @@ class Echo:
         def log_message(self, *_):
             pass
 
+        def parameters(self, name: str) -> list[str]:
+            # A path may have been put before what the client asked for, never into its query.
+            query = urllib.parse.urlsplit(self.path).query
+            return urllib.parse.parse_qs(query).get(name, [])
+
+        def parameter(self, name: str) -> str:
+            return "".join(self.parameters(name)[:1])
+
         def answer(self):
             length = int(self.headers.get("Content-Length") or 0)
             body = self.rfile.read(length)
@@ -61,7 +70,11 @@ class Echo:
                 # nginx would keep a connection whose end it asked for itself, and lose the next POST in it.
                 self.send_header("Connection", "close")
             if asked and asked.group(1).startswith("3"):
-                self.send_header("Location", "/elsewhere")
+                self.send_header("Location", self.parameter("to") or "/elsewhere")
+            if refresh := self.parameter("refresh"):
+                self.send_header("Refresh", refresh)
+            for cookie in self.parameters("cookie"):
+                self.send_header("Set-Cookie", cookie)
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(text)
@@ -85,6 +98,7 @@ class Rendered:
     def __init__(self, name: str, folder: Path, replica: str, chain: Path, key: Path):
         text = (FOLDER / f"{name}.conf").read_text()
         self.name, self.folder, self.ports, self.tls = name, folder, {}, set()
+        self.replica = replica
 
         def port(match):
             number = int(match.group(2))
@@ -97,7 +111,7 @@ class Rendered:
             return f"{match.group(1)}127.0.0.1:{self.ports[number]}{match.group(3)}"
 
         text = LISTEN.sub(port, text)
-        text = HOSTS.sub(replica, text)
+        text = self.with_replica(text)
         text = re.sub(r"(ssl_certificate)\s+[^;]+;", rf"\1 {chain};", text)
         text = re.sub(r"(ssl_certificate_key)\s+[^;]+;", rf"\1 {key};", text)
         text = text.replace("/var/log/nginx", str(folder)).replace("/var/run/nginx.pid", str(folder / "pid"))
@@ -123,6 +137,10 @@ class Rendered:
         for kind in ("fastcgi", "uwsgi", "scgi"):
             (folder / kind).mkdir(exist_ok=True)
         self.text = text
+
+    def with_replica(self, text: str) -> str:
+        """With the address of the replica that answers here, where the text names one of those that people have."""
+        return HOSTS.sub(self.replica, text)
 
     def as_in_the_file(self, answer):
         """With the ports of the file where the answer names those that stand for them."""

@@ -59,6 +59,8 @@ TEST(Replica, IsAnEndpointWithAWeight) {
       {"unix:/run/a.sock weight=3", {{{}, 0, "/run/a.sock"}, 3}},
       {"https://a:443", {{"a", 443, {}}, 1, true}},
       {"https://[::1]:443 weight=2", {{"::1", 443, {}}, 2, true}},
+      {"a:1 backup", {{"a", 1, {}}, 1, false, true}},
+      {"a:1 weight=2 backup", {{"a", 1, {}}, 2, false, true}},
   };
   for (const auto& [text, expected] : good) {
     const auto replica = parse_replica(text);
@@ -69,7 +71,7 @@ TEST(Replica, IsAnEndpointWithAWeight) {
   EXPECT_EQ(parse_replica("  a:1   weight=1 ")->weight, 1U);
   for (const auto* text :
        {"", " ", "weight=2", "a:1 weight", "a:1 weight=", "a:1 weight=0", "a:1 weight=257",
-        "a:1 weight=-1", "a:1 weight=x", "a:1 weight=2 weight=2", "a:1 backup", "a:1 b:2",
+        "a:1 weight=-1", "a:1 weight=x", "a:1 weight=2 weight=2", "a:1 backup backup", "a:1 b:2",
         "a:1 Weight=2", "a:1 weight = 2", "https://a", "https://unix:/run/a.sock", "https://a:1/",
         "http://a:1", "https://"}) {
     EXPECT_FALSE(parse_replica(text)) << text;

@@ -442,7 +442,26 @@ TEST(NginxReader, ReadsTheProxyProtocolOfKnownBalancers) {
   EXPECT_EQ(settings.forwarded.trusted, std::vector{*parse_cidr("10.0.0.0/8")});
   EXPECT_THAT(error_of(of("")), HasSubstr("name them with set_real_ip_from"));
   EXPECT_THAT(error_of(server("real_ip_header proxy_protocol; return 200;")),
-              HasSubstr("usher believes X-Forwarded-For"));
+              HasSubstr("believed where \"listen\" says proxy_protocol"));
+}
+
+TEST(NginxReader, OneHeaderSaysWhoTheClientIs) {
+  const auto of = [](const std::string& first, const std::string& second = "") {
+    return "events {} http { set_real_ip_from 10.0.0.0/8; server { listen 80; return 200; " +
+           first + " } server { listen 81; return 200; " + second + " } }";
+  };
+  const auto header = [&](const std::string& first, const std::string& second) {
+    return settings_of(of(first, second)).forwarded.client_header;
+  };
+  EXPECT_EQ(header("", ""), "X-Real-IP");
+  const std::string cloudflare = "real_ip_header CF-Connecting-IP;";
+  EXPECT_EQ(header(cloudflare, "real_ip_header cf-connecting-ip;"), "CF-Connecting-IP");
+  EXPECT_THAT(error_of(of(cloudflare, "real_ip_header X-Forwarded-For;")),
+              HasSubstr("here it is \"X-Forwarded-For\", in another one \"CF-Connecting-IP\""));
+  EXPECT_THAT(error_of(of(cloudflare)), HasSubstr("here it is \"X-Real-IP\""));
+  // Without set_real_ip_from nobody is believed, whatever the header.
+  EXPECT_EQ(settings_of(server(cloudflare + "return 200;")).forwarded.client_header,
+            "X-Forwarded-For");
 }
 
 TEST(NginxReader, SendsLinesToTheLogsThatHold) {

@@ -24,19 +24,129 @@ TEST(NginxUpstreams, ASlowStartIsTheUpstreams) {
   const auto made = read("proxy_pass http://some;", "server b:1 slow_start=30s max_fails=3;");
   ASSERT_TRUE(made) << made.error().detail;
   EXPECT_EQ(made->settings.upstreams.at(0).slow_start, 30s);
-  EXPECT_THAT(made->warnings, Contains(HasSubstr("max_fails: a replica that does not answer")));
   EXPECT_FALSE(read("proxy_pass http://some;", "server b:1 slow_start=soon;"));
 }
 
-TEST(NginxUpstreams, AnotherNameOfACertificateIsAnError) {
-  const std::string pass = "proxy_pass https://inner:8443; ";
-  EXPECT_TRUE(read(pass + "proxy_ssl_name $proxy_host;"));
-  EXPECT_TRUE(read(pass + "proxy_ssl_name inner;"));
-  for (const char* other : {"outer", "$host"}) {
-    const auto refused = read(pass + "proxy_ssl_name " + other + ";");
-    ASSERT_FALSE(refused) << other;
-    EXPECT_THAT(refused.error().detail, HasSubstr("the name in its address"));
-  }
+UpstreamSettings with_servers(const std::string& servers) {
+  const auto made = read("proxy_pass http://some;", servers);
+  EXPECT_TRUE(made) << made.error().detail;
+  return made ? made->settings.upstreams.at(0) : UpstreamSettings();
+}
+
+TEST(NginxUpstreams, MaxFailsIsHowOftenAReplicaMayFail) {
+  EXPECT_EQ(with_servers("").health.fall, HealthSettings().fall);
+  EXPECT_EQ(with_servers("server b:1 max_fails=1;").health.fall, 1U);
+  EXPECT_EQ(with_servers("server b:1 max_fails=2; server c:1 max_fails=7;").health.fall, 7U);
+  EXPECT_EQ(with_servers("server b:1 max_fails=0;").health.fall, HealthSettings().fall);
+  EXPECT_FALSE(read("proxy_pass http://some;", "server b:1 max_fails=many;"));
+}
+
+TEST(NginxUpstreams, ABackupIsOne) {
+  const UpstreamSettings upstream = with_servers("server b:1 backup; server c:1 weight=3 backup;");
+  ASSERT_EQ(upstream.replicas.size(), 3U);
+  EXPECT_FALSE(upstream.replicas[0].backup);
+  EXPECT_EQ(to_string(upstream.replicas[1]), "b:1 backup");
+  EXPECT_EQ(to_string(upstream.replicas[2]), "c:1 weight=3 backup");
+}
+
+RouteSettings route_of(const std::string& location) {
+  const auto made = read("proxy_pass http://some; " + location);
+  EXPECT_TRUE(made) << made.error().detail;
+  return made ? made->settings.routes.at(0) : RouteSettings();
+}
+
+TEST(NginxUpstreams, AttemptsAndTheTimeToSendAreTheRoutes) {
+  EXPECT_EQ(route_of("").attempts, 0U);
+  EXPECT_EQ(route_of("proxy_next_upstream error timeout invalid_header;").attempts, 0U);
+  EXPECT_EQ(route_of("proxy_next_upstream off;").attempts, 1U);
+  EXPECT_EQ(route_of("proxy_next_upstream_tries 3;").attempts, 3U);
+  EXPECT_FALSE(read("proxy_pass http://some; proxy_next_upstream sometimes;"));
+  EXPECT_THAT(read("proxy_pass http://some; proxy_next_upstream http_502;")->warnings,
+              Contains(HasSubstr("http_502: a replica's answer is passed on")));
+  EXPECT_EQ(route_of("proxy_send_timeout 5s;").timeouts.send, 5s);
+}
+
+TEST(NginxUpstreams, RedirectsOfTheReplicaLeadThroughTheLocation) {
+  const auto rules = [](const std::string& location) {
+    return route_of(location).rewrite_location;
+  };
+  ASSERT_EQ(rules("").size(), 1U);
+  EXPECT_EQ(rules("")[0].from.source, "http://some/");
+  EXPECT_EQ(rules("")[0].to.source, "/");
+  EXPECT_TRUE(rules("proxy_redirect off;").empty());
+  const auto own = rules(
+      "proxy_redirect http://$proxy_host:81/ $scheme://$host/; "
+      "proxy_redirect ~*^http://[^:]+:(\\d+)(/.+)$ /p$1$2; "
+      "proxy_redirect default;");
+  ASSERT_EQ(own.size(), 3U);
+  EXPECT_EQ(own[0].from.source, "http://some:81/");
+  EXPECT_EQ(own[0].to.source, "$scheme://$host/");
+  EXPECT_EQ(own[1].from.source, "~*^http://[^:]+:(\\d+)(/.+)$");
+  EXPECT_EQ(own[1].to.source, "/p$1$2");
+  EXPECT_EQ(own[2].from.source, "http://some/");
+  EXPECT_FALSE(read("proxy_pass http://some; proxy_redirect http://a/;"));
+  const auto made = read("return 404; } location /deep/ { proxy_pass http://some/x/;");
+  ASSERT_TRUE(made) << made.error().detail;
+  const auto deep = std::find_if(made->settings.routes.begin(), made->settings.routes.end(),
+                                 [](const auto& route) { return route.path == "/deep/"; });
+  ASSERT_NE(deep, made->settings.routes.end());
+  EXPECT_EQ(deep->rewrite_location.at(0).from.source, "http://some/x/");
+  EXPECT_EQ(deep->rewrite_location.at(0).to.source, "/deep/");
+}
+
+TEST(NginxUpstreams, CookiesAreChangedAsTheFileSays) {
+  const RouteSettings route = route_of(
+      "proxy_cookie_domain localhost example.org; proxy_cookie_path /one/ /; "
+      "proxy_cookie_path ~*^/user/(.+) /u/$1; proxy_cookie_flags one httponly; "
+      "proxy_cookie_flags ~ secure samesite=strict;");
+  ASSERT_EQ(route.rewrite_cookie_domain.size(), 1U);
+  EXPECT_EQ(route.rewrite_cookie_domain[0].to.source, "example.org");
+  ASSERT_EQ(route.rewrite_cookie_path.size(), 2U);
+  EXPECT_EQ(route.rewrite_cookie_path[1].to.source, "/u/$1");
+  ASSERT_EQ(route.cookie_flags.size(), 2U);
+  EXPECT_EQ(to_string(route.cookie_flags[0]), "one httponly");
+  EXPECT_EQ(to_string(route.cookie_flags[1]), "~ secure samesite=strict");
+  EXPECT_EQ(route_of("proxy_cookie_path off;").rewrite_cookie_path.size(), 0U);
+  EXPECT_FALSE(read("proxy_pass http://some; proxy_cookie_flags one crisp;"));
+  EXPECT_FALSE(read("proxy_pass http://some; proxy_cookie_flags $cookie_a secure;"));
+}
+
+UpstreamSettings https(const std::string& host, const std::string& more) {
+  const auto made = read("proxy_pass https://" + host + "; " + more);
+  EXPECT_TRUE(made) << made.error().detail;
+  return made ? made->settings.upstreams.at(0) : UpstreamSettings();
+}
+
+TEST(NginxUpstreams, AReplicaIsVerifiedWhenTheFileSaysSo) {
+  EXPECT_FALSE(https("inner:8443", "").tls_verify);
+  EXPECT_FALSE(https("inner:8443", "proxy_ssl_trusted_certificate /ca;").tls_verify);
+  const auto verified =
+      https("inner:8443", "proxy_ssl_verify on; proxy_ssl_trusted_certificate /ca;");
+  EXPECT_TRUE(verified.tls_verify);
+  EXPECT_EQ(verified.ca, "/ca");
+  EXPECT_THAT(read("proxy_pass https://inner;")->warnings,
+              Contains(HasSubstr("the replica's certificate is not verified")));
+}
+
+TEST(NginxUpstreams, TheNameOfACertificateIsNginxs) {
+  const std::string verify = "proxy_ssl_verify on; ";
+  for (const char* same : {"", "proxy_ssl_name $proxy_host;", "proxy_ssl_name inner;"})
+    EXPECT_EQ(https("inner:8443", verify + same).tls_name, "") << same;
+  EXPECT_EQ(https("inner:8443", verify + "proxy_ssl_name outer;").tls_name, "outer");
+  EXPECT_EQ(https("some", verify).tls_name, "some") << "the upstream block's name";
+  EXPECT_EQ(https("some", "proxy_ssl_server_name on;").tls_name, "some");
+  EXPECT_EQ(https("some", "").tls_name, "") << "nobody looks at it";
+  const auto refused = read("proxy_pass https://inner; proxy_ssl_verify on; proxy_ssl_name $host;");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().detail, HasSubstr("known only with the request"));
+}
+
+TEST(NginxUpstreams, LocationsOfOneUpstreamAgreeOnItsCertificate) {
+  const auto made = read(
+      "proxy_pass https://some; } location /b { proxy_pass https://some; "
+      "proxy_ssl_verify on;");
+  ASSERT_FALSE(made);
+  EXPECT_THAT(made.error().detail, HasSubstr("are served once for each upstream"));
 }
 
 TEST(NginxUpstreams, WhatWouldLeaveAPartOfARequestOutIsAnError) {

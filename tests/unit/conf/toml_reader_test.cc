@@ -94,6 +94,7 @@ fall = 5
 rise = 4
 [upstream.timeouts]
 connect = "1s"
+send = "90s"
 first_byte = "2m"
 between_bytes = "3m"
 keep_alive = "500ms"
@@ -113,6 +114,7 @@ set_headers = {}
 allow = []
 [route.timeouts]
 connect = "9s"
+send = "5s"
 first_byte = "8s"
 between_bytes = "7s"
 tunnel_idle = "6s"
@@ -196,11 +198,11 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_EQ(chat.park, 1min);
   EXPECT_EQ(chat.migrate_rate, 50U);
   EXPECT_EQ(chat.health, (HealthSettings{"/health", 1s, 2s, 5, 4}));
-  EXPECT_EQ(chat.timeouts, (UpstreamTimeouts{1s, 2min, 3min, 500ms, 2h}));
+  EXPECT_EQ(chat.timeouts, (UpstreamTimeouts{1s, 90s, 2min, 3min, 500ms, 2h}));
   EXPECT_EQ(settings.upstreams[1].health, HealthSettings{});
   EXPECT_THAT(settings.routes,
               ElementsAre(route_of("*.example.org", "/", "chat", "", 0, {uint64_t{1} << 30}, {}),
-                          route_of("*", "/files/", "files", "", 0, {0}, {9s, 8s, 7s, 6s}),
+                          route_of("*", "/files/", "files", "", 0, {0}, {9s, 5s, 8s, 7s, 6s}),
                           route_of("*", "/old", "", "https://example.org/", 0, {0}, {}),
                           route_of("*", "/gone", "", "", 410, {0}, {})));
   ASSERT_EQ(settings.forwarded.trusted.size(), 3U);
@@ -241,9 +243,10 @@ TEST(TomlReader, GivesARouteTheTimeoutsOfItsUpstreamButForThoseItSets) {
       "[[route]]\nupstream = \"open-webui\"\n"
       "timeouts.first_byte = \"5s\"\n");
   EXPECT_THAT(warnings, IsEmpty());
-  const UpstreamTimeouts upstream{1s, 2s, 3s, 4s, 6s};
-  EXPECT_EQ(merge(upstream, settings.routes[0].timeouts), (UpstreamTimeouts{1s, 5s, 3s, 4s, 6s}));
-  EXPECT_EQ(merge(upstream, {9s, 8s, 7s, 5s}), (UpstreamTimeouts{9s, 8s, 7s, 4s, 5s}));
+  const UpstreamTimeouts upstream{1s, 1min, 2s, 3s, 4s, 6s};
+  EXPECT_EQ(merge(upstream, settings.routes[0].timeouts),
+            (UpstreamTimeouts{1s, 1min, 5s, 3s, 4s, 6s}));
+  EXPECT_EQ(merge(upstream, {9s, 2min, 8s, 7s, 5s}), (UpstreamTimeouts{9s, 2min, 8s, 7s, 4s, 5s}));
   EXPECT_EQ(merge(upstream, {}), upstream);
 }
 

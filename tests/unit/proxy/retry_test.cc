@@ -28,8 +28,9 @@ NextStep expected(Errc code, const Attempt& attempt) {
     case Errc::connect_timeout:
     case Errc::connect_failed:
       return left && !attempt.body_begun ? NextStep::try_again : NextStep::error_response;
+    // It does not count itself.
     case Errc::replica_closed_idle:
-      return left && attempt.reused_connection && attempt.repeatable && !attempt.sent_before
+      return attempt.reused_connection && attempt.repeatable && !attempt.sent_before
                  ? NextStep::try_again
                  : NextStep::error_response;
     case Errc::replica_closed:

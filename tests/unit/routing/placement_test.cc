@@ -61,6 +61,42 @@ TEST(Placement, PrefersADrainingReplicaToNone) {
   }
 }
 
+TEST(Placement, TakesABackupOnlyWhereNoOtherTakesNewClients) {
+  for (const conf::Balance balance : every_balance) {
+    Fleet fleet(3, balance);
+    Placement placement(6, clock);
+    fleet.upstream.replicas[2].backup = true;
+    const Replica* backup = fleet.replica("r3");
+    const auto picks = [&](const Replica* avoid = nullptr) {
+      std::set<const Replica*> picked;
+      for (int i = 0; i < 50; ++i) {
+        picked.insert(placement.pick(fleet.upstream, avoid));
+        picked.insert(Placement::pick_by_key(fleet.upstream, std::to_string(i), avoid));
+      }
+      return picked;
+    };
+    EXPECT_FALSE(picks().contains(backup));
+    fleet.set_up("r1", false);
+    EXPECT_FALSE(picks().contains(backup));
+    EXPECT_EQ(picks(fleet.replica("r2")), std::set{backup});
+    fleet.status("r2").set_draining(true);
+    EXPECT_EQ(picks(), std::set{backup});
+    fleet.set_up("r3", false);
+    EXPECT_EQ(picks(), std::set{fleet.replica("r2")});
+  }
+}
+
+TEST(Placement, ANewerBackupDrawsNobody) {
+  Fleet fleet(2, conf::Balance::round_robin);
+  Placement placement(7, clock);
+  fleet.upstream.replicas[1].backup = true;
+  fleet.upstream.replicas[1].version = "0.12.0";
+  fleet.upstream.replicas[0].version = "0.11.0";
+  fleet.upstream.rank_versions(true);
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(placement.pick(fleet.upstream), fleet.replica("r1"));
+}
+
 TEST(Placement, PicksNothingWhenAllAreDown) {
   for (const conf::Balance balance : every_balance) {
     Fleet fleet(2, balance);
