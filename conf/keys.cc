@@ -74,6 +74,14 @@ const char* variable_name(std::string_view text) {
              : "a variable's name of letters, digits and \"_\"";
 }
 
+const char* media_type(std::string_view text) {
+  const auto [type, subtype] = cut(text, '/');
+  const auto is_lower = [](char c) { return c == to_lower(c); };
+  const bool good = text == "*" || (is_token(type) && subtype && is_token(*subtype) &&
+                                    std::all_of(text.begin(), text.end(), is_lower));
+  return good ? nullptr : R"("*", or a media type in lower case such as "application/json")";
+}
+
 const char* zone_name(std::string_view text) {
   return !text.empty() && is_visible(text) ? nullptr : "a name without spaces";
 }
@@ -116,6 +124,9 @@ constexpr std::string_view protocol_names[] = {"h2", "http/1.1"};
 constexpr std::string_view tls_versions[] = {"1.2", "1.3"};
 constexpr std::string_view certificate_policies[] = {"none", "request", "require"};
 constexpr std::string_view unknown_name_policies[] = {"default", "misdirected", "refuse"};
+
+constexpr std::string_view proxied_words[] = {"any",      "auth",    "expired",          "no-cache",
+                                              "no-store", "private", "no_last_modified", "no_etag"};
 
 constexpr std::string_view version_policies[] = {"newest", "any"};
 
@@ -373,6 +384,23 @@ constexpr Key<BasicAuthSettings> basic_auth_keys[] = {
      "when it has changed."},
 };
 
+constexpr Key<CompressionSettings> compression_keys[] = {
+    {"types", &CompressionSettings::types,
+     {.max = 127, .check = media_type, .example = "[\"text/html\", \"application/json\"]"},
+     "Which bodies, by their Content-Type without its parameters; \"*\": all. What has a "
+     "Content-Encoding passes as it is, text/event-stream always. Empty: none."},
+    {"level", &CompressionSettings::level, {1, 9},
+     "From 1, the fastest, to 9, the smallest."},
+    {"min_length", &CompressionSettings::min_length, {},
+     "A body that is known to be shorter passes as it is."},
+    {"vary", &CompressionSettings::vary, {},
+     "Tell caches that the response depends on Accept-Encoding."},
+    {"proxied", &CompressionSettings::proxied, {.choices = proxied_words},
+     "What a request that came through a proxy (it has Via) is given compressed: \"any\" response, "
+     "or those that one of the other words, with the meaning of nginx's gzip_proxied, is for. Empty: "
+     "none."},
+};
+
 constexpr Key<RouteTimeouts> route_timeout_keys[] = {
     {"connect", &RouteTimeouts::connect, {.min = 1, .max = 10 * minute, .example = "\"1s\""},
      "To connect to a replica."},
@@ -482,6 +510,9 @@ constexpr Key<RouteSettings> route_keys[] = {
      "The Domain of the replica's cookies, in any case and without a dot at its beginning."},
     {"rewrite_cookie_path", &RouteSettings::rewrite_cookie_path, {},
      "The Path of the replica's cookies: what begins with `from` begins with `to` instead."},
+    {"compression", &RouteSettings::compression, {},
+     "What usher compresses (gzip), for replicas and files that come without. Open WebUI compresses "
+     "by itself: it needs none of this."},
     {"timeouts", &RouteSettings::timeouts, {},
      "Timeouts of this route alone; what is not set is as in [upstream.timeouts]."},
 };
@@ -708,6 +739,10 @@ std::span<const Key<ConnectionZoneSettings>> keys_of() {
 template <>
 std::span<const Key<BasicAuthSettings>> keys_of() {
   return basic_auth_keys;
+}
+template <>
+std::span<const Key<CompressionSettings>> keys_of() {
+  return compression_keys;
 }
 template <>
 std::span<const Key<RouteTimeouts>> keys_of() {

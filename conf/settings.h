@@ -260,6 +260,16 @@ struct CookieFlags {
 };
 std::string to_string(const CookieFlags& flags);
 
+// Responses that go out gzipped to clients that take it. Without types there are none.
+struct CompressionSettings {
+  std::vector<std::string> types;  // media types without parameters, in lower case; "*": all
+  uint32_t level = 1;              // zlib's
+  Size min_length{20};             // of bodies whose length is known
+  bool vary = true;
+  std::vector<std::string> proxied{"any"};  // for requests with Via; empty: none of them
+  friend bool operator==(const CompressionSettings&, const CompressionSettings&) = default;
+};
+
 enum class PathMatch : uint8_t {
   segments,  // whole segments at the path's beginning
   prefix,
@@ -306,6 +316,7 @@ struct RouteSettings {
   Size max_body;                         // 0: no limit
   BasicAuthSettings basic_auth;
   uint32_t attempts = 0;  // 0: one more than there are replicas, five at most
+  CompressionSettings compression;
   RouteTimeouts timeouts;
   friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
 };

@@ -1,10 +1,11 @@
-// What usher reads in and does to fields: forwarding, cookies, Engine.IO. The input is a request
-// whose body is taken for the body of an Engine.IO handshake's response.
+// What usher reads in and does to fields: forwarding, cookies, codings, Engine.IO. The input is a
+// request whose body is taken for the body of an Engine.IO handshake's response.
 
 #include <cstddef>
 #include <cstdint>
 
 #include "conf/cookie_flags.h"
+#include "protocol/content_coding.h"
 #include "protocol/cookies.h"
 #include "protocol/engine_io.h"
 #include "protocol/field_rules.h"
@@ -102,6 +103,24 @@ void check_rewriting(const Headers& fields) {
     require(field.value.find_first_of("\r\n") == std::string_view::npos, "one line each");
 }
 
+void check_codings(const Headers& headers) {
+  Headers again;
+  bool named = false;
+  for (const Field& field : headers) {
+    if (!equals_ignoring_case(field.name, "accept-encoding")) continue;
+    named |= to_lower(field.value).find("gzip") != std::string::npos;
+    again.append(field.name, ", \t" + std::string(field.value) + " ,");
+  }
+  const bool accepted = accepts_gzip(headers);
+  require(named || !accepted, "gzip is accepted where it is named");
+  require(accepts_gzip(again) == accepted, "empty elements say nothing");
+  Headers refusing;
+  refusing.append("Accept-Encoding", "gzip;q=0");
+  for (const Field& field : headers)
+    refusing.append(field.name, field.value);
+  require(!accepts_gzip(refusing), "the first mention counts");
+}
+
 std::string open_packet_of(std::span<const std::string_view> pieces) {
   OpenPacketReader reader;
   auto state = OpenPacketReader::State::reading;
@@ -129,6 +148,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!parsed || parsed->kind != ParsedKind::head) return 0;
   auto head = parser.take_head();
   check_cookies(head.headers);
+  check_codings(head.headers);
   const auto sid = sid_of_query(head.query());
   require(!sid || is_plausible_sid(*sid), "a sid of a query is plausible");
   require(!sid || !is_polling_handshake(head), "a handshake has no sid");
