@@ -60,7 +60,7 @@ constexpr NamedVariable names[] = {
     {"time_iso8601", Variable::time_iso8601},
     {"msec", Variable::msec},
     {"upstream_cache_status", Variable::nothing},
-    {"gzip_ratio", Variable::nothing},
+    {"gzip_ratio", Variable::gzip_ratio},
 };
 constexpr NamedVariable prefixes[] = {
     {"arg_", Variable::arg},

@@ -61,10 +61,11 @@ enum class Variable : uint8_t {
   request_length,   // the head, as HTTP/1.1 writes it, and the body
   bytes_sent,       // likewise
   body_bytes_sent,  // the body
+  gzip_ratio,       // how many times it was longer before usher compressed it: "3.27"
   time_local,
   time_iso8601,
   msec,
-  nothing,  // what usher has nothing to say of: nginx's $gzip_ratio, $upstream_cache_status
+  nothing,  // what usher has nothing to say of: nginx's $upstream_cache_status
 };
 
 struct TemplatePart {

@@ -81,6 +81,7 @@ Outcome Exchange::find_route() {
     return Error{Errc::no_route, Side::client,
                  std::string(request_.authority) + std::string(request_.path())};
   }
+  if (route_->compression) coding_wish_ = protocol::read_coding_wish(request_);
   return route_->has_limits ? pass_limits() : enter_route();
 }
 
@@ -284,6 +285,7 @@ void Exchange::on_replica_head(protocol::ResponseHead head) {
   if (open_packet_ && (head.status != 200 || head.headers.has("Content-Encoding")))
     open_packet_.reset();
   diagnosis_ = Diagnosis::begin(request_, head, socketio_);
+  if (route_->compression) compress(head);
   status_ = head.status;
   response_started_ = true;
   // A response that overtakes its request's body ends the connection: the rest of the body has no
@@ -332,9 +334,26 @@ void Exchange::learn_sid() {
 }
 
 void Exchange::pass_on(std::span<const char> data) {
+  send_body(data);
+  slow_down();
+}
+
+// Every body leaves through here.
+void Exchange::send_body(std::span<const char> data) {
+  if (compressed_) return compressed_->send(data);
   bytes_out_ += data.size();
   client_.send_data(data);
-  slow_down();
+}
+
+// The answer to HEAD says what that to GET would.
+void Exchange::compress(protocol::ResponseHead& head) {
+  const protocol::BodyFraming body = head.body;
+  if (!route_->compression->apply(coding_wish_, started_wall_, head)) return;
+  if (request_.method == "HEAD" || body.kind == protocol::BodyKind::none) return;
+  const auto length =
+      body.kind == protocol::BodyKind::length ? std::optional(body.length) : std::nullopt;
+  compressed_ = std::make_unique<CompressedBody>(worker_.loop(), client_,
+                                                 route_->compression->level(), length);
 }
 
 // A client that reads slowly slows the replica down.
@@ -361,6 +380,7 @@ void Exchange::on_replica_end(protocol::Headers trailers) {
 }
 
 void Exchange::finish_response(const protocol::Headers& trailers) {
+  if (compressed_) compressed_->end();
   client_.send_end(trailers);
   finish(!client_must_close_);
 }
@@ -409,10 +429,7 @@ void Exchange::on_client_stalled() {
 
 void Exchange::respond(OwnResponse response) {
   begin_response(response.head);
-  if (request_.method != "HEAD" && !response.body.empty()) {
-    bytes_out_ += response.body.size();
-    client_.send_data(response.body);
-  }
+  if (request_.method != "HEAD" && !response.body.empty()) send_body(response.body);
   finish_response({});
 }
 
@@ -424,6 +441,7 @@ void Exchange::begin_response(protocol::ResponseHead& head) {
   client_must_close_ = (!client_.request_complete() && has_body(request_)) ||
                        request_.method.empty() || worker_.draining();
   if (route_ && route_->has_response_rules) apply_response_rules(head);
+  if (route_ && route_->compression) compress(head);
   client_.send_head(head, client_must_close_);
   keep_response(head);
 }
@@ -440,6 +458,11 @@ void Exchange::finish(bool reuse) {
   finished_ = true;
   lookup_.reset();
   if (turn_) turn_->stop();
+  if (file_) file_->next_turn.stop();
+  if (compressed_) {
+    compressed_->stop();
+    bytes_out_ = compressed_->sent_bytes();
+  }
   zone_places_.clear();
   if (replica_) worker_.pool().give_back(std::move(replica_));
   place_.reset();

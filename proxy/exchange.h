@@ -16,8 +16,10 @@
 #include "base/result.h"
 #include "net/loop.h"
 #include "net/timer.h"
+#include "protocol/content_coding.h"
 #include "protocol/engine_io.h"
 #include "protocol/message.h"
+#include "proxy/compressed_body.h"
 #include "proxy/connection_zone.h"
 #include "proxy/counters.h"
 #include "proxy/diagnosis.h"
@@ -98,6 +100,8 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void rewrite(protocol::ResponseHead& head) const;
   void respond(OwnResponse response);
   void begin_response(protocol::ResponseHead& head);
+  void compress(protocol::ResponseHead& head);
+  void send_body(std::span<const char> data);
   void read_session();
   void find_home();
   void settle(routing::Home home);
@@ -144,6 +148,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   std::string_view asked_authority_;
   std::string_view asked_target_;
   std::vector<protocol::Field> asked_fields_;  // where they are wanted later
+  protocol::CodingWish coding_wish_;           // where the route compresses
   const routing::Route* route_ = nullptr;
   const routing::Upstream* upstream_ = nullptr;
 
@@ -175,7 +180,15 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   std::unique_ptr<Turn> turn_;
   std::vector<ZonePlace> zone_places_;
 
-  std::optional<StaticFile> file_;  // what is left of it is the response
+  // Of a file: what is left of it is the response.
+  struct FileBody {
+    FileBody(StaticFile opened, net::Loop& loop, Exchange& exchange)
+        : file(std::move(opened)), next_turn(loop, exchange) {}
+    StaticFile file;
+    net::Timer<&Exchange::send_file> next_turn;
+  };
+  std::unique_ptr<FileBody> file_;
+  std::unique_ptr<CompressedBody> compressed_;  // what the response's body goes through
   std::optional<Diagnosis> diagnosis_;
 
   MonotonicTime started_;

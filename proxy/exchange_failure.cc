@@ -42,6 +42,7 @@ void Exchange::fail(Error error) {
     case NextStep::error_response: return respond(make_error_response(code, wants_page(request_)));
     case NextStep::reset:
       if (!response_started_) status_ = 499;  // nobody is there to get one: nginx's number for it
+      if (compressed_) compressed_->flush();  // what came before the failure is the client's
       client_.break_off();
       return finish(false);
   }

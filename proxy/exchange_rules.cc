@@ -13,6 +13,8 @@
 namespace usher::proxy {
 namespace {
 
+// Of a file, in one turn.
+constexpr int most_pieces = 16;
 constexpr std::string_view challenge_path = "/.well-known/acme-challenge/";
 
 bool is_success(uint16_t status) {
@@ -127,22 +129,20 @@ void Exchange::respond_with_file() {
   }
   begin_response(head);
   if (unchanged || request_.method == "HEAD") return finish_response({});
-  file_ = std::move(file);
+  file_ = std::make_unique<FileBody>(*std::move(file), worker_.loop(), *this);
   send_file();
 }
 
-// As much as the client takes now. on_client_writable() follows.
+// As much as the client takes now; on_client_writable() follows. What compresses well it takes
+// without end: others have their turn.
 void Exchange::send_file() {
   std::array<char, size_t{16} * 1024> buffer;
-  while (!client_.above_high_mark()) {
-    const auto piece = file_->read(buffer);
+  for (int pieces = 0; !client_.above_high_mark(); ++pieces) {
+    if (pieces == most_pieces) return file_->next_turn.start(Duration(0));
+    const auto piece = file_->file.read(buffer);
     if (!piece) return fail(piece.error());
-    if (piece->empty()) {
-      file_.reset();
-      return finish_response({});
-    }
-    bytes_out_ += piece->size();
-    client_.send_data(*piece);
+    if (piece->empty()) return finish_response({});
+    send_body(*piece);
   }
 }
 
@@ -167,7 +167,8 @@ Progress Exchange::progress() const {
                 .elapsed = between(started_, now),
                 .request_bytes = request_size_ + bytes_in_,
                 .response_bytes = response_size_ + bytes_out_,
-                .body_bytes = bytes_out_};
+                .body_bytes = bytes_out_,
+                .plain_bytes = compressed_ ? compressed_->plain_bytes() : 0};
   if (attempts_ > 0) made.upstream = between(leased_, now);
   if (attempts_ > 0 && first_byte_) made.upstream_header = between(leased_, *first_byte_);
   return made;

@@ -79,6 +79,14 @@ std::string seconds(Duration duration) {
   return text.replace(text.size() - fraction.size(), fraction.size(), fraction);
 }
 
+// With two decimals, rounded.
+std::string ratio(uint64_t whole, uint64_t part) {
+  if (whole == 0 || part == 0) return {};
+  const uint64_t hundredths = (whole * 1000 / part + 5) / 10;
+  const std::string fraction = std::to_string(hundredths % 100);
+  return std::to_string(hundredths / 100) + (fraction.size() < 2 ? ".0" : ".") + fraction;
+}
+
 std::string local_time(WallTime time, const char* format) {
   const std::time_t seconds_since = std::chrono::system_clock::to_time_t(time);
   std::tm local{};
@@ -141,6 +149,7 @@ bool is_of_progress(Variable variable) {
     case Variable::request_length:
     case Variable::bytes_sent:
     case Variable::body_bytes_sent:
+    case Variable::gzip_ratio:
     case Variable::time_local:
     case Variable::time_iso8601:
     case Variable::msec: return true;
@@ -155,6 +164,7 @@ std::string progress_of(Variable variable, const Progress& progress) {
     case Variable::request_length: return std::to_string(progress.request_bytes);
     case Variable::bytes_sent: return std::to_string(progress.response_bytes);
     case Variable::body_bytes_sent: return std::to_string(progress.body_bytes);
+    case Variable::gzip_ratio: return ratio(progress.plain_bytes, progress.body_bytes);
     case Variable::time_local: return local_time(progress.now, "%d/%b/%Y:%H:%M:%S %z");
     case Variable::time_iso8601: return iso8601(progress.now);
     case Variable::msec:
@@ -243,6 +253,7 @@ std::string value_of(const conf::TemplatePart& part, const VariableSource& from)
     case Variable::request_length:
     case Variable::bytes_sent:
     case Variable::body_bytes_sent:
+    case Variable::gzip_ratio:
     case Variable::time_local:
     case Variable::time_iso8601:
     case Variable::msec: return progress_of(part.variable, from.progress);

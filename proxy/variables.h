@@ -27,7 +27,8 @@ struct Progress {
   Duration upstream{-1};         // negative: no replica was asked
   uint64_t request_bytes = 0;    // heads with the bodies
   uint64_t response_bytes = 0;
-  uint64_t body_bytes = 0;  // of the response
+  uint64_t body_bytes = 0;   // of the response
+  uint64_t plain_bytes = 0;  // of what was compressed to body_bytes; 0: nothing was
 };
 
 // What the expression of a map's entry has found.

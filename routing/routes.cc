@@ -111,6 +111,7 @@ Route route_of(const conf::RouteSettings& settings, const std::string& host) {
   route.has_response_rules = !settings.add_headers.empty() ||
                              !settings.add_headers_on_success.empty() ||
                              !settings.remove_headers.empty() || !route.rewriting.empty();
+  if (!settings.compression.types.empty()) route.compression.emplace(settings.compression);
   if (is_path_expression(route))
     route.path_regex = expression(route.path, route.match == PathMatch::regex_ignoring_case);
   if (is_expression(route.host)) route.host_regex = expression(route.host.substr(1), true);

@@ -10,6 +10,7 @@
 
 #include "base/regex.h"
 #include "conf/settings.h"
+#include "protocol/content_coding.h"
 #include "protocol/rewriting.h"
 
 namespace usher::routing {
@@ -32,6 +33,7 @@ struct Route {
   bool has_request_rules = false;   // set_headers or replace_path
   bool has_response_rules = false;  // add_headers, remove_headers or rewriting
   protocol::Rewriting rewriting;
+  std::optional<protocol::Compression> compression;
   std::optional<Regex> path_regex;
   std::optional<Regex> host_regex;
   std::vector<uint16_t> ports;  // empty: any

@@ -22,8 +22,9 @@ constexpr std::string_view sockets = "files and sockets are read and written in 
 constexpr std::string_view tables = "tables and zones have the size that they need";
 constexpr std::string_view unbuffered = "nothing is buffered: each piece goes on at once";
 constexpr std::string_view uncached = "nothing is cached";
-constexpr std::string_view uncompressed =
-    "what a replica has compressed passes as it is, and Open WebUI compresses by itself";
+constexpr std::string_view own_gzip =
+    "a client of HTTP/1.1 or later that accepts gzip is given it, made when it is asked for, with "
+    "zlib's buffers; what a replica has compressed passes as it is";
 constexpr std::string_view own_tls = "TLS is of one kind for all: [tls]";
 constexpr std::string_view replica_tls = "TLS to replicas is 1.2 or 1.3, with OpenSSL's defaults";
 constexpr std::string_view kept_open =
@@ -98,6 +99,12 @@ constexpr Row rows[] = {
     {"default_type", web, 1, 1},
     {"add_header", web_if, 2, 3},
     {"expires", web_if, 1, 2},
+    {"gzip", web_if, 1, 1},
+    {"gzip_types", web, 1, any},
+    {"gzip_vary", web, 1, 1},
+    {"gzip_proxied", web, 1, any},
+    {"gzip_comp_level", web, 1, 1},
+    {"gzip_min_length", web, 1, 1},
     {"allow", web, 1, 1},
     {"deny", web, 1, 1},
     {"satisfy", web, 1, 1},
@@ -184,7 +191,7 @@ constexpr Row rows[] = {
     {"keepalive_disable", web, 1, any, accepted, kept_open},
     {"if_modified_since", web, 1, 1, accepted, of_files},
     {"etag", web, 1, 1, accepted, of_files},
-    {"msie_padding", web, 1, 1, accepted, uncompressed},
+    {"msie_padding", web, 1, 1, accepted, own_pages},
     {"charset", web_if, 1, 1, accepted, of_files},
     {"internal", in_location, 0, 0, not_served, "a route is for requests of clients"},
     {"resolver", web | in_upstream, 1, any, accepted, resolved},
@@ -193,17 +200,11 @@ constexpr Row rows[] = {
     {"http2_max_concurrent_streams", sites, 1, 1, accepted, streams},
     {"http2_recv_buffer_size", in_http, 1, 1, accepted, sockets},
     {"http3", sites, 1, 1, accepted, no_quic},
-    {"gzip", web_if, 1, 1, accepted, uncompressed},
-    {"gzip_types", web, 1, any, accepted, uncompressed},
-    {"gzip_vary", web, 1, 1, accepted, uncompressed},
-    {"gzip_proxied", web, 1, any, accepted, uncompressed},
-    {"gzip_comp_level", web, 1, 1, accepted, uncompressed},
-    {"gzip_min_length", web, 1, 1, accepted, uncompressed},
-    {"gzip_buffers", web, 2, 2, accepted, uncompressed},
-    {"gzip_http_version", web, 1, 1, accepted, uncompressed},
-    {"gzip_disable", web, 1, any, accepted, uncompressed},
-    {"gzip_static", web, 1, 1, accepted, uncompressed},
-    {"gunzip", web, 1, 1, accepted, uncompressed},
+    {"gzip_buffers", web, 2, 2, accepted, own_gzip},
+    {"gzip_http_version", web, 1, 1, accepted, own_gzip},
+    {"gzip_disable", web, 1, any, accepted, own_gzip},
+    {"gzip_static", web, 1, 1, accepted, own_gzip},
+    {"gunzip", web, 1, 1, accepted, own_gzip},
     {"keepalive", in_upstream, 1, 2, accepted, kept_open},
     {"keepalive_requests", web | in_upstream, 1, 1, accepted, kept_open},
     {"keepalive_time", web | in_upstream, 1, 1, accepted, kept_open},

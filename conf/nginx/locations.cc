@@ -225,6 +225,7 @@ void Locations::response_headers(const Scope& scope, const Names& names, RouteSe
   logs_.choose(scope, route);
   if (const Directive* type = scope.find("default_type")) route.content_type = type->args.front();
   expires(scope, route);
+  compression(scope, route);
   for (const Directive* directive : scope.all("add_header")) {
     const std::string& name = directive->args[0];
     std::string text = directive->args[1];

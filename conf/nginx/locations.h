@@ -53,6 +53,7 @@ class Locations final {
   void cookies(const Scope& scope, const Names& names, RouteSettings& route);
   void rewrite(const Directive& directive, const Names& names, std::vector<RewriteSettings>& rules);
   void expires(const Scope& scope, RouteSettings& route);
+  void compression(const Scope& scope, RouteSettings& route);
   void access(const Scope& scope, const Names& names, RouteSettings& route);
   void passwords(const Scope& scope, const Names& names, RouteSettings& route);
   void networks(const Scope& scope, RouteSettings& route);

@@ -3,6 +3,7 @@
 What may differ, and why, stands in one table; anything else is a failure."""
 
 import base64
+import contextlib
 import json
 import re
 import socket
@@ -38,7 +39,6 @@ EXPLAINED = {
     ("response", "transfer-encoding"): "framing",
     ("response", "content-length"): "framing",
     ("response", "expires"): "Cache-Control, which beats it (RFC 9111 section 5.3), says the same",
-    ("response", "vary"): "usher compresses nothing: what the replica says stands",
 }
 # Sent by usher whatever the file says, so compared only where nginx sends them too.
 IF_NGINX_SENDS = {"x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-real-ip"}
@@ -140,6 +140,11 @@ def fields(headers) -> dict:
     return found
 
 
+def words_of(lists) -> list[str]:
+    """Of the lists that several fields of one name make together."""
+    return sorted({word.strip().lower() for each in lists or [] for word in each.split(",")})
+
+
 def request_differences(nginx: dict, usher: dict, upstreams: set) -> list[str]:
     wrong = [f"{key}: {nginx[key]!r} -> {usher[key]!r}" for key in ("method", "target", "body") if nginx[key] != usher[key]]
     ours, theirs = fields(usher["headers"]), fields(nginx["headers"])
@@ -171,6 +176,8 @@ def answer_differences(nginx, usher, target: str, proxied: bool) -> list[str]:
         if ("response", name) in EXPLAINED or own_page and name in OWN_PAGE:
             continue
         mine, other = ours.get(name), theirs.get(name)
+        if name == "vary":
+            mine, other = words_of(mine), words_of(other)
         # usher sends its files whole; a replica's ranges pass.
         if name == "accept-ranges" and not proxied:
             continue
@@ -252,18 +259,27 @@ def test_check_says_what_would_be_served_and_refuses_with_the_line(house, tmp_pa
     assert "* prefix / -> a-1" in served.stdout and '"auth_request" is not served' in served.stdout
 
 
-def compare(house, tmp_path, echo, pair, name, settings_of=lambda rendered: rendered.path):
+@contextlib.contextmanager
+def both(house, tmp_path, echo, pair, name, settings_of=lambda rendered: rendered.path):
+    """nginx and usher with that file: what was made of it for each, and a client."""
     for server in ("nginx", "usher"):
         (tmp_path / server).mkdir()
     theirs = nginx_files.Rendered(name, tmp_path / "nginx", echo.address, *pair)
     ours = nginx_files.Rendered(name, tmp_path / "usher", echo.address, *pair)
     client = nginx_files.Client()
-    wrong = []
     with nginx_files.Nginx(theirs).start() as nginx:
         node = house.usher(settings=None, args=["-c", settings_of(ours)], env={"USHER_ADMIN": "127.0.0.1:0"})
         for port in theirs.ports.values():
             harness.wait_for(lambda port=port: accepts(port) or not nginx.running, f"nginx on {port}")
         assert nginx.running, nginx.stderr
+        yield theirs, ours, client
+        client.close()
+        node.stop()
+
+
+def compare(house, tmp_path, echo, pair, name, *settings_of):
+    wrong = []
+    with both(house, tmp_path, echo, pair, name, *settings_of) as (theirs, ours, client):
         upstreams = {echo.address, *(line.split()[0] for line in theirs.text.split("upstream ")[1:])}
         for host, method, target, headers, body in requests_of(theirs):
             for port in theirs.ports:
@@ -275,8 +291,78 @@ def compare(house, tmp_path, echo, pair, name, settings_of=lambda rendered: rend
                 if seen[0] and seen[1]:
                     found += request_differences(*seen, upstreams)
                 wrong += [f"{method} {host}:{port}{target}: {each}" for each in found]
-        client.close()
-        node.stop()
+    assert not wrong, "\n".join(wrong[:40])
+
+
+PAST, FUTURE = "Thu, 01 Jan 1970 00:00:01 GMT", "Fri, 01 Jan 2100 00:00:00 GMT"
+CODINGS = ["gzip", "GZIP;q=0.5, br", "br, gzip;q=0", "br", "*", "gzip;q=2", "deflate, gzip", "identity;q=1, gzip;q=0.001"]
+# What a replica answers with: (headers, bytes of the body).
+ANSWERS = [
+    ([], 1000),
+    (["Content-Type: text/html; charset=utf-8", 'ETag: "abc"', "Accept-Ranges: bytes"], 1000),
+    (["Content-Type: text/html", 'ETag: W/"abc"', "Vary: Cookie, Accept-Encoding"], 1000),
+    (["Content-Type: text/html", "ETag: abc", "Vary: Cookie"], 1000),
+    (["Content-Type: TEXT/CSS"], 1000),
+    (["Content-Type: image/svg+xml", "Cache-Control: no-transform"], 1000),
+    (["Content-Type: application/xml", "Last-Modified: " + PAST], 1000),
+    (["Content-Type: application/octet-stream"], 1000),
+    (["Content-Type: "], 1000),
+    (["Content-Type: text/html"], 19),
+    (["Content-Type: text/html"], 20),
+    (["Content-Type: text/html"], 39),
+    (["Content-Type: text/html"], 40),
+    (["Content-Type: text/html"], 0),
+    (["Content-Type: text/html", "Transfer-Encoding: chunked"], 5),
+    (["Content-Type: text/html", "Content-Encoding: br"], 1000),
+    *((["Content-Type: text/html", f"{name}: {value}", f"Cache-Control: {control}"], 1000)
+      for name, value in (("Expires", PAST), ("Expires", FUTURE), ("Expires", "0"), ("X-No", "expiry"), ("ETag", '"abc"'), ("Last-Modified", PAST))
+      for control in ("", "max-age=1, No-Cache", "no-store", "private", "private-x", "public")),
+]  # fmt: skip
+
+
+def requests_for_codings(rendered):
+    """(method, target, headers), for each coding and for each answer."""
+    places = [word for word in re.findall(r"location (?:= )?(\S+)", rendered.text) if not word.startswith("/files")]
+    places += ["/files/page.html", "/files/none", "/status/403", "/status/404", "/status/206", "/status/500"]
+    for target in places:
+        for coding in CODINGS:
+            yield "GET", target, [("Accept-Encoding", coding), ("X-Body", "1000")]
+        for more in ([], [("Via", "1.1 a")], [("Via", "1.1 a"), ("Authorization", "Basic eDp5")]):
+            asked = [("Accept-Encoding", "gzip"), *more]
+            yield "HEAD", target, [*asked, ("X-Body", "1000")]
+            # Only a replica's answer depends on what is asked of it.
+            for headers, size in ANSWERS if target.endswith("/") else ANSWERS[:1]:
+                yield "GET", target, [*asked, ("X-Body", str(size)), *(("X-Answer", header) for header in headers)]
+
+
+@pytest.mark.parametrize("name", [name for name in nginx_files.FILES if name.startswith("gzip")])
+@pytest.mark.parametrize("settings_of", [lambda rendered: rendered.path, imported], ids=["as it is", "imported"])
+@pytest.mark.skipif(not nginx_files.have_nginx(), reason="no nginx to compare with")
+def test_usher_compresses_what_nginx_compresses(house, tmp_path, echo, pair, name, settings_of):
+    wrong, compressed = [], 0
+    with both(house, tmp_path, echo, pair, name, settings_of) as (theirs, ours, client):
+        for method, target, headers in requests_for_codings(theirs):
+            for port in theirs.ports:
+                tls = port in theirs.tls
+                nginx, usher = (client.ask(side.ports[port], tls, "chat.example.org", method, target, headers) for side in (theirs, ours))
+                compressed += ("content-encoding", "gzip") in nginx[1]
+                of_nginx = b"<center>nginx" in nginx[2] or (method == "HEAD" and nginx[0] >= 400 and ("x-replica", "echo") not in nginx[1])
+                if nginx[0] == usher[0] and of_nginx:
+                    continue  # pages of their own
+                found = [] if nginx[0] == usher[0] else [f"status {nginx[0]} -> {usher[0]}"]
+                a, b = fields(nginx[1]), fields(usher[1])
+                found += [f"{key}: {a.get(key)} -> {b.get(key)}" for key in ("content-encoding", "etag") if a.get(key) != b.get(key)]
+                if words_of(a.get("vary")) != words_of(b.get("vary")):
+                    found.append(f"vary: {a.get('vary')} -> {b.get('vary')}")
+                # A file has no ranges, whoever asks.
+                if "x-replica" in a and a.get("accept-ranges") != b.get("accept-ranges"):
+                    found.append(f"accept-ranges: {a.get('accept-ranges')} -> {b.get('accept-ranges')}")
+                if ("content-length" in a) != ("content-length" in b):
+                    found.append(f"content-length: {a.get('content-length')} -> {b.get('content-length')}")
+                if nginx[2] != usher[2]:
+                    found.append(f"body {nginx[2][:100]!r} -> {usher[2][:100]!r}")
+                wrong += [f"{method} {port}{target} {headers}: {each}" for each in found]
+    assert compressed > 40
     assert not wrong, "\n".join(wrong[:40])
 
 

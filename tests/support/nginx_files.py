@@ -1,6 +1,7 @@
 """nginx.conf files as people have them, made to run here: their ports, hosts, certificates and logs are put on
 loopback and into a folder; nginx and usher are given the very same file."""
 
+import gzip
 import http.client
 import http.server
 import json
@@ -36,7 +37,8 @@ def have_nginx() -> str | None:
 
 
 class Echo:
-    """A replica that answers with what it was told."""
+    """A replica that answers with what it was told; X-Body of a request asks for so many bytes instead, X-Answer
+    ("Name: value", more than one) for headers, an empty value for none of that name."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -61,11 +63,19 @@ class Echo:
             asked = re.search(r"/status/(\d+)", target)
             told = {"method": self.command, "target": self.path, "headers": self.headers.items(), "body": len(body)}
             text = json.dumps(told).encode()
+            if bytes_asked := self.headers.get("X-Body"):
+                text = (b"some words " * (int(bytes_asked) // 10 + 1))[: int(bytes_asked)]
+            fields = {"Content-Type": "application/json", "Content-Length": str(len(text)), "X-Replica": "echo", "Cache-Control": "private"}
+            for wanted in self.headers.get_all("X-Answer", []):
+                name, _, value = wanted.partition(":")
+                fields[name] = value.strip()
+            chunked = "Transfer-Encoding" in fields
+            if chunked:
+                del fields["Content-Length"]
             self.send_response(int(asked.group(1)) if asked else 200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.send_header("X-Replica", "echo")
-            self.send_header("Cache-Control", "private")
+            for name, value in fields.items():
+                if value:
+                    self.send_header(name, value)
             if self.close_connection:
                 # nginx would keep a connection whose end it asked for itself, and lose the next POST in it.
                 self.send_header("Connection", "close")
@@ -77,7 +87,7 @@ class Echo:
                 self.send_header("Set-Cookie", cookie)
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(text)
+                self.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(text), text) if chunked else text)
 
         do_GET = do_POST = do_HEAD = do_PUT = do_DELETE = do_OPTIONS = answer
 
@@ -195,7 +205,7 @@ class Client:
         self.open: dict = {}
 
     def ask(self, port: int, tls: bool, host: str, method: str, target: str, headers=(), body: bytes = b""):
-        """(status, headers, body), or None when the server closed without an answer."""
+        """(status, headers, body without gzip), or None when the server closed without an answer."""
         connection = self.open.get(port)
         if connection is None:
             timeout = 10 * harness.patience()
@@ -211,7 +221,10 @@ class Client:
                 connection.putheader("Content-Length", str(len(body)))
             connection.endheaders(body or None)
             answer = connection.getresponse()
-            return answer.status, [(name.lower(), value) for name, value in answer.getheaders()], answer.read()
+            text = answer.read()
+            if answer.getheader("Content-Encoding") == "gzip" and text:
+                text = gzip.decompress(text)
+            return answer.status, [(name.lower(), value) for name, value in answer.getheaders()], text
         except (http.client.BadStatusLine, ConnectionError):
             self.open.pop(port).close()
             return None

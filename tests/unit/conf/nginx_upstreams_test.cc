@@ -161,12 +161,12 @@ TEST(NginxUpstreams, WhatWouldLeaveAPartOfARequestOutIsAnError) {
 
 TEST(NginxUpstreams, WhatHasNoEffectSaysWhy) {
   const auto made =
-      read("proxy_pass http://some; gzip on; gzip_types a/b; gzip_types c/d; proxy_buffering off;",
+      read("proxy_pass http://some; sendfile on; tcp_nopush on; sendfile off; proxy_buffering off;",
            "keepalive 8;");
   ASSERT_TRUE(made);
   EXPECT_THAT(made->warnings,
               Contains(testing::StartsWith(
-                  "/nginx.conf: without effect here: gzip, gzip_types: what a replica has")));
+                  "/nginx.conf: without effect here: sendfile, tcp_nopush: files and sockets")));
   EXPECT_THAT(made->warnings, Contains(HasSubstr("here: proxy_buffering: nothing is buffered")));
   EXPECT_THAT(made->warnings, Contains(HasSubstr("here: keepalive: connections")));
 }
