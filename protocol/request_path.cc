@@ -23,6 +23,22 @@ std::string decode(std::string_view path) {
   return decoded;
 }
 
+std::string escape(std::string_view text, std::string_view marks) {
+  std::string escaped;
+  escaped.reserve(text.size());
+  for (const char c : text) {
+    const auto octet = static_cast<uint8_t>(c);
+    if (octet > 0x20 && octet < 0x7f && marks.find(c) == std::string_view::npos) {
+      escaped += c;
+    } else {
+      escaped += '%';
+      escaped += hex_digits[octet >> 4];
+      escaped += hex_digits[octet & 15];
+    }
+  }
+  return escaped;
+}
+
 }  // namespace
 
 bool needs_normalising(std::string_view path) {
@@ -59,20 +75,8 @@ std::string path_of_target(std::string_view target) {
   return needs_normalising(path) ? normalise_path(path) : std::string(path);
 }
 
-std::string escape_path(std::string_view path) {
-  std::string escaped;
-  escaped.reserve(path.size());
-  for (const char c : path) {
-    const auto octet = static_cast<uint8_t>(c);
-    if (octet > 0x20 && octet < 0x7f && c != '%' && c != '?' && c != '#') {
-      escaped += c;
-    } else {
-      escaped += '%';
-      escaped += hex_digits[octet >> 4];
-      escaped += hex_digits[octet & 15];
-    }
-  }
-  return escaped;
-}
+std::string escape_path(std::string_view path) { return escape(path, "%?#"); }
+
+std::string escape_query(std::string_view query) { return escape(query, "#"); }
 
 }  // namespace usher::protocol

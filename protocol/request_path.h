@@ -19,5 +19,8 @@ std::string path_of_target(std::string_view target);
 
 // Percent-encodes what a request line cannot hold, and "%", "?" and "#".
 std::string escape_path(std::string_view path);
+// The same of a query, in which "%" and "?" stay: what is encoded in it already is not encoded
+// again.
+std::string escape_query(std::string_view query);
 
 }  // namespace usher::protocol

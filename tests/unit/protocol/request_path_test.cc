@@ -39,6 +39,7 @@ TEST(RequestPath, NeedsNoWorkWhereNothingWouldChange) {
 }
 
 TEST(RequestPath, IsEscapedForARequestLine) {
+  EXPECT_EQ(escape_query("a=%20&b=c d?#\r\n\x7f"), "a=%20&b=c%20d?%23%0D%0A%7F");
   EXPECT_EQ(escape_path("/a b%?#\r\n\x7f\xc3\xa9|"), "/a%20b%25%3F%23%0D%0A%7F%C3%A9|");
 }
 
