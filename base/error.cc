@@ -49,6 +49,7 @@ constexpr CodedRow rows[] = {
     {Errc::misdirected,
      {"misdirected", 421, Retry::never, "This name is not served on this connection."}},
     {Errc::no_route, {"no_route", 404, Retry::never, "Nothing is served under this address."}},
+    {Errc::detour_loop, {"detour_loop", 500, Retry::never, "Something went wrong."}},
     {Errc::no_replica,
      {"no_replica", 503, Retry::never, "The service is starting or being updated. Please wait."}},
     {Errc::connect_refused,

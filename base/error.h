@@ -41,6 +41,7 @@ enum class Errc : uint8_t {
   // routing
   misdirected,
   no_route,
+  detour_loop,
   no_replica,
   // the replica's side
   connect_refused,

@@ -30,6 +30,7 @@ class Checker final {
     zones(settings_.rate_zones, "[[rate_zone]]", &RouteSettings::rate_limits);
     zones(settings_.connection_zones, "[[connection_zone]]", &RouteSettings::connection_limits);
     logs();
+    types();
     routes();
     store();
     secret();
@@ -58,6 +59,10 @@ class Checker final {
   void known_variables(const Template& value, const Owner& owner,
                        const std::vector<Regex>& expressions);
   void what_needs_an_upstream(const RouteSettings& route);
+  void types();
+  void files(const RouteSettings& route);
+  void tried(const RouteSettings& route);
+  static bool is_named(const RouteSettings& route) { return route.match == PathMatch::named; }
   void access(const RouteSettings& route);
   void known_upstream(const RouteSettings& route, const std::vector<std::string_view>& names);
   void store();
@@ -215,7 +220,63 @@ void Checker::routes() {
     path(route);
     known_logs(route);
     what_needs_an_upstream(route);
+    files(route);
     access(route);
+  }
+}
+
+void Checker::files(const RouteSettings& route) {
+  if (!route.replace_path.empty() && route.upstream.empty()) {
+    problems_.error(places_.of(route.replace_path, route),
+                    "replace_path is for a replica; the files of a folder have alias");
+  }
+  if (!route.alias.empty() && is_named(route)) {
+    problems_.error(places_.of(route.alias, route),
+                    "a named route has no path that alias replaces");
+  }
+  const auto known = std::find_if(settings_.types.begin(), settings_.types.end(),
+                                  [&](const auto& each) { return each.name == route.types; });
+  if (!route.types.empty() && known == settings_.types.end()) {
+    problems_.error(places_.of(route.types, route),
+                    "no [[types]] is named " + in_quotes(route.types));
+  }
+  if (route.try_files.empty()) return;
+  if (route.root.empty() && route.alias.empty()) {
+    problems_.warning(places_.of(route.try_files, route),
+                      "try_files is for files, and this route has neither root nor alias");
+  }
+  tried(route);
+}
+
+void Checker::tried(const RouteSettings& route) {
+  if (route.try_files.size() == 1) {
+    problems_.error(places_.of(route.try_files, route),
+                    "try_files has at least one file, and what is done without it");
+  }
+  const Template& last = route.try_files.back();
+  for (const Template& each : route.try_files) {
+    if (&each == &last || (!each.source.starts_with('=') && !each.source.starts_with('@')))
+      continue;
+    problems_.error(places_.of(each, route),
+                    in_quotes(each.source) + " can only be the last of try_files");
+  }
+  if (!last.source.starts_with('@')) return;
+  const bool there =
+      std::any_of(settings_.routes.begin(), settings_.routes.end(),
+                  [&](const auto& other) { return is_named(other) && other.path == last.source; });
+  if (!there)
+    problems_.error(places_.of(last, route), "no route is named " + in_quotes(last.source));
+}
+
+void Checker::types() {
+  std::map<std::string_view, Position> seen;
+  for (const TypesSettings& each : settings_.types) {
+    if (places_.doubts(each)) continue;
+    const Position at = places_.of(each.name, each);
+    const auto [first, fresh] = seen.emplace(each.name, at);
+    if (fresh) continue;
+    problems_.error(at,
+                    "two [[types]] are named " + in_quotes(each.name) + first_one(first->second));
   }
 }
 
@@ -252,6 +313,10 @@ void Checker::path(const RouteSettings& route) {
       route.match == PathMatch::regex || route.match == PathMatch::regex_ignoring_case;
   if (is_expression) {
     take(expression(route, route.path, route.path, route.match == PathMatch::regex_ignoring_case));
+  } else if (is_named(route)) {
+    if (!route.path.starts_with('@')) {
+      problems_.error(places_.of(route.path, route), "the path of a named route is its \"@name\"");
+    }
   } else if (!route.path.starts_with('/') || route.path.find_first_of("?#") != std::string::npos) {
     problems_.error(places_.of(route.path, route),
                     "route.path: expected a path that begins with \"/\", without \"?\" and \"#\", "
@@ -311,6 +376,12 @@ void Checker::variables(const RouteSettings& route, const std::vector<Regex>& ex
   rewrites(route.rewrite_location, expressions);
   rewrites(route.rewrite_cookie_domain, expressions);
   rewrites(route.rewrite_cookie_path, expressions);
+  known_variables(route.root, route, expressions);
+  known_variables(route.alias, route, expressions);
+  for (const auto* texts : {&route.index, &route.try_files}) {
+    for (const Template& each : *texts)
+      known_variables(each, route, expressions);
+  }
   for (const auto* headers :
        {&route.set_headers, &route.add_headers, &route.add_headers_on_success}) {
     for (const HeaderSetting& header : *headers)
@@ -435,11 +506,11 @@ void Checker::known_logs(const RouteSettings& route) {
 bool Checker::one_action(const RouteSettings& route) {
   const int actions = (route.upstream.empty() ? 0 : 1) + (route.redirect.empty() ? 0 : 1) +
                       (route.status == 0 ? 0 : 1) + (route.root.empty() ? 0 : 1) +
-                      (route.stub_status ? 1 : 0);
+                      (route.alias.empty() ? 0 : 1) + (route.stub_status ? 1 : 0);
   if (actions != 1) {
     problems_.error(places_.of(route),
                     std::string("a route has exactly one of upstream, redirect, ") +
-                        "status, root and stub_status; this one has " +
+                        "status, root, alias and stub_status; this one has " +
                         (actions == 0 ? "none" : std::to_string(actions)));
   }
   return actions == 1;

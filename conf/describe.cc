@@ -68,7 +68,10 @@ std::string describe_route(const RouteSettings& route) {
   text += route.path + " -> ";
   if (!route.upstream.empty()) text += route.upstream + route.replace_path;
   if (!route.redirect.empty()) text += "redirect to " + route.redirect.source;
-  if (!route.root.empty()) text += "files of " + route.root;
+  if (!route.root.empty()) text += "files of " + route.root.source;
+  if (!route.alias.empty()) text += "files of " + route.alias.source + " in the place of the path";
+  for (const Template& each : route.try_files)
+    text += ", " + each.source;
   if (route.stub_status) text += "stub_status";
   if (route.status != 0) text += "status " + std::to_string(route.status);
   if (route.max_body.bytes > 0) text += ", bodies up to " + format_size(route.max_body);

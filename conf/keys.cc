@@ -42,6 +42,21 @@ const char* folder_or_nothing(std::string_view text) {
   return good ? nullptr : "a folder's absolute path";
 }
 
+const char* tried_file(std::string_view text) {
+  const auto status = text.starts_with('=') ? parse_decimal<uint16_t>(text.substr(1)) : 0;
+  const bool is_status = status && *status >= 200 && *status <= 599;
+  const bool is_path = text.starts_with('/') || text.starts_with('$') || text.starts_with('@');
+  return is_path || is_status ? nullptr : R"(a path such as "$uri", "=404" or "@name")";
+}
+
+const char* index_file(std::string_view text) { return text.empty() ? "a file's name" : nullptr; }
+
+const char* types_entry(std::string_view text) {
+  const auto words = split_list(text, ' ');
+  const bool good = words.size() > 1 && words.front().find('/') != std::string_view::npos;
+  return good ? nullptr : R"(a type and its endings such as "text/html html htm")";
+}
+
 const char* log_format(std::string_view text) {
   const bool good = text == "json" || text == "combined" || text.find('$') != text.npos;
   return good ? nullptr : R"("json", "combined" or a text with variables)";
@@ -143,6 +158,7 @@ constexpr Named<PathMatch> path_match_names[] = {
     {"exact", PathMatch::exact},
     {"regex", PathMatch::regex},
     {"regex_ignoring_case", PathMatch::regex_ignoring_case},
+    {"named", PathMatch::named},
 };
 constexpr Named<Satisfy> satisfy_names[] = {
     {"all", Satisfy::all},
@@ -431,9 +447,9 @@ constexpr Key<RouteSettings> route_keys[] = {
      "How path is compared: segments (\"/api\" serves \"/api/x\", not \"/apix\"), prefix (as it is "
      "written), exact, or as a regular expression (PCRE). As in nginx's locations: exact first; then "
      "the longest prefix if it is prefix_first; then the regular expressions in their order; then "
-     "the longest prefix."},
+     "the longest prefix. A named route is for no path: the try_files of others lead to its \"@name\"."},
     {"upstream", &RouteSettings::upstream, {.check = upstream_name},
-     "The upstream's name. A route has one of upstream, redirect, status, root and "
+     "The upstream's name. A route has one of upstream, redirect, status, root, alias and "
      "stub_status."},
     {"redirect", &RouteSettings::redirect,
      {.check = redirect_target, .example = "\"https://chat.example.org/\""},
@@ -449,15 +465,31 @@ constexpr Key<RouteSettings> route_keys[] = {
      "What the body is, or a file whose ending does not tell."},
     {"root", &RouteSettings::root, {.check = folder_or_nothing, .example = "\"/var/www/acme\""},
      "Answer GET and HEAD with the files of this folder, found by the request's whole path, as "
-     "nginx's root does; a path that ends in / is its index.html. Below it no symbolic link is "
-     "followed and nothing whose name begins with a dot is found, but .well-known. For ACME's "
-     "challenges and the like."},
+     "nginx's root does. A folder that is asked for without its / is a redirect to the one with it. "
+     "Symbolic links are followed when they are relative and stay below root; nothing whose name "
+     "begins with a dot is found, but .well-known. With variables: links stay below the part before "
+     "the first of them."},
+    {"alias", &RouteSettings::alias, {.check = folder_or_nothing, .example = "\"/srv/images/\""},
+     "The same, but this stands in the place of the route's path, as with nginx's alias: write both "
+     "with a / at the end, or both without. Of a regular expression it is the whole file, with its "
+     "groups: \"/srv/images/$1\"."},
+    {"index", &RouteSettings::index, {.check = index_file},
+     "What a path that ends in / is: the first of these that is there. The request goes on as if "
+     "that had been asked for. None: 403."},
+    {"try_files", &RouteSettings::try_files,
+     {.check = tried_file, .example = "[\"$uri\", \"$uri/\", \"/index.html\"]"},
+     "Files that are looked for below root in this order, folders with a / at the end, and last what "
+     "is done without any: another path, as if it had been asked for, \"=404\", or the \"@name\" of a "
+     "named route. Empty: the path as it is."},
+    {"types", &RouteSettings::types, {.max = 64},
+     "The [[types]] that tell a file's type by its ending, by name. Empty: those that browsers need."},
+    {"etag", &RouteSettings::etag, {},
+     "Send an ETag with a file, of its time and its size."},
     {"stub_status", &RouteSettings::stub_status, {},
      "Answer with nginx's seven numbers of connections and requests, for monitoring that reads them. "
      "/metrics of the admin address has more. Say in allow who may ask."},
     {"replace_path", &RouteSettings::replace_path, {.check = path_or_nothing},
-     "The replica gets, or `root` looks up, this in the place of the route's path. Empty: the path "
-     "as it came."},
+     "The replica gets this in the place of the route's path. Empty: the path as it came."},
     {"max_body", &RouteSettings::max_body, {},
      "The largest request body; \"0\": no limit."},
     {"set_headers", &RouteSettings::set_headers, {},
@@ -524,6 +556,15 @@ constexpr Key<RewriteSettings> rewrite_keys[] = {
      "case, which puts all in other words."},
     {"to", &RewriteSettings::to, {.required = true, .example = "\"/\""},
      "What stands there then; with variables, and the groups of the expression."},
+};
+
+constexpr Key<TypesSettings> types_keys[] = {
+    {"name", &TypesSettings::name,
+     {.max = 64, .check = upstream_name, .required = true, .example = "\"own\""},
+     "What routes call it."},
+    {"entries", &TypesSettings::entries,
+     {.check = types_entry, .example = "[\"text/html html htm\"]"},
+     "Each a type, and after it the endings of its files, in any case. Any other file is content_type."},
 };
 
 constexpr Key<MapEntry> map_entry_keys[] = {
@@ -672,6 +713,8 @@ constexpr Key<Settings> settings_keys[] = {
     {"route", &Settings::routes, {},
      "What is done with a request: the most specific host, then the longest path. "
      "None: everything goes to the first upstream."},
+    {"types", &Settings::types, {},
+     "Types of files by their endings, for routes with root or alias, as with nginx's types. None."},
     {"map", &Settings::maps, {},
      "A variable that follows from others, as with nginx's map. It may stand wherever a value has "
      "variables, and is worked out when it is needed."},
@@ -755,6 +798,10 @@ std::span<const Key<RouteSettings>> keys_of() {
 template <>
 std::span<const Key<RewriteSettings>> keys_of() {
   return rewrite_keys;
+}
+template <>
+std::span<const Key<TypesSettings>> keys_of() {
+  return types_keys;
 }
 template <>
 std::span<const Key<MapEntry>> keys_of() {

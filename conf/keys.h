@@ -40,39 +40,39 @@ template <typename T, typename... Types>
 concept OneOf = (std::same_as<T, Types> || ...);
 
 template <typename T>
-concept Table =
-    OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSettings, StoreSettings,
-          AffinitySettings, HealthSettings, UpstreamTimeouts, UpstreamSettings, RateZoneSettings,
-          ConnectionZoneSettings, BasicAuthSettings, CompressionSettings, RouteTimeouts,
-          RouteSettings, RewriteSettings, MapEntry, MapSettings, ForwardedSettings, LimitSettings,
-          Http2Settings, ClientTimeouts, AdminSettings, AccessLogSettings, LogSettings>;
+concept Table = OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSettings, StoreSettings,
+                      AffinitySettings, HealthSettings, UpstreamTimeouts, UpstreamSettings,
+                      RateZoneSettings, ConnectionZoneSettings, BasicAuthSettings,
+                      CompressionSettings, RouteTimeouts, RouteSettings, RewriteSettings,
+                      TypesSettings, MapEntry, MapSettings, ForwardedSettings, LimitSettings,
+                      Http2Settings, ClientTimeouts, AdminSettings, AccessLogSettings, LogSettings>;
 
 template <typename T>
 concept Enum = OneOf<T, Balance, PathMatch, Satisfy, LogLevelName>;
 
 template <Table Owner>
-using Field =
-    std::variant<Switched<Owner>, bool Owner::*, uint16_t Owner::*, uint32_t Owner::*,
-                 Millis Owner::*, Size Owner::*, std::string Owner::*, Endpoint Owner::*,
-                 StoreUrl Owner::*, Template Owner::*, Balance Owner::*, PathMatch Owner::*,
-                 Satisfy Owner::*, LogLevelName Owner::*, std::vector<std::string> Owner::*,
-                 std::vector<uint16_t> Owner::*, std::vector<ReplicaSettings> Owner::*,
-                 std::vector<Cidr> Owner::*, std::vector<HeaderSetting> Owner::*, Rate Owner::*,
-                 std::vector<RateLimitSettings> Owner::*,
-                 std::vector<ConnectionLimitSettings> Owner::*, Pattern Owner::*,
-                 std::vector<CookieFlags> Owner::*,
-                 // tables
-                 TlsSettings Owner::*, StoreSettings Owner::*, AffinitySettings Owner::*,
-                 HealthSettings Owner::*, UpstreamTimeouts Owner::*, BasicAuthSettings Owner::*,
-                 CompressionSettings Owner::*, RouteTimeouts Owner::*, ForwardedSettings Owner::*,
-                 LimitSettings Owner::*, Http2Settings Owner::*, ClientTimeouts Owner::*,
-                 AdminSettings Owner::*, LogSettings Owner::*,
-                 // arrays of tables
-                 std::vector<ListenSettings> Owner::*, std::vector<CertificateSettings> Owner::*,
-                 std::vector<UpstreamSettings> Owner::*, std::vector<RateZoneSettings> Owner::*,
-                 std::vector<ConnectionZoneSettings> Owner::*, std::vector<RouteSettings> Owner::*,
-                 std::vector<RewriteSettings> Owner::*, std::vector<MapSettings> Owner::*,
-                 std::vector<MapEntry> Owner::*, std::vector<AccessLogSettings> Owner::*>;
+using Field = std::variant<
+    Switched<Owner>, bool Owner::*, uint16_t Owner::*, uint32_t Owner::*, Millis Owner::*,
+    Size Owner::*, std::string Owner::*, Endpoint Owner::*, StoreUrl Owner::*, Template Owner::*,
+    Balance Owner::*, PathMatch Owner::*, Satisfy Owner::*, LogLevelName Owner::*,
+    std::vector<std::string> Owner::*, std::vector<uint16_t> Owner::*,
+    std::vector<ReplicaSettings> Owner::*, std::vector<Cidr> Owner::*,
+    std::vector<Template> Owner::*, std::vector<HeaderSetting> Owner::*, Rate Owner::*,
+    std::vector<RateLimitSettings> Owner::*, std::vector<ConnectionLimitSettings> Owner::*,
+    Pattern Owner::*, std::vector<CookieFlags> Owner::*,
+    // tables
+    TlsSettings Owner::*, StoreSettings Owner::*, AffinitySettings Owner::*,
+    HealthSettings Owner::*, UpstreamTimeouts Owner::*, BasicAuthSettings Owner::*,
+    CompressionSettings Owner::*, RouteTimeouts Owner::*, ForwardedSettings Owner::*,
+    LimitSettings Owner::*, Http2Settings Owner::*, ClientTimeouts Owner::*, AdminSettings Owner::*,
+    LogSettings Owner::*,
+    // arrays of tables
+    std::vector<ListenSettings> Owner::*, std::vector<CertificateSettings> Owner::*,
+    std::vector<UpstreamSettings> Owner::*, std::vector<RateZoneSettings> Owner::*,
+    std::vector<ConnectionZoneSettings> Owner::*, std::vector<RouteSettings> Owner::*,
+    std::vector<RewriteSettings> Owner::*, std::vector<TypesSettings> Owner::*,
+    std::vector<MapSettings> Owner::*, std::vector<MapEntry> Owner::*,
+    std::vector<AccessLogSettings> Owner::*>;
 
 template <Table Owner>
 struct Key {
@@ -117,6 +117,8 @@ template <>
 std::span<const Key<RouteSettings>> keys_of();
 template <>
 std::span<const Key<RewriteSettings>> keys_of();
+template <>
+std::span<const Key<TypesSettings>> keys_of();
 template <>
 std::span<const Key<MapEntry>> keys_of();
 template <>

@@ -89,8 +89,12 @@ bool mentions(const Settings& settings, Variable variable) {
       return in(rule.from.text) || in(rule.to);
     });
   };
+  const auto in_any = [&](const std::vector<Template>& texts) {
+    return std::any_of(texts.begin(), texts.end(), in);
+  };
   const auto in_route = [&](const RouteSettings& route) {
-    return in(route.redirect) || in(route.body) || in(route.basic_auth.realm) ||
+    return in(route.redirect) || in(route.body) || in(route.basic_auth.realm) || in(route.root) ||
+           in(route.alias) || in_any(route.index) || in_any(route.try_files) ||
            in_values(route.set_headers) || in_values(route.add_headers) ||
            in_values(route.add_headers_on_success) || in_rewrites(route.rewrite_location) ||
            in_rewrites(route.rewrite_cookie_domain) || in_rewrites(route.rewrite_cookie_path);

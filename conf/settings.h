@@ -277,9 +277,17 @@ enum class PathMatch : uint8_t {
   exact,
   regex,
   regex_ignoring_case,
+  named,  // for no path of a client's: try_files of another route leads here
 };
 
-// What a route does with a request. Exactly one of upstream, redirect, status, root and
+// What the endings of files say of their types, for the routes that name it.
+struct TypesSettings {
+  std::string name;
+  std::vector<std::string> entries;  // "text/html html htm"
+  friend bool operator==(const TypesSettings&, const TypesSettings&) = default;
+};
+
+// What a route does with a request. Exactly one of upstream, redirect, status, root, alias and
 // stub_status is set.
 struct RouteSettings {
   std::string host = "*";          // "*", "chat.example.org", "*.example.org", "chat.*" or "~regex"
@@ -293,7 +301,12 @@ struct RouteSettings {
   uint16_t status = 0;
   Template body;
   std::string content_type = "text/plain";
-  std::string root;  // a folder whose files are the answer
+  Template root;   // a folder whose files are the answer
+  Template alias;  // the same, with the route's path taken off; of an expression the whole file
+  std::vector<Template> index{{"index.html", {{Variable::text, "index.html"}}}};
+  std::vector<Template> try_files;  // the last one is what is done where none is found
+  std::string types;                // a name; empty: those that browsers need
+  bool etag = true;
   bool stub_status = false;
   std::string replace_path;
   std::vector<HeaderSetting> set_headers;
@@ -436,6 +449,7 @@ struct Settings {
   std::vector<RateZoneSettings> rate_zones;
   std::vector<ConnectionZoneSettings> connection_zones;
   std::vector<RouteSettings> routes;
+  std::vector<TypesSettings> types;
   std::vector<MapSettings> maps;
   ForwardedSettings forwarded;
   LimitSettings limits;

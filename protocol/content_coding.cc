@@ -1,11 +1,11 @@
 #include "protocol/content_coding.h"
 
 #include <algorithm>
-#include <ctime>
 #include <optional>
 #include <utility>
 
 #include "base/strings.h"
+#include "protocol/http_date.h"
 
 namespace usher::protocol {
 namespace {
@@ -19,18 +19,6 @@ bool is_weight_above_0(std::string_view text) {
   const bool zeros = fraction.find_first_not_of('0') == std::string_view::npos;
   if (fraction.size() > 3 || !std::all_of(fraction.begin(), fraction.end(), is_digit)) return false;
   return whole == "1" ? zeros : whole == "0" && !zeros;
-}
-
-// The three forms of RFC 9110 section 5.6.7.
-std::optional<WallTime> parse_http_date(std::string_view text) {
-  const std::string copy(text);
-  for (const char* form :
-       {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"}) {
-    std::tm parts{};
-    const char* end = ::strptime(copy.c_str(), form, &parts);
-    if (end && *end == '\0') return std::chrono::system_clock::from_time_t(::timegm(&parts));
-  }
-  return std::nullopt;
 }
 
 bool is_event_stream(std::string_view type) {
@@ -143,7 +131,7 @@ bool Compression::admits(const CodingWish& wish, WallTime now, const Headers& he
   if (has(any) || (wish.authorized && has(auth))) return true;
   if (const auto expires = headers.get("Expires")) {
     const auto time = parse_http_date(*expires);
-    return has(expired) && time && *time < now;
+    return has(expired) && time && std::chrono::system_clock::from_time_t(*time) < now;
   }
   if (headers.has("Cache-Control")) return admits_control(headers);
   if (has(no_last_modified) && headers.has("Last-Modified")) return false;

@@ -51,6 +51,7 @@ void Exchange::on_request_head(protocol::RequestHead head) {
   request_ = std::move(head);
   asked_authority_ = request_.authority;
   asked_target_ = request_.target;
+  served_target_ = asked_target_;
   if (snapshot_->logs->has_texts()) request_size_ = size_of(request_);
   if (Outcome served = serve(); !served) fail(std::move(served).error());
 }
@@ -77,12 +78,18 @@ Outcome Exchange::find_route() {
     return Error{Errc::misdirected, Side::client, "no certificate is for the name it asked for"};
   }
   route_ = snapshot_->routes.find(request_.authority, request_.path(), client_.role().port);
+  return follow_route();
+}
+
+Outcome Exchange::follow_route() {
   if (!route_) {
     return Error{Errc::no_route, Side::client,
                  std::string(request_.authority) + std::string(request_.path())};
   }
   if (route_->compression) coding_wish_ = protocol::read_coding_wish(request_);
-  return route_->has_limits ? pass_limits() : enter_route();
+  if (!route_->has_limits || limited_) return enter_route();
+  limited_ = true;
+  return pass_limits();
 }
 
 Outcome Exchange::enter_route() { return route_->has_access_rules ? pass_access() : serve_route(); }

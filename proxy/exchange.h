@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "net/loop.h"
 #include "net/timer.h"
+#include "protocol/conditions.h"
 #include "protocol/content_coding.h"
 #include "protocol/engine_io.h"
 #include "protocol/message.h"
@@ -69,6 +70,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   bool ask_for_challenge();
   bool answers_challenges() const;
   Outcome find_route();
+  Outcome follow_route();
   Outcome pass_limits();
   void on_turn();
   Outcome enter_zones();
@@ -87,6 +89,11 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void ask_for_password();
   void respond_with_stub_status();
   void respond_with_file();
+  void go_on_with(const std::string& path, std::string_view query);
+  void go_on_at(const routing::Route* route, std::string_view name);
+  void respond_with(StaticFile file, std::string_view path);
+  bool describe_body(protocol::ResponseHead& head, StaticFile& file,
+                     const protocol::Validators& validators, std::string_view path) const;
   void send_file();
   Progress progress() const;
   VariableSource variables(const protocol::ResponseHead* response) const;
@@ -147,6 +154,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   // As the client asked; what goes to the replica stands in request_.
   std::string_view asked_authority_;
   std::string_view asked_target_;
+  std::string_view served_target_;             // the same, or where a route with files has led
   std::vector<protocol::Field> asked_fields_;  // where they are wanted later
   protocol::CodingWish coding_wish_;           // where the route compresses
   const routing::Route* route_ = nullptr;
@@ -207,11 +215,13 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   uint64_t bytes_out_ = 0;
   unsigned attempts_ = 0;
   unsigned stale_attempts_ = 0;  // of them, those on a kept connection that was over: at most one
+  unsigned detours_ = 0;         // of a request that goes on with another path
   uint16_t status_ = 0;
   bool fresh_connection_ = false;  // the next lease must not be a reused one
   const routing::Replica* avoid_ = nullptr;
   bool socketio_ = false;
   bool body_begun_ = false;
+  bool limited_ = false;      // the limits of a route have let it in
   bool waited_ = false;       // because no replica was up
   bool sent_before_ = false;  // an attempt that failed may have reached a replica
   bool response_started_ = false;

@@ -42,7 +42,8 @@ TunnelRecord Exchange::make_tunnel_record(const protocol::ResponseHead& response
   record.zone_places = std::move(zone_places_);
   if (migrates()) {
     record.migration = std::make_unique<Migration>(
-        Migration{protocol::keep_request(request_), upstream_->replay, upstream_->park});
+        Migration{protocol::keep_request(request_), upstream_->replay, upstream_->park,
+                  route_->match == conf::PathMatch::named ? route_->path : std::string()});
   }
   return record;
 }

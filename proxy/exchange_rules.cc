@@ -13,8 +13,6 @@
 namespace usher::proxy {
 namespace {
 
-// Of a file, in one turn.
-constexpr int most_pieces = 16;
 constexpr std::string_view challenge_path = "/.well-known/acme-challenge/";
 
 bool is_success(uint16_t status) {
@@ -26,20 +24,6 @@ bool only_asks(const protocol::RequestHead& request) {
   return request.method == "GET" || request.method == "HEAD";
 }
 
-OwnResponse make_only_get(bool page) {
-  OwnResponse refused = make_status_response(405, page);
-  refused.head.headers.append("Allow", "GET, HEAD");  // RFC 9110 section 15.5.6
-  return refused;
-}
-
-// RFC 9110 section 13.2.2. A time counts, as with nginx, when it is exactly the one that was told.
-bool has_already(const protocol::Headers& request, std::string_view etag,
-                 std::string_view modified) {
-  if (const auto tags = request.get("If-None-Match"))
-    return *tags == "*" || tags->find(etag) != std::string_view::npos;
-  return request.get("If-Modified-Since") == modified;
-}
-
 }  // namespace
 
 // True: the request is answered.
@@ -49,7 +33,7 @@ bool Exchange::answer_by_route() {
     respond(make_redirect(expand(rules.redirect, variables(nullptr)), rules.redirect_status));
     return true;
   }
-  if (!rules.root.empty()) {
+  if (route_->serves_files()) {
     respond_with_file();
     return true;
   }
@@ -104,48 +88,6 @@ void Exchange::respond_with_stub_status() {
   respond(make_text_response(200, "text/plain", to_text(worker_.shared().stub_status())));
 }
 
-void Exchange::respond_with_file() {
-  const bool page = wants_page(request_);
-  const conf::RouteSettings& rules = route_->rules;
-  std::string path = protocol::path_of_target(asked_target_);
-  if (!rules.replace_path.empty() && path.starts_with(route_->path))
-    path.replace(0, route_->path.size(), rules.replace_path);
-  auto file = StaticFile::open(rules.root, path);
-  if (!file) return respond(make_status_response(404, page));
-  if (!only_asks(request_)) return respond(make_only_get(page));
-
-  const std::string modified = file->modified();
-  const std::string etag = file->etag();
-  protocol::ResponseHead head;
-  head.headers.append("Last-Modified", modified);
-  head.headers.append("ETag", etag);
-  const bool unchanged = has_already(request_.headers, etag, modified);
-  head.status = unchanged ? 304 : 200;
-  head.reason = reason_of(head.status);
-  if (!unchanged) {
-    const std::string_view type = file->type();
-    head.headers.append("Content-Type", type.empty() ? rules.content_type : type);
-    head.body = {protocol::BodyKind::length, file->size()};
-  }
-  begin_response(head);
-  if (unchanged || request_.method == "HEAD") return finish_response({});
-  file_ = std::make_unique<FileBody>(*std::move(file), worker_.loop(), *this);
-  send_file();
-}
-
-// As much as the client takes now; on_client_writable() follows. What compresses well it takes
-// without end: others have their turn.
-void Exchange::send_file() {
-  std::array<char, size_t{16} * 1024> buffer;
-  for (int pieces = 0; !client_.above_high_mark(); ++pieces) {
-    if (pieces == most_pieces) return file_->next_turn.start(Duration(0));
-    const auto piece = file_->file.read(buffer);
-    if (!piece) return fail(piece.error());
-    if (piece->empty()) return finish_response({});
-    send_body(*piece);
-  }
-}
-
 // What the client has sent, before forwarding changes it. The text lives as long as the request.
 void Exchange::keep_asked_fields() {
   if (!route_->has_response_rules && !snapshot_->logs->has_texts()) return;
@@ -182,6 +124,7 @@ VariableSource Exchange::variables(const protocol::ResponseHead* response) const
           .forwarded = kept,
           .authority = asked_authority_,
           .target = asked_target_,
+          .served_target = served_target_,
           .requester = client_,
           .forwarding = snapshot_->forwarding,
           .client_address = client_address_.empty() ? client_.facts().ip_text : client_address_,
@@ -203,7 +146,7 @@ void Exchange::apply_request_rules() {
   for (const conf::HeaderSetting& header : rules.set_headers)
     values.emplace_back(header.name, expand(header.value, variables(nullptr)));
   if (!rules.replace_path.empty())
-    request_.target = request_.headers.keep(replace_path(*route_, asked_target_));
+    request_.target = request_.headers.keep(replace_path(*route_, served_target_));
   forward_headers();
   for (const auto& [name, value] : values) {
     if (equals_ignoring_case(name, "host")) {

@@ -89,6 +89,12 @@ OwnResponse make_status_response(uint16_t status, bool page) {
   return make(status, reason_of(status), page);
 }
 
+OwnResponse make_only_get(bool page) {
+  OwnResponse refused = make(405, reason_of(405), page);
+  refused.head.headers.append("Allow", "GET, HEAD");  // RFC 9110 section 15.5.6
+  return refused;
+}
+
 OwnResponse make_text_response(uint16_t status, std::string_view content_type, std::string body) {
   OwnResponse response;
   response.head.status = status;
@@ -112,6 +118,7 @@ std::string_view reason_of(uint16_t status) {
   switch (status) {
     case 200: return "OK";
     case 204: return "No Content";
+    case 206: return "Partial Content";
     case 301: return "Moved Permanently";
     case 302: return "Found";
     case 303: return "See Other";
@@ -125,8 +132,10 @@ std::string_view reason_of(uint16_t status) {
     case 405: return "Method Not Allowed";
     case 408: return "Request Timeout";
     case 410: return "Gone";
+    case 412: return "Precondition Failed";
     case 413: return "Content Too Large";
     case 414: return "URI Too Long";
+    case 416: return "Range Not Satisfiable";
     case 417: return "Expectation Failed";
     case 421: return "Misdirected Request";
     case 429: return "Too Many Requests";

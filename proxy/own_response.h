@@ -25,6 +25,8 @@ OwnResponse make_error_response(Errc code, bool page);
 OwnResponse make_refusal(Errc code, uint16_t status, bool page, std::chrono::seconds again_after);
 // A route's `status`.
 OwnResponse make_status_response(uint16_t status, bool page);
+// 405, of what can only be asked for with GET and HEAD.
+OwnResponse make_only_get(bool page);
 // A route's `status` with a `body`.
 OwnResponse make_text_response(uint16_t status, std::string_view content_type, std::string body);
 OwnResponse make_redirect(std::string_view location, uint16_t status);

@@ -41,7 +41,10 @@ void Replacement::close() {
 void Replacement::begin() {
   snapshot_ = worker_.snapshot();
   handshake_ = protocol::recall_handshake(record_.migration->handshake);
-  const routing::Route* route = snapshot_->routes.find(record_.host, record_.target, record_.port);
+  const std::string& name = record_.migration->route;
+  const routing::Route* route =
+      name.empty() ? snapshot_->routes.find(record_.host, record_.target, record_.port)
+                   : snapshot_->routes.find_named(record_.host, name, record_.port);
   upstream_ = route ? snapshot_->upstream(route->upstream) : nullptr;
   if (!upstream_ || !upstream_->migrate || !upstream_->is_socketio(record_.target)) {
     return fail({Errc::no_route, Side::usher, "its path leads elsewhere now"}, true);

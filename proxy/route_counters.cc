@@ -11,6 +11,7 @@ std::string_view name_of(conf::PathMatch match) {
     case conf::PathMatch::exact: return "exact";
     case conf::PathMatch::regex: return "regex";
     case conf::PathMatch::regex_ignoring_case: return "regex_ignoring_case";
+    case conf::PathMatch::named: return "named";
   }
   return "segments";
 }

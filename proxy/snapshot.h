@@ -12,6 +12,7 @@
 #include "conf/settings.h"
 #include "net/transport.h"
 #include "protocol/forwarding.h"
+#include "proxy/file_types.h"
 #include "proxy/limit_zones.h"
 #include "proxy/log_plan.h"
 #include "proxy/password_file.h"
@@ -35,6 +36,7 @@ struct Snapshot {
       : settings(std::move(from)),
         routes(settings.routes),
         maps(settings.maps),
+        file_types(settings.types),
         upstreams(std::move(with)),
         forwarding(settings.forwarded),
         tls(std::move(certificates)),
@@ -67,6 +69,7 @@ struct Snapshot {
   conf::Settings settings;
   routing::RouteTable routes;
   ValueMaps maps;
+  FileTypes file_types;
   std::vector<routing::Upstream> upstreams;
   protocol::Forwarding forwarding;
   // Shared by successive snapshots: a new list of replicas does not load the certificates again.

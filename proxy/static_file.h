@@ -1,13 +1,13 @@
-// One file that is answered without a replica: a route's `root`, for ACME's challenges and the
-// like. It is read in pieces, as its taker has room for them.
+// One file that is answered without a replica, as it was when it was opened. It is read in pieces,
+// as its taker has room for them.
 #pragma once
+
+#include <sys/stat.h>
 
 #include <cstdint>
 #include <ctime>
-#include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "base/fd.h"
@@ -17,32 +17,30 @@ namespace usher::proxy {
 
 class StaticFile final {
  public:
-  // The regular file under `root` that a decoded, normalised path names; of one that ends in "/",
-  // its index.html. Below root no symbolic link is followed, and no name that begins with "." is
-  // found but ".well-known" (RFC 8615). Never waits for a pipe or a device.
-  static std::optional<StaticFile> open(const std::string& root, std::string_view path);
+  // `facts` are those of the open regular file.
+  StaticFile(Fd fd, const struct stat& facts)
+      : fd_(std::move(fd)),
+        size_(static_cast<uint64_t>(facts.st_size)),
+        left_(size_),
+        modified_(facts.st_mtime) {}
 
-  // By its name's ending; empty: the ending says nothing.
-  std::string_view type() const { return type_; }
   uint64_t size() const { return size_; }
-  // As Last-Modified says it (RFC 9110 section 5.6.7).
-  std::string modified() const;
+  std::time_t modified() const { return modified_; }
   // A strong one, of time and size, as nginx makes it.
   std::string etag() const;
 
-  // The next piece of the `size()` bytes that it had when it was opened; empty after the last one.
-  // An error if it has become shorter, or cannot be read.
+  // Only these bytes are read: a part of its size().
+  void narrow(uint64_t first, uint64_t length);
+  // The next piece of these, else of all of its bytes; empty after the last one. An error if it has
+  // become shorter, or cannot be read.
   Result<std::span<const char>> read(std::span<char> into);
 
  private:
-  StaticFile(Fd fd, uint64_t bytes, std::time_t changed, std::string_view kind)
-      : fd_(std::move(fd)), size_(bytes), left_(bytes), modified_(changed), type_(kind) {}
-
   Fd fd_;
   uint64_t size_;
+  uint64_t next_ = 0;
   uint64_t left_;
   std::time_t modified_;
-  std::string_view type_;
 };
 
 }  // namespace usher::proxy

@@ -111,9 +111,9 @@ std::string named(const std::string& name, const VariableSource& from) {
   }
   const ValueMap* map = from.maps.find(name);
   if (!map) {
-    return from.route
-               ? from.route->group(name, protocol::path_of_target(from.target), from.authority)
-               : std::string();
+    return from.route ? from.route->group(name, protocol::path_of_target(from.served_target),
+                                          from.authority)
+                      : std::string();
   }
   VariableSource within = from;
   within.groups = nullptr;
@@ -189,7 +189,7 @@ size_t size_of(const protocol::ResponseHead& head) {
 }
 
 std::string value_of(const conf::TemplatePart& part, const VariableSource& from) {
-  const std::string_view query = cut(from.target, '?').second.value_or(std::string_view());
+  const std::string_view query = cut(from.served_target, '?').second.value_or(std::string_view());
   const protocol::ClientFacts& client = from.requester.facts();
   switch (part.variable) {
     case Variable::text: return part.text;
@@ -199,7 +199,7 @@ std::string value_of(const conf::TemplatePart& part, const VariableSource& from)
     case Variable::https: return client.secure ? "on" : "";
     case Variable::request_method: return std::string(from.request.method);
     case Variable::request_uri: return std::string(from.target);
-    case Variable::uri: return protocol::path_of_target(from.target);
+    case Variable::uri: return protocol::path_of_target(from.served_target);
     case Variable::args: return std::string(query);
     case Variable::is_args: return query.empty() ? "" : "?";
     case Variable::request: {

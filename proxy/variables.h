@@ -44,6 +44,7 @@ struct VariableSource {
   bool forwarded = false;                   // it has changed those of `request`
   std::string_view authority;               // as the client asked, like target
   std::string_view target;
+  std::string_view served_target;  // likewise, or where a route with files has led
   const Requester& requester;
   const protocol::Forwarding& forwarding;
   std::string_view client_address;

@@ -50,6 +50,7 @@ struct Migration {
   std::string handshake;  // protocol::keep_request()
   std::shared_ptr<const std::vector<std::string>> replay;
   std::chrono::milliseconds park;  // how long it waits for a replica
+  std::string route;               // the "@name" of one that its path does not lead to
 };
 
 // What stays of the exchange that opened it.

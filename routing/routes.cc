@@ -182,6 +182,19 @@ const Route* RouteTable::find(std::string_view authority, std::string_view path,
   return nullptr;
 }
 
+const Route* RouteTable::find_named(std::string_view authority, std::string_view name,
+                                    uint16_t port) const {
+  const std::string_view host = host_of(authority);
+  for (const Site& site : sites_) {
+    if (site.prefixes.empty() || serves_host(site.prefixes.front(), host) != Matched::yes) continue;
+    for (const Route& route : site.prefixes) {
+      const bool named = route.match == PathMatch::named && route.path == name;
+      if (named && serves_port(route, port)) return &route;
+    }
+  }
+  return nullptr;
+}
+
 const Route* RouteTable::find_in(const Site& site, std::string_view path, uint16_t port) const {
   const auto longest = std::find_if(
       site.prefixes.begin(), site.prefixes.end(),

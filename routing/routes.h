@@ -39,6 +39,7 @@ struct Route {
   std::vector<uint16_t> ports;  // empty: any
 
   bool redirects() const { return !rules.redirect.empty(); }
+  bool serves_files() const { return !rules.root.empty() || !rules.alias.empty(); }
   // What the expression of the path, else that of the host, found under this number or name; empty
   // if there is none.
   std::string group(std::string_view name, std::string_view normal_path,
@@ -57,6 +58,9 @@ class RouteTable final {
   // their order; the longest prefix. Where nothing matches, the next host is asked. `port` is the
   // listener's. An expression that gives up leads to a route with status 500.
   const Route* find(std::string_view authority, std::string_view path, uint16_t port = 0) const;
+  // The named route ("@name") of the first of these hosts that has it.
+  const Route* find_named(std::string_view authority, std::string_view name,
+                          uint16_t port = 0) const;
 
  private:
   // The routes of one host, and of some ports or any.

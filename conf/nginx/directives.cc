@@ -38,7 +38,7 @@ constexpr std::string_view parsing =
 constexpr std::string_view logging =
     "the access log has a line for each request, and error_log one level";
 constexpr std::string_view of_files =
-    "a file has its ETag and Last-Modified always, and a type by its ending, else default_type";
+    "a file has its Last-Modified, which is compared exactly, and a type without a charset";
 constexpr std::string_view anonymous = "no version is told; Server is the replica's own";
 constexpr std::string_view chain =
     "X-Forwarded-For is followed from the right through all trusted proxies";
@@ -59,7 +59,7 @@ constexpr Row rows[] = {
     {"upstream", in_http, 1, 1, {}, {}, true},
     {"location", in_server | in_location, 1, 2, {}, {}, true},
     {"map", in_http, 2, 2, {}, {}, true, true},
-    {"types", web, 0, 0, accepted, of_files, true, true},
+    {"types", web, 0, 0, {}, {}, true, true},
     {"if", in_server | in_location, 1, any, {}, {}, true},
     {"stream", in_main, 0, 0, not_served, "usher carries HTTP and websockets", true, true},
     {"mail", in_main, 0, 0, not_served, "usher carries HTTP and websockets", true, true},
@@ -121,6 +121,7 @@ constexpr Row rows[] = {
     {"alias", in_location, 1, 1},
     {"index", web, 1, any},
     {"try_files", in_server | in_location, 2, any},
+    {"etag", web, 1, 1},
     // replicas
     {"least_conn", in_upstream, 0, 0},
     {"ip_hash", in_upstream, 0, 0},
@@ -190,7 +191,6 @@ constexpr Row rows[] = {
     {"lingering_timeout", web, 1, 1, accepted, sockets},
     {"keepalive_disable", web, 1, any, accepted, kept_open},
     {"if_modified_since", web, 1, 1, accepted, of_files},
-    {"etag", web, 1, 1, accepted, of_files},
     {"msie_padding", web, 1, 1, accepted, own_pages},
     {"charset", web_if, 1, 1, accepted, of_files},
     {"internal", in_location, 0, 0, not_served, "a route is for requests of clients"},
@@ -265,7 +265,7 @@ constexpr Row rows[] = {
     {"ssl_buffer_size", sites, 1, 1, accepted, sockets},
     {"ssl_early_data", sites, 1, 1, accepted, own_tls},
     // not served
-    {"autoindex", web, 1, 1, not_served, "a path that ends in \"/\" is its index.html"},
+    {"autoindex", web, 1, 1, not_served, "a folder is its index"},
     {"rewrite", in_server | in_location | in_if, 2, 3, not_served,
      "a route has redirect and replace_path"},
     {"break", in_server | in_location | in_if, 0, 0, not_served, "there is no rewrite to end"},

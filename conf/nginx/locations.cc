@@ -86,12 +86,10 @@ bool Locations::take_path(const Directive& location, RouteSettings& route) {
       break;
     }
   }
-  if (path.starts_with('@')) {
-    report_.not_served(location.at, "named location " + in_quotes(path) + " is not served");
-    return false;
-  }
   route.path = path;
-  if (modifier.empty()) {
+  if (modifier.empty() && path.starts_with('@')) {
+    route.match = PathMatch::named;
+  } else if (modifier.empty()) {
     route.match = PathMatch::prefix;
   } else if (modifier == "=") {
     route.match = PathMatch::exact;
@@ -120,6 +118,11 @@ void Locations::add(const Directive& location, const Scope& around, Names names,
                          "\"if\" in a location is not served: make it a location of its own");
     }
     if (each.name != "location") continue;
+    if (each.args.front().starts_with('@')) {
+      report_.error(each.at, "named location " + in_quotes(each.args.front()) +
+                                 " can be on the server level only");
+      continue;
+    }
     if (in_regex || is_regex(route) || each.args.front().starts_with('~')) {
       report_.not_served(each.at, "a location nested in or as a regular expression is not served");
       continue;
@@ -144,53 +147,6 @@ void Locations::act(const Scope& scope, const Names& names, RouteSettings& route
     return proxy(*pass, scope, names, route);
   }
   files(scope, names, route);
-}
-
-// Without proxy_pass nginx looks for a file.
-void Locations::files(const Scope& scope, const Names& names, RouteSettings& route) {
-  if (scope.own("stub_status")) {
-    route.stub_status = true;
-    return;
-  }
-  route.status = 404;
-  if (const Directive* tries = scope.own("try_files")) {
-    const auto is_the_file = [](const std::string& file) {
-      return file == "$uri" || file == "$uri/";
-    };
-    const auto last = std::prev(tries->args.end());
-    if (*last != "=404" || !std::all_of(tries->args.begin(), last, is_the_file))
-      return report_.not_served(tries->at, "\"try_files\" is served as \"$uri $uri/ =404\" only");
-  }
-  const Directive* directive = scope.own("alias");
-  if (!directive) directive = scope.find("root");
-  if (!directive) return;
-  const std::string folder = substitute(directive->args.front(), names);
-  if (!folder.starts_with('/') || folder.find('$') != std::string::npos) {
-    return report_.not_served(directive->at,
-                              in_quotes(directive->name) + " is served as an absolute path only");
-  }
-  const Directive* index = scope.find("index");
-  if (index && index->args.front() != "index.html")
-    report_.not_served(index->at, "\"index\" is served as \"index.html\" only");
-  if (directive->name == "root") {
-    route.root = folder;
-  } else if (!alias(folder, route)) {
-    return report_.not_served(directive->at,
-                              "\"alias\" is served where both paths end in \"/\", and of one "
-                              "file in an exact location");
-  }
-  route.status = 0;
-}
-
-// The folder, or the file, in the place of the location's path.
-bool Locations::alias(const std::string& path, RouteSettings& route) {
-  if (is_regex(route)) return false;
-  const size_t slash = path.rfind('/');
-  const bool of_folder = slash + 1 == path.size();
-  if (of_folder ? !route.path.ends_with('/') : route.match != PathMatch::exact) return false;
-  route.root = path.substr(0, std::max<size_t>(slash, 1));
-  route.replace_path = path.substr(slash);
-  return true;
 }
 
 void Locations::answer(const Directive& directive, const Names& names, RouteSettings& route) {

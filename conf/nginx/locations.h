@@ -18,9 +18,10 @@ namespace usher::conf::nginx {
 class Locations final {
  public:
   // `folder`: where files are that are named without one, with a "/" at its end.
-  Locations(Upstreams& upstreams, Limits& limits, Maps& maps, Logs& logs, Report& report,
-            std::string folder)
-      : upstreams_(upstreams),
+  Locations(Settings& settings, Upstreams& upstreams, Limits& limits, Maps& maps, Logs& logs,
+            Report& report, std::string folder)
+      : settings_(settings),
+        upstreams_(upstreams),
         limits_(limits),
         maps_(maps),
         logs_(logs),
@@ -41,7 +42,11 @@ class Locations final {
   bool take_path(const Directive& location, RouteSettings& route);
   void act(const Scope& scope, const Names& names, RouteSettings& route);
   void files(const Scope& scope, const Names& names, RouteSettings& route);
-  static bool alias(const std::string& path, RouteSettings& route);
+  bool file_place(const Scope& scope, const Names& names, RouteSettings& route);
+  void try_files(const Scope& scope, const Names& names, RouteSettings& route);
+  void index(const Scope& scope, const Names& names, RouteSettings& route);
+  void types(const Scope& scope, RouteSettings& route);
+  void etag(const Scope& scope, RouteSettings& route);
   void proxy(const Directive& pass, const Scope& scope, const Names& names, RouteSettings& route);
   void request_headers(const Scope& scope, const Names& names, bool direct_tls,
                        const std::string& host, const Place& at, RouteSettings& route);
@@ -61,6 +66,7 @@ class Locations final {
   void attempts(const Scope& scope, RouteSettings& route);
   Template value(const std::string& text, const Names& names, const Place& at);
 
+  Settings& settings_;
   Upstreams& upstreams_;
   Limits& limits_;
   Maps& maps_;

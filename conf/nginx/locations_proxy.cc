@@ -64,10 +64,10 @@ void Locations::proxy(const Directive& pass, const Scope& scope, const Names& na
                     "with a variable, nginx would send every request to " + in_quotes(uri) +
                         "; usher replaces the location's path by it, as without the variable");
   }
-  if (!uri.empty() && is_regex(route)) {
+  if (!uri.empty() && (is_regex(route) || route.match == PathMatch::named)) {
     return report_.error(pass.at,
                          "\"proxy_pass\" cannot have URI part in location given by regular "
-                         "expression");
+                         "expression, or inside named location");
   }
   if (!uri.empty() && uri != route.path) route.replace_path = uri;
   route.upstream = upstreams_.use(host, tls, pass.at);

@@ -48,7 +48,7 @@ class Translator final {
     }
     Logs logs(settings_, maps, report_);
     logs.declare(scope);
-    Locations locations(upstreams_, limits, maps, logs, report_, folder_);
+    Locations locations(settings_, upstreams_, limits, maps, logs, report_, folder_);
     Servers servers(settings_, locations, report_);
     for (const Directive& each : http) {
       if (each.name == "server") servers.add(each, scope);

@@ -278,6 +278,7 @@ def is_the_oldest_of_too_many(node, _):
 
 LATE = {"health": {"interval": "10m", "fall": 100}}  # no health check has its say
 ONE_ROUTE = {"route": [{"host": "here.example", "path": "/", "upstream": "open-webui"}]}
+FILES_IN_A_CIRCLE = {"route": [{"path": "/", "root": "/nowhere", "try_files": ["$uri", "/again"]}]}
 SMALL = {"route": [{"path": "/", "upstream": "open-webui", "max_body": "1KiB"}]}
 LIMITED = {
     "rate_zone": [{"name": "slow", "rate": "1r/m"}],
@@ -344,6 +345,7 @@ CASES = {
     ],
     "misdirected": [Case(asks_another_name, 421, settings={"tls": {"unknown_name": "misdirected"}})],
     "no_route": [Case(get(404), 404, settings=ONE_ROUTE)],
+    "detour_loop": [Case(get(500), 500, settings=FILES_IN_A_CIRCLE)],
     "no_replica": [Case(get(503), 503, peer=lambda house: DEAD, up=False)],
     "connect_refused": [Case(finds_nobody_listening, 502, many_who_listen, upstream=LATE, retried=True)],
     "connect_timeout": [

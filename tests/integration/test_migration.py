@@ -66,6 +66,19 @@ def assert_nobody_noticed(clients):
     assert not clients.events("ack_timeout")
 
 
+def test_a_websocket_moves_along_the_route_that_files_led_to(house, tmp_path):
+    redis = house.redis().url
+    replicas = [house.replica(name, redis=redis, port=harness.free_port()) for name in ("alpha", "beta")]
+    routes = [{"path": "/", "root": str(tmp_path), "try_files": ["$uri", "@app"]}, {"path": "@app", "match": "named", "upstream": "open-webui"}]
+    node = house.usher(replicas, settings=settings(replicas) | {"route": routes})
+    clients = house.clients([node.url()], 2, args=["--interval-ms", str(int(INTERVAL * 1000)), "--tell-acks"])
+    clients.await_connected()
+    left = max(replicas, key=lambda replica: at(node, replica))
+    node.admin_get(f"/api/replicas/{left.address}/drain?within=10m", "POST")
+    await_gone_from(node, left, clients)
+    assert_nobody_noticed(clients)
+
+
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_a_replica_that_is_restarted_costs_no_client_its_connection(house, how):
     replicas, node, clients = start(house)

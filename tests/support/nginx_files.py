@@ -20,6 +20,29 @@ FILES = sorted(path.stem for path in FOLDER.glob("*.conf"))
 LISTEN = re.compile(r"(\blisten\s+(?:\[::\]:)?)(\d+)\b([^;]*;)")
 HOSTS = re.compile(r"\b(?:open-webui:8080|host\.docker\.internal:3000|localhost:3000|unused:8080|ollama:11434|searxng:8081|litellm:4000)")
 
+MIME_TYPES = Path("/etc/nginx/mime.types")  # Debian's
+MODIFIED = 1_700_000_000
+TYPED = ["html", "css", "js", "json", "png", "svg", "ico", "woff2", "webp", "mp4", "wasm", "pdf", "txt", "xml", "PNG", "none", "7z"]
+# The files in /var/www.
+WWW = [
+    "index.html",
+    "files/page.html",
+    "files/index.html",
+    "tried/page.html",
+    "robots.txt",
+    ".well-known/acme-challenge/x",
+    "spa/index.html",
+    "spa/about.html",
+    "spa/assets/app.js",
+    "spa/pretty/about.html",
+    "spa/pretty/folder/index.html",
+    "spa/app/there.own",
+    "spa/a b/index.html",
+    "spa/raw/page.html",
+    "spa/absolute/x",
+    "site/page.html",
+    *(f"types/file.{ending}" for ending in TYPED),
+]
 
 # Of "secret", as htpasswd and `openssl passwd` make them: what auth_basic_user_file names as "passwords".
 PASSWORDS = {
@@ -128,14 +151,17 @@ class Rendered:
         text = re.sub(r"^user [^;]+;", "", text)
         text = re.sub(r"\bhttp2 on;", "", text)  # Debian's nginx is older than that directive
         www = folder / "www"
-        for file in ("index.html", "files/page.html", "files/index.html", "tried/page.html", "robots.txt", ".well-known/acme-challenge/x"):
+        for file in WWW:
             (www / file).parent.mkdir(parents=True, exist_ok=True)
             (www / file).write_text(f"<p>{file}</p>\n")
-            os.utime(www / file, (1_700_000_000, 1_700_000_000))
+            os.utime(www / file, (MODIFIED, MODIFIED))
+        (www / "spa/empty").mkdir()
+        (www / "spa/link.html").symlink_to("about.html")
+        (www / "spa/linked").symlink_to("pretty")
         text = text.replace("/var/www", str(www))
         temporary = "".join(f"    {kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy"))
         (folder / "passwords").write_text("".join(f"{name}:{kept}\n" for name, kept in PASSWORDS.items()))
-        (folder / "mime.types").write_text("types { text/html html; }\n")
+        (folder / "mime.types").write_text(MIME_TYPES.read_text() if MIME_TYPES.exists() else "types { text/html html; }\n")
         text = text.replace("/etc/nginx/mime.types", "mime.types")
         head, whole = text, re.search(r"\bhttp \{", text)
         if whole:
@@ -207,7 +233,8 @@ class Client:
     def ask(self, port: int, tls: bool, host: str, method: str, target: str, headers=(), body: bytes = b""):
         """(status, headers, body without gzip), or None when the server closed without an answer."""
         connection = self.open.get(port)
-        if connection is None:
+        fresh = connection is None
+        if fresh:
             timeout = 10 * harness.patience()
             kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
             more = {"context": self.context} if tls else {}
@@ -227,7 +254,8 @@ class Client:
             return answer.status, [(name.lower(), value) for name, value in answer.getheaders()], text
         except (http.client.BadStatusLine, ConnectionError):
             self.open.pop(port).close()
-            return None
+            # nginx ends a connection after a 412, and does not say so.
+            return None if fresh or method != "GET" else self.ask(port, tls, host, method, target, headers, body)
 
     def close(self):
         for connection in self.open.values():

@@ -84,28 +84,56 @@ TEST(NginxReader, ReadsAServerAsListenerUpstreamAndRoute) {
 
 TEST(NginxReader, ReadsWhereFilesAre) {
   const Settings settings = settings_of(server(
-      "root /srv/www; location /a/ { } location /b/ { alias /srv/files/; } "
-      "location = /robots.txt { alias /srv/robots.txt; } location /c { root /srv/c/; try_files "
-      "$uri "
-      "$uri/ =404; } location /d { proxy_pass http://open-webui; proxy_set_header Host $host; }"));
+      "root /srv/www; index a.html /b; location /a/ { } location /b { alias /srv/files/; index c; "
+      "} "
+      "location = /robots.txt { alias /srv/robots.txt; } location ~ ^/i/(.+)$ { alias /srv/i/$1; } "
+      "location /c { root /srv/$host/; try_files $uri $uri/ /index.html?$args; } "
+      "location /d { proxy_pass http://open-webui; proxy_set_header Host $host; } "
+      "location /e { try_files $uri @app; etag off; location /e/f { } } "
+      "location @app { proxy_pass http://open-webui; proxy_set_header Host $host; }"));
   struct Row {
     const char* path;
     const char* root;
-    const char* replaced;
+    const char* alias;
+    const char* index;
+    const char* last;
+    bool etag = true;
   };
-  const Row rows[] = {{"/a/", "/srv/www", ""},
-                      {"/b/", "/srv/files", "/"},
-                      {"/robots.txt", "/srv", "/robots.txt"},
-                      {"/c", "/srv/c/", ""},
-                      {"/d", "", ""},
-                      {"/", "/srv/www", ""}};
+  const Row rows[] = {{"/a/", "/srv/www", "", "/b", ""},
+                      {"/b", "", "/srv/files/", "c", ""},
+                      {"/robots.txt", "", "/srv/robots.txt", "/b", ""},
+                      {"^/i/(.+)$", "", "/srv/i/$1", "/b", ""},
+                      {"/c", "/srv/$host/", "", "/b", "/index.html?$args"},
+                      {"/d", "", "", "index.html", ""},
+                      {"/e/f", "/srv/www", "", "/b", "", false},
+                      {"/e", "/srv/www", "", "/b", "@app", false},
+                      {"@app", "", "", "index.html", ""},
+                      {"/", "/srv/www", "", "/b", ""}};
   ASSERT_EQ(settings.routes.size(), std::size(rows));
   for (size_t i = 0; i < std::size(rows); ++i) {
-    EXPECT_EQ(settings.routes[i].path, rows[i].path);
-    EXPECT_EQ(settings.routes[i].root, rows[i].root) << rows[i].path;
-    EXPECT_EQ(settings.routes[i].replace_path, rows[i].replaced) << rows[i].path;
-    EXPECT_EQ(settings.routes[i].status, 0) << rows[i].path;
+    const RouteSettings& route = settings.routes[i];
+    EXPECT_EQ(route.path, rows[i].path);
+    EXPECT_EQ(route.root.source, rows[i].root) << route.path;
+    EXPECT_EQ(route.alias.source, rows[i].alias) << route.path;
+    EXPECT_EQ(route.index.back().source, rows[i].index) << route.path;
+    EXPECT_EQ(route.try_files.empty() ? "" : route.try_files.back().source, rows[i].last)
+        << route.path;
+    EXPECT_EQ(route.etag, rows[i].etag) << route.path;
+    EXPECT_EQ(route.status, 0) << route.path;
   }
+  EXPECT_EQ(settings.routes[8].match, PathMatch::named);
+}
+
+TEST(NginxReader, SharesTypesThatAreTheSame) {
+  const Settings settings = settings_of(
+      "events {} http { types { text/html html htm; text/x x; } types { text/y y; } server { root "
+      "/w; location /own { types { } default_type a/b; } location /same { } } server { listen 81; "
+      "root /v; types { text/html html htm; text/x x; text/y y; } } }");
+  ASSERT_EQ(settings.types.size(), 2U);
+  EXPECT_TRUE(settings.types[0].entries.empty());
+  EXPECT_EQ(settings.types[1].entries.size(), 3U);
+  EXPECT_EQ(settings.routes.front().types, "types");
+  EXPECT_EQ(settings.routes.back().types, "types-2");
 }
 
 TEST(NginxReader, SplitsServersByNameAndPort) {
@@ -163,13 +191,23 @@ TEST(NginxReader, RefusesInNginxsMannerWithTheLine) {
        "invalid value"},
       {"events {} http { upstream u {} server { location / { proxy_pass http://u; } } }",
        "no servers are inside upstream \"u\""},
-      {"events {} http { server { root /w; location / { try_files $uri /index.html; } } }",
-       "\"try_files\" is served as \"$uri $uri/ =404\" only"},
+      {"events {} http { server { root /w; location / { try_files $uri index.html; } } }",
+       "\"index.html\" is none"},
+      {"events {} http { server { root /w; location / { try_files @a $uri; } } }",
+       "\"@a\" is none"},
+      {"events {} http { server { root /w; location / { try_files $uri @a; } } }",
+       "no route is named \"@a\""},
+      {"events {} http { server { location /a { location @b { return 200; } } } }",
+       "named location \"@b\" can be on the server level only"},
+      {"events {} http { server { location @a { alias /b/; } } }",
+       "the \"alias\" directive cannot be used inside the named location"},
+      {"events {} http { server { location /a/ { alias /w/; location /a/b/ { } } } }",
+       "\"alias\" is not served for a location within this one"},
+      {"events {} http { server { location /a/ { root /v; alias /w/; } } }",
+       "\"root\" directive was specified"},
+      {"events {} http { server { root /w; etag maybe; } }", "it must be \"on\" or \"off\""},
+      {"events {} http { server { root /w; types { html text; } } }", "invalid line \"html text\""},
       {"events {} http { server { root html; } }", "\"root\" is served as an absolute path only"},
-      {"events {} http { server { location /a { alias /b/; } } }", "\"alias\" is served where"},
-      {"events {} http { server { location ~ /a(.*) { alias /b/; } } }",
-       "\"alias\" is served where"},
-      {"events {} http { server { root /w; index index.php; } }", "\"index\" is served as"},
       {"events {} http { server { location / { mirror /x; return 200; } } }",
        "\"mirror\" is not served: a request goes to one replica"},
       {"events {} http { server { location / { if ($uri = /) { return 200; } } } }",

@@ -109,6 +109,21 @@ TEST(RouteTable, PrefersTheFirstOfTwoEqualRoutes) {
   expect_rows(table, {{"x", "/", "first"}});
 }
 
+TEST(RouteTable, FindsANamedRouteByItsNameAlone) {
+  conf::RouteSettings named = route("a.example", "@app");
+  conf::RouteSettings other = route("*", "@app");
+  named.match = other.match = conf::PathMatch::named;
+  other.ports = {81};
+  const RouteTable table({route("a.example", "/"), named, other});
+  EXPECT_EQ(table.find_named("a.example:80", "@app", 80)->upstream, "a.example@app");
+  EXPECT_EQ(table.find_named("b.example", "@app", 81)->upstream, "*@app");
+  EXPECT_EQ(table.find_named("b.example", "@app", 80), nullptr);
+  EXPECT_EQ(table.find_named("a.example", "@ap"), nullptr);
+  EXPECT_EQ(table.find_named("a.example", "/"), nullptr);
+  EXPECT_EQ(table.find("a.example", "@app")->upstream, "a.example/");
+  EXPECT_EQ(table.find("a.example", "/@app")->upstream, "a.example/");
+}
+
 TEST(RouteTable, FindsNothingInAnEmptyTable) { EXPECT_EQ(RouteTable({}).find("x", "/"), nullptr); }
 
 TEST(RouteTable, KeepsWhatARouteDoes) {
