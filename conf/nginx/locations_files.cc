@@ -38,12 +38,13 @@ bool Locations::file_place(const Scope& scope, const Names& names, RouteSettings
   }
   const Directive* directive = alias ? alias : root;
   if (!directive) return false;
-  const std::string text = substitute(directive->args.front(), names);
-  if (!text.starts_with('/')) {
-    report_.not_served(directive->at,
-                       in_quotes(directive->name) + " is served as an absolute path only");
+  std::string text = substitute(directive->args.front(), names);
+  if (text.starts_with('$')) {
+    report_.not_served(directive->at, in_quotes(directive->name) +
+                                          " is not served where a variable is its beginning");
     return false;
   }
+  if (!text.starts_with('/')) text.insert(0, folder_);
   if (root && alias) {
     report_.error(alias->at, "\"alias\" directive is duplicate, \"root\" directive was specified");
     return false;

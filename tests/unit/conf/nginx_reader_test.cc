@@ -207,7 +207,7 @@ TEST(NginxReader, RefusesInNginxsMannerWithTheLine) {
        "\"root\" directive was specified"},
       {"events {} http { server { root /w; etag maybe; } }", "it must be \"on\" or \"off\""},
       {"events {} http { server { root /w; types { html text; } } }", "invalid line \"html text\""},
-      {"events {} http { server { root html; } }", "\"root\" is served as an absolute path only"},
+      {"events {} http { server { root $host; } }", "where a variable is its beginning"},
       {"events {} http { server { location / { mirror /x; return 200; } } }",
        "\"mirror\" is not served: a request goes to one replica"},
       {"events {} http { server { location / { if ($uri = /) { return 200; } } } }",

@@ -1,0 +1,393 @@
+#include "conf/keys.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "conf/text_rules.h"
+#include "conf/words.h"
+
+namespace usher::conf {
+namespace {
+
+constexpr uint64_t second = 1000;
+constexpr uint64_t minute = 60 * second;
+constexpr uint64_t hour = 60 * minute;
+constexpr uint64_t day = 24 * hour;
+constexpr uint64_t kib = 1024;
+constexpr uint64_t mib = 1024 * kib;
+constexpr uint64_t gib = 1024 * mib;
+
+const char* path_or_nothing(std::string_view text) {
+  return text.empty() ? nullptr : url_path(text);
+}
+
+const char* folder_or_nothing(std::string_view text) {
+  const bool good = text.empty() || (text.starts_with('/') && text.find('\0') == text.npos);
+  return good ? nullptr : "a folder's absolute path";
+}
+
+const char* tried_file(std::string_view text) {
+  const auto status = text.starts_with('=') ? parse_decimal<uint16_t>(text.substr(1)) : 0;
+  const bool is_status = status && *status >= 200 && *status <= 599;
+  const bool is_path = text.starts_with('/') || text.starts_with('$') || text.starts_with('@');
+  return is_path || is_status ? nullptr : R"(a path such as "$uri", "=404" or "@name")";
+}
+
+const char* index_file(std::string_view text) { return text.empty() ? "a file's name" : nullptr; }
+
+const char* types_entry(std::string_view text) {
+  const auto words = split_list(text, ' ');
+  const bool good = words.size() > 1 && words.front().find('/') != std::string_view::npos;
+  return good ? nullptr : R"(a type and its endings such as "text/html html htm")";
+}
+
+const char* realm(std::string_view text) {
+  return text.empty() ? R"(a name such as "Staff")" : header_value(text);
+}
+
+const char* variable_name(std::string_view text) {
+  return is_identifier(text, "_") && !is_digit(text.front())
+             ? nullptr
+             : "a variable's name of letters, digits and \"_\"";
+}
+
+const char* media_type(std::string_view text) {
+  const auto [type, subtype] = cut(text, '/');
+  const auto is_lower = [](char c) { return c == to_lower(c); };
+  const bool good = text == "*" || (is_token(type) && subtype && is_token(*subtype) &&
+                                    std::all_of(text.begin(), text.end(), is_lower));
+  return good ? nullptr : R"("*", or a media type in lower case such as "application/json")";
+}
+
+const char* zone_name(std::string_view text) {
+  return !text.empty() && is_visible(text) ? nullptr : "a name without spaces";
+}
+
+const char* something(std::string_view text) { return text.empty() ? "a text" : nullptr; }
+
+const char* zone_key(std::string_view text) {
+  return text.empty() ? R"(variables such as "$remote_addr")" : nullptr;
+}
+
+const char* host_pattern(std::string_view text) {
+  if (text == "*" || text.starts_with('~')) return nullptr;  // check() reads the expression
+  if (text.starts_with("*.")) {
+    text.remove_prefix(2);
+  } else if (text.ends_with(".*")) {
+    text.remove_suffix(2);
+  }
+  const bool good = is_identifier(text, "-_.:[]") && text.find("..") == std::string_view::npos &&
+                    !text.starts_with('.');
+  const bool port = !text.starts_with('[') && text.find(':') != std::string_view::npos;
+  return good && !port
+             ? nullptr
+             : R"("*", a host such as "chat.example.org" without a port, "*.example.org", or "~" and a regular expression)";
+}
+
+const char* redirect_target(std::string_view text) {
+  const bool good = text.starts_with("https://") || text.starts_with("http://") ||
+                    text.starts_with('/') || text.starts_with('$');
+  return good && is_visible(text) ? nullptr : R"(a URL such as "https://chat.example.org/")";
+}
+
+constexpr std::string_view proxied_words[] = {"any",      "auth",    "expired",          "no-cache",
+                                              "no-store", "private", "no_last_modified", "no_etag"};
+
+constexpr Named<PathMatch> path_match_names[] = {
+    {"segments", PathMatch::segments},
+    {"prefix", PathMatch::prefix},
+    {"prefix_first", PathMatch::prefix_first},
+    {"exact", PathMatch::exact},
+    {"regex", PathMatch::regex},
+    {"regex_ignoring_case", PathMatch::regex_ignoring_case},
+    {"named", PathMatch::named},
+};
+constexpr Named<Satisfy> satisfy_names[] = {
+    {"all", Satisfy::all},
+    {"any", Satisfy::any},
+};
+
+// clang-format off
+constexpr Key<RateZoneSettings> rate_zone_keys[] = {
+    {"name", &RateZoneSettings::name,
+     {.max = 64, .check = zone_name, .required = true, .example = "\"per_address\""},
+     "What routes, logs and metrics call it."},
+    {"key", &RateZoneSettings::key, {.check = zone_key},
+     "What is counted apart, in variables of the request, such as \"$remote_addr\" or "
+     "\"$host$cookie_token\". A request for which it is empty is not counted."},
+    {"rate", &RateZoneSettings::rate, {.required = true, .example = "\"10r/s\""},
+     "Requests a second (\"10r/s\") or a minute (\"30r/m\")."},
+    {"size", &RateZoneSettings::size, {32 * kib, gib},
+     "How much memory it may take: 1 MiB is enough for some 7000 addresses. When it is full, the "
+     "keys that were silent for the longest are forgotten."},
+};
+
+constexpr Key<ConnectionZoneSettings> connection_zone_keys[] = {
+    {"name", &ConnectionZoneSettings::name,
+     {.max = 64, .check = zone_name, .required = true, .example = "\"per_address\""},
+     "What routes, logs and metrics call it."},
+    {"key", &ConnectionZoneSettings::key, {.check = zone_key},
+     "What is counted apart, in variables of the request. A request for which it is empty is not "
+     "counted."},
+    {"size", &ConnectionZoneSettings::size, {32 * kib, gib},
+     "How much memory it may take. When it is full, requests of other keys are refused."},
+};
+
+constexpr Key<BasicAuthSettings> basic_auth_keys[] = {
+    {"realm", &BasicAuthSettings::realm, {.check = realm, .example = "\"Staff\""},
+     "What the browser calls that for which it asks; with variables. Where it comes to \"off\", no "
+     "password is asked for."},
+    {"file", &BasicAuthSettings::file,
+     {.check = file, .example = "\"/etc/usher/htpasswd\""},
+     "Lines \"name:hash\" or \"name:hash:comment\", as htpasswd writes them: bcrypt, yescrypt, "
+     "sha512-crypt and what else crypt(3) knows, apr1, {SSHA}, {SHA}, {PLAIN}. It is read again "
+     "when it has changed."},
+};
+
+constexpr Key<CompressionSettings> compression_keys[] = {
+    {"types", &CompressionSettings::types,
+     {.max = 127, .check = media_type, .example = "[\"text/html\", \"application/json\"]"},
+     "Which bodies, by their Content-Type without its parameters; \"*\": all. What has a "
+     "Content-Encoding passes as it is, text/event-stream always. Empty: none."},
+    {"level", &CompressionSettings::level, {1, 9},
+     "From 1, the fastest, to 9, the smallest."},
+    {"min_length", &CompressionSettings::min_length, {},
+     "A body that is known to be shorter passes as it is."},
+    {"vary", &CompressionSettings::vary, {},
+     "Tell caches that the response depends on Accept-Encoding."},
+    {"proxied", &CompressionSettings::proxied, {.choices = proxied_words},
+     "What a request that came through a proxy (it has Via) is given compressed: \"any\" response, "
+     "or those that one of the other words, with the meaning of nginx's gzip_proxied, is for. Empty: "
+     "none."},
+};
+
+constexpr Key<RouteTimeouts> route_timeout_keys[] = {
+    {"connect", &RouteTimeouts::connect, {.min = 1, .max = 10 * minute, .example = "\"1s\""},
+     "To connect to a replica."},
+    {"send", &RouteTimeouts::send, {.min = 1, .max = 7 * day, .example = "\"1m\""},
+     "A replica that takes nothing of a request for so long is given up."},
+    {"first_byte", &RouteTimeouts::first_byte, {.min = 1, .max = 7 * day, .example = "\"5s\""},
+     "From the end of a request to the first byte of its response."},
+    {"between_bytes", &RouteTimeouts::between_bytes,
+     {.min = 1, .max = 7 * day, .example = "\"10s\""},
+     "Between two pieces of a response."},
+    {"tunnel_idle", &RouteTimeouts::tunnel_idle,
+     {.min = 1, .max = 7 * day, .example = "\"10m\""},
+     "A websocket that is silent in both directions for so long is closed."},
+};
+
+constexpr Key<RouteSettings> route_keys[] = {
+    {"host", &RouteSettings::host, {.max = 253, .check = host_pattern},
+     "\"chat.example.org\", \"*.example.org\", \"chat.*\", \"~\" and a regular expression, or \"*\" "
+     "for any. The most specific host wins, in this order."},
+    {"hosts", &RouteSettings::hosts, {.max = 253, .check = host_pattern},
+     "Several of them, in the place of host."},
+    {"ports", &RouteSettings::ports, {.min = 1},
+     "Only for requests that come in on these ports. Empty: on any."},
+    {"path", &RouteSettings::path, {.max = 4096},
+     "The path's beginning. Among the routes of a host the longest wins. It is compared with the "
+     "request's path decoded, without \"//\", \".\" and \"..\"."},
+    {"match", &RouteSettings::match, {},
+     "How path is compared: segments (\"/api\" serves \"/api/x\", not \"/apix\"), prefix (as it is "
+     "written), exact, or as a regular expression (PCRE). As in nginx's locations: exact first; then "
+     "the longest prefix if it is prefix_first; then the regular expressions in their order; then "
+     "the longest prefix. A named route is for no path: the try_files of others lead to its \"@name\"."},
+    {"upstream", &RouteSettings::upstream, {.check = upstream_name},
+     "The upstream's name. A route has one of upstream, redirect, status, root, alias and "
+     "stub_status."},
+    {"redirect", &RouteSettings::redirect,
+     {.check = redirect_target, .example = "\"https://chat.example.org/\""},
+     "Answer with a redirect to this URL. Variables have nginx's names: "
+     "\"https://$host$request_uri\"."},
+    {"redirect_status", &RouteSettings::redirect_status, {.min = 301, .max = 308},
+     "The status of the redirect."},
+    {"status", &RouteSettings::status, {.min = 200, .max = 599, .example = "404"},
+     "Answer with this status. 444 closes the connection without an answer."},
+    {"body", &RouteSettings::body, {},
+     "What is answered with that status; with nginx's variables. Empty: a page, or JSON."},
+    {"content_type", &RouteSettings::content_type, {},
+     "What the body is, or a file whose ending does not tell."},
+    {"root", &RouteSettings::root, {.check = folder_or_nothing, .example = "\"/var/www/acme\""},
+     "Answer GET and HEAD with the files of this folder, found by the request's whole path, as "
+     "nginx's root does. A folder that is asked for without its / is a redirect to the one with it. "
+     "Symbolic links are followed when they are relative and stay below root; nothing whose name "
+     "begins with a dot is found, but .well-known. With variables: links stay below the part before "
+     "the first of them."},
+    {"alias", &RouteSettings::alias, {.check = folder_or_nothing, .example = "\"/srv/images/\""},
+     "The same, but this stands in the place of the route's path, as with nginx's alias: write both "
+     "with a / at the end, or both without. Of a regular expression it is the whole file, with its "
+     "groups: \"/srv/images/$1\"."},
+    {"index", &RouteSettings::index, {.check = index_file},
+     "What a path that ends in / is: the first of these that is there. The request goes on as if "
+     "that had been asked for. None: 403."},
+    {"try_files", &RouteSettings::try_files,
+     {.check = tried_file, .example = "[\"$uri\", \"$uri/\", \"/index.html\"]"},
+     "Files that are looked for below root in this order, folders with a / at the end, and last what "
+     "is done without any: another path, as if it had been asked for, \"=404\", or the \"@name\" of a "
+     "named route. Empty: the path as it is."},
+    {"types", &RouteSettings::types, {.max = 64},
+     "The [[types]] that tell a file's type by its ending, by name. Empty: those that browsers need."},
+    {"etag", &RouteSettings::etag, {},
+     "Send an ETag with a file, of its time and its size."},
+    {"stub_status", &RouteSettings::stub_status, {},
+     "Answer with nginx's seven numbers of connections and requests, for monitoring that reads them. "
+     "/metrics of the admin address has more. Say in allow who may ask."},
+    {"replace_path", &RouteSettings::replace_path, {.check = path_or_nothing},
+     "The replica gets this in the place of the route's path. Empty: the path as it came."},
+    {"max_body", &RouteSettings::max_body, {},
+     "The largest request body; \"0\": no limit."},
+    {"set_headers", &RouteSettings::set_headers, {},
+     "Headers set on the request to the replica, such as { \"X-Client\" = \"$remote_addr\" }. Empty: "
+     "the replica gets none of that name."},
+    {"add_headers", &RouteSettings::add_headers, {},
+     "Headers added to every response, those of usher included."},
+    {"add_headers_on_success", &RouteSettings::add_headers_on_success, {},
+     "The same, but only if its status is 200, 201, 204, 206, 301, 302, 303, 304, 307 or 308."},
+    {"remove_headers", &RouteSettings::remove_headers, {.check = header_name},
+     "Headers removed from the replica's response."},
+    {"cookie_flags", &RouteSettings::cookie_flags, {},
+     "Attributes of the replica's cookies: a cookie's name, or \"~\" and a regular expression, and "
+     "what becomes of it: secure, httponly, samesite=strict, lax or none, nosecure, nohttponly, "
+     "nosamesite. The first that names the cookie counts: \"session secure samesite=lax\"."},
+    {"allow", &RouteSettings::allow, {},
+     "Networks that may use this route; the others are answered with 403. Empty: all."},
+    {"deny", &RouteSettings::deny, {},
+     "Networks that may not, also when they are in allow."},
+    {"satisfy", &RouteSettings::satisfy, {},
+     "With basic_auth: whether a client needs both, a network that may use the route and a password "
+     "(\"all\"), or one of them (\"any\": who is in allow is asked for none)."},
+    {"rate_limits", &RouteSettings::rate_limits, {},
+     "Zones that limit the rate of requests here, each with what may be ahead of it: \"api\": "
+     "nothing; \"api burst=20\": 20 requests, which wait until the rate allows them; \"api burst=20 "
+     "nodelay\": 20 requests that do not wait; \"api burst=20 delay=8\": 8 of them do not. More are "
+     "refused."},
+    {"rate_limit_status", &RouteSettings::rate_limit_status, {400, 599},
+     "The status of those refused. 444 closes the connection without an answer."},
+    {"connection_limits", &RouteSettings::connection_limits, {},
+     "Zones that limit how many requests and websockets are under way at a time, each with how many "
+     "of one key: \"per_address 10\". Each stream of an HTTP/2 connection counts."},
+    {"connection_limit_status", &RouteSettings::connection_limit_status, {400, 599},
+     "The status of those refused."},
+    {"access_log", &RouteSettings::access_log, {},
+     "Write a line in the access log for each request."},
+    {"access_logs", &RouteSettings::access_logs, {.check = upstream_name},
+     "The logs that its lines go to, by the names of [[log.file]]; \"main\" is that of [log]. "
+     "Empty: main alone."},
+    {"attempts", &RouteSettings::attempts, {0, 100},
+     "How often a request is sent at most: again when no replica has seen it, or, once, when it is "
+     "safe to do twice. 0: once for each replica and once more, five times at most."},
+    {"basic_auth", &RouteSettings::basic_auth, {},
+     "A name and a password are asked for here (HTTP Basic), before anything else is done. Not for "
+     "Open WebUI's own pages: they send an Authorization header of their own."},
+    {"rewrite_location", &RouteSettings::rewrite_location, {},
+     "Where the replica's redirects lead (Location, Refresh): what begins with `from` begins with "
+     "`to` instead. The first that fits counts."},
+    {"rewrite_cookie_domain", &RouteSettings::rewrite_cookie_domain, {},
+     "The Domain of the replica's cookies, in any case and without a dot at its beginning."},
+    {"rewrite_cookie_path", &RouteSettings::rewrite_cookie_path, {},
+     "The Path of the replica's cookies: what begins with `from` begins with `to` instead."},
+    {"compression", &RouteSettings::compression, {},
+     "What usher compresses (gzip), for replicas and files that come without. Open WebUI compresses "
+     "by itself: it needs none of this."},
+    {"timeouts", &RouteSettings::timeouts, {},
+     "Timeouts of this route alone; what is not set is as in [upstream.timeouts]."},
+};
+
+constexpr Key<RewriteSettings> rewrite_keys[] = {
+    {"from", &RewriteSettings::from,
+     {.check = something, .required = true, .example = "\"http://127.0.0.1:8080/\""},
+     "A text with variables, \"~\" and a regular expression (PCRE), or \"~*\" for one that ignores "
+     "case, which puts all in other words."},
+    {"to", &RewriteSettings::to, {.required = true, .example = "\"/\""},
+     "What stands there then; with variables, and the groups of the expression."},
+};
+
+constexpr Key<TypesSettings> types_keys[] = {
+    {"name", &TypesSettings::name,
+     {.max = 64, .check = upstream_name, .required = true, .example = "\"own\""},
+     "What routes call it."},
+    {"entries", &TypesSettings::entries,
+     {.check = types_entry, .example = "[\"text/html html htm\"]"},
+     "Each a type, and after it the endings of its files, in any case. Any other file is content_type."},
+};
+
+constexpr Key<MapEntry> map_entry_keys[] = {
+    {"match", &MapEntry::match,
+     {.max = 4096, .required = true, .example = "\"~*(?<tool>curl|wget)\""},
+     "The whole text, in any case; \"~\" and a regular expression (PCRE), \"~*\" for one that "
+     "ignores case; with hostnames \"*.example.org\", \".example.org\" and \"www.*\" as well. "
+     "\"\\\" before a text that begins with \"~\" or \"\\\" itself. An empty source matches no expression."},
+    {"value", &MapEntry::value, {.required = true, .example = "\"$tool\""},
+     "What the variable is then; with variables, and the groups of its expression."},
+};
+
+constexpr Key<MapSettings> map_keys[] = {
+    {"name", &MapSettings::name,
+     {.max = 64, .check = variable_name, .required = true, .example = "\"client_kind\""},
+     "The variable's name, without \"$\"."},
+    {"source", &MapSettings::source, {.required = true, .example = "\"$http_user_agent\""},
+     "What is looked up: a text with variables, also those of other maps."},
+    {"default", &MapSettings::otherwise, {},
+     "What the variable is where nothing matches."},
+    {"hostnames", &MapSettings::hostnames, {},
+     "The source is a host, which may end in a dot, and the texts may be patterns of names."},
+    {"entry", &MapSettings::entries, {},
+     "One value of the source. A text beats an expression; of the patterns the longest counts, "
+     "those that begin with a star first; of the expressions the first that matches."},
+};
+
+// clang-format on
+
+}  // namespace
+
+template <>
+std::span<const Key<RateZoneSettings>> keys_of() {
+  return rate_zone_keys;
+}
+template <>
+std::span<const Key<ConnectionZoneSettings>> keys_of() {
+  return connection_zone_keys;
+}
+template <>
+std::span<const Key<BasicAuthSettings>> keys_of() {
+  return basic_auth_keys;
+}
+template <>
+std::span<const Key<CompressionSettings>> keys_of() {
+  return compression_keys;
+}
+template <>
+std::span<const Key<RouteTimeouts>> keys_of() {
+  return route_timeout_keys;
+}
+template <>
+std::span<const Key<RouteSettings>> keys_of() {
+  return route_keys;
+}
+template <>
+std::span<const Key<RewriteSettings>> keys_of() {
+  return rewrite_keys;
+}
+template <>
+std::span<const Key<TypesSettings>> keys_of() {
+  return types_keys;
+}
+template <>
+std::span<const Key<MapEntry>> keys_of() {
+  return map_entry_keys;
+}
+template <>
+std::span<const Key<MapSettings>> keys_of() {
+  return map_keys;
+}
+
+template <>
+std::span<const Named<PathMatch>> names_of() {
+  return path_match_names;
+}
+template <>
+std::span<const Named<Satisfy>> names_of() {
+  return satisfy_names;
+}
+
+}  // namespace usher::conf

@@ -1,0 +1,147 @@
+#include "conf/keys.h"
+
+#include "conf/text_rules.h"
+#include "conf/words.h"
+
+namespace usher::conf {
+namespace {
+
+constexpr uint64_t second = 1000;
+constexpr uint64_t minute = 60 * second;
+constexpr uint64_t hour = 60 * minute;
+constexpr uint64_t day = 24 * hour;
+
+const char* name_or_nothing(std::string_view text) {
+  return text.empty() || is_identifier(text, "-_.:") ? nullptr
+                                                     : R"(a name such as "chat.internal")";
+}
+
+constexpr std::string_view version_policies[] = {"newest", "any"};
+
+constexpr Named<Balance> balance_names[] = {
+    {"least_connections", Balance::least_connections},
+    {"round_robin", Balance::round_robin},
+    {"random_two", Balance::random_two},
+    {"rendezvous", Balance::rendezvous},
+};
+
+// clang-format off
+constexpr Key<HealthSettings> health_keys[] = {
+    {"path", &HealthSettings::path, {.check = url_path},
+     "The path that a probe asks for. When it answers 404, \"/health\" is asked instead."},
+    {"interval", &HealthSettings::interval, {100, 10 * minute},
+     "Time between two probes of a replica."},
+    {"timeout", &HealthSettings::timeout, {10, 10 * minute},
+     "A probe that takes longer has failed."},
+    {"fall", &HealthSettings::fall, {1, 100},
+     "So many failed probes in a row and the replica is down."},
+    {"rise", &HealthSettings::rise, {1, 100},
+     "So many good probes in a row and it is up again."},
+    {"any_answer", &HealthSettings::any_answer, {},
+     "Any answer below 500 is good: for replicas that know neither path."},
+};
+
+constexpr Key<UpstreamTimeouts> upstream_timeout_keys[] = {
+    {"connect", &UpstreamTimeouts::connect, {1, 10 * minute},
+     "To connect to a replica."},
+    {"send", &UpstreamTimeouts::send, {1, 7 * day},
+     "A replica that takes nothing of a request for so long, though it should, is given up."},
+    {"first_byte", &UpstreamTimeouts::first_byte, {1, 7 * day},
+     "From the end of a request to the first byte of its response: a model may think for long."},
+    {"between_bytes", &UpstreamTimeouts::between_bytes, {1, 7 * day},
+     "Between two pieces of a response."},
+    {"keep_alive", &UpstreamTimeouts::keep_alive, {1, hour},
+     "How long an idle connection to a replica is kept. Stay below the replica's own limit "
+     "(uvicorn: 5s)."},
+    {"tunnel_idle", &UpstreamTimeouts::tunnel_idle, {1, 7 * day},
+     "A websocket that is silent in both directions for so long is closed."},
+};
+
+constexpr Key<UpstreamSettings> upstream_keys[] = {
+    {"name", &UpstreamSettings::name, {.max = 64, .check = upstream_name, .required = true},
+     "What routes, logs and metrics call it."},
+    {"replicas", &UpstreamSettings::replicas, {.required = true},
+     "\"host:port\", \"https://host:port\" or \"unix:/path\", one or more, each with its "
+     "weight if need be: \"host:port weight=2\" takes twice as many new clients as one without "
+     "(1 to 256). A \"host:port backup\" takes clients only while none of the others does; those stay "
+     "there. Every address that a name resolves to is a replica."},
+    {"tls_verify", &UpstreamSettings::tls_verify, {},
+     "Verify the certificates of https replicas. Without it anybody on the way can pose as one."},
+    {"tls_name", &UpstreamSettings::tls_name, {.max = 253, .check = name_or_nothing},
+     "The name that https replicas are asked for (SNI) and that their certificates must have. Empty: "
+     "the name or address in `replicas`."},
+    {"ca", &UpstreamSettings::ca, {},
+     "PEM file of the authorities that may sign the certificates of https replicas. Empty: those "
+     "of the system."},
+    {"resolve", &UpstreamSettings::resolve, {100, hour},
+     "How often the names are resolved again."},
+    {"balance", &UpstreamSettings::balance, {},
+     "How a replica is chosen for a new client."},
+    {"versions", &UpstreamSettings::versions, {.choices = version_policies},
+     "Where new clients go when the replicas' versions (/api/version) differ: to the newest one, "
+     "and nobody moves to another one before its replica is gone; or to any."},
+    {"slow_start", &UpstreamSettings::slow_start, {0, hour},
+     "A replica that is new or has come back takes a tenth of its share of new clients at first, "
+     "and all of it after this time. \"0s\": at once."},
+    {"rebalance", &UpstreamSettings::rebalance, {0, 10'000},
+     "After a replica has joined or come back: so many clients a second are moved to it by each "
+     "node, at a moment when nothing is going on between them and theirs, until it has as many as "
+     "the others. 0: who has a replica stays there."},
+    {"max_connections", &UpstreamSettings::max_connections, {0, 1'000'000},
+     "Requests and websockets that this node has at one replica at a time; 0: no limit. New "
+     "clients go to another replica, those who are bound to a full one wait."},
+    {"queue", &UpstreamSettings::queue, {0, 1'000'000},
+     "So many requests may wait for a place at one replica; more are answered with 503."},
+    {"queue_timeout", &UpstreamSettings::queue_timeout, {1, 10 * minute},
+     "A request that has waited for so long is answered with 503."},
+    {"drain", &UpstreamSettings::drain, {0, 7 * day},
+     "How long clients with an open websocket may stay at a replica that is drained by command, if "
+     "the command does not say so. \"0s\": until the websocket closes."},
+    {"socketio", &UpstreamSettings::socketio, {.check = url_path},
+     "Paths where Socket.IO lives: a request with sid= goes to the replica that issued that sid."},
+    {"migrate", &UpstreamSettings::migrate, {},
+     "Carry on Socket.IO websockets at another replica when theirs goes: the client stays "
+     "connected. false: they are passed on unread, and end with their replica."},
+    {"replay", &UpstreamSettings::replay, {},
+     "Socket.IO events that do no harm when two replicas get them: sent again to the new replica "
+     "when the old one had not acknowledged them. With any other the client is told to reconnect."},
+    {"quiet", &UpstreamSettings::quiet, {0, hour},
+     "A session leaves a draining replica, or one that has too many, when nobody owes an answer and "
+     "the replica has sent nothing for so long."},
+    {"hold", &UpstreamSettings::hold, {0, 10 * minute},
+     "While no replica is up, GET and HEAD requests wait for so long before they are answered with "
+     "503; page navigations get a page at once that tries again. \"0s\": no request waits."},
+    {"park", &UpstreamSettings::park, {0, day},
+     "While no replica is up, Socket.IO websockets stay open for so long and wait; then their "
+     "clients are told to reconnect."},
+    {"migrate_rate", &UpstreamSettings::migrate_rate, {1, 1'000'000},
+     "So many websockets a second are carried on at one replica; more wait their turn."},
+    {"health", &UpstreamSettings::health, {},
+     "How usher finds out that a replica is well."},
+    {"timeouts", &UpstreamSettings::timeouts, {},
+     "The replica's side of a request."},
+};
+
+// clang-format on
+
+}  // namespace
+
+template <>
+std::span<const Key<HealthSettings>> keys_of() {
+  return health_keys;
+}
+template <>
+std::span<const Key<UpstreamTimeouts>> keys_of() {
+  return upstream_timeout_keys;
+}
+template <>
+std::span<const Key<UpstreamSettings>> keys_of() {
+  return upstream_keys;
+}
+
+template <>
+std::span<const Named<Balance>> names_of() {
+  return balance_names;
+}
+
+}  // namespace usher::conf
