@@ -30,10 +30,10 @@ RUN mkdir debian && touch debian/control \
 
 FROM ${BASE}
 COPY --from=build /packages /tmp/packages
-# With what the health checks of stacks with nginx call: curl, wget, pgrep.
+# With what the health checks of stacks with nginx call: curl, and wget.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(cat /tmp/packages) \
-      busybox curl procps \
+      busybox curl \
  && ln -s /bin/busybox /usr/local/bin/wget \
  && ln -s /bin/busybox /usr/local/bin/nslookup \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /tmp/packages \

@@ -172,11 +172,7 @@ class Run:
         self.verdict.check(
             user[1] == "10001" and int(user[-1], 16) == 0, f"usher runs as {user[1]}, with capabilities {user[-1]}"
         )
-        for check in (
-            "curl -fsS -o /dev/null http://localhost/",
-            "wget -q --spider http://127.0.0.1:9180/readyz",
-            "pgrep -f usher",
-        ):
+        for check in ("curl -fsS -o /dev/null http://localhost/", "wget -q --spider http://127.0.0.1:9180/readyz"):
             done = subprocess.run(["docker", "exec", container, "sh", "-c", check], capture_output=True, text=True)
             self.verdict.check(done.returncode == 0, f"a health check may say: {check} {done.stderr.strip()}")
         written = subprocess.run(["docker", "exec", container, "touch", "/anywhere"], capture_output=True).returncode
