@@ -38,6 +38,7 @@ Outcome apply_upstream(std::string_view text, Settings& settings) {
     if (auto bad = assign(part, replicas.emplace_back(), rule); !bad) return bad;
   }
   if (replicas.empty()) return nothing_given(R"(replicas such as "open-webui:8080")");
+  if (settings.upstreams.empty()) settings.upstreams.resize(1);
   settings.upstreams.front().replicas = std::move(replicas);
   return {};
 }

@@ -120,7 +120,11 @@ void fill_in(Settings& settings) {
     settings.listen[1].address.port = 8443;
     settings.listen[1].tls = true;
   }
-  if (settings.upstreams.empty()) settings.upstreams.resize(1);
+  const bool any_route_leads_there =
+      std::any_of(settings.routes.begin(), settings.routes.end(),
+                  [](const RouteSettings& route) { return !route.upstream.empty(); });
+  if (settings.upstreams.empty() && (settings.routes.empty() || any_route_leads_there))
+    settings.upstreams.resize(1);
   if (settings.routes.empty()) {
     settings.routes.resize(1);
     settings.routes.front().upstream = settings.upstreams.front().name;

@@ -55,7 +55,6 @@ class Translator final {
     }
     servers.finish();
     error_pages(http);
-    if (settings_.upstreams.empty()) settings_.upstreams.emplace_back();
   }
 
  private:

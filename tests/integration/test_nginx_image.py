@@ -90,6 +90,7 @@ def test_a_mounted_nginx_conf_is_served_reloaded_and_ended(image, command):
         assert call(image, "nginx", "-s", "reload").returncode == 1
         assert wire.fetch(f"http://127.0.0.1:{port}/").body == b"two"
         assert call(image, "nginx", "-s", "reopen").returncode == 0
+        assert "replica_down" not in container.stderr, "nothing is proxied, so nobody is asked how he is"
         assert call(image, "nginx", "-s", "quit").returncode == 0
         assert container.wait() == 0
 

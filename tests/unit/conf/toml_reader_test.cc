@@ -230,6 +230,11 @@ TEST(TomlReader, GivesTheDefaultListenersUpstreamAndRouteToAFileWithoutThem) {
   EXPECT_EQ(to_string(settings.upstreams[0].replicas[0]), "127.0.0.1:8080");
 }
 
+TEST(TomlReader, GivesNoUpstreamToAFileThatHasNoUseForOne) {
+  const auto [settings, warnings] = read("[[route]]\nstatus = 404");
+  EXPECT_THAT(settings.upstreams, IsEmpty());
+}
+
 TEST(TomlReader, RoutesEverythingToTheFirstUpstreamWithoutRoutes) {
   const auto [settings, warnings] = read(R"(
     [[upstream]]
