@@ -34,10 +34,11 @@ GUESTS = 40
 LIMIT = 100_000_000  # bytes of usher's image
 PATIENCE = 240  # seconds: containers start slowly on a busy machine
 SETTLED = 60
+BUILT = 3600  # and images are built, or made from packages
 
 
-def run(*command: str, quiet: bool = True, **options) -> str:
-    done = subprocess.run(command, capture_output=quiet, text=True, cwd=ROOT, **options)
+def run(*command: str, quiet: bool = True, timeout: float = PATIENCE, **options) -> str:
+    done = subprocess.run(command, capture_output=quiet, text=True, cwd=ROOT, timeout=timeout, **options)
     assert done.returncode == 0, f"{' '.join(command)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return (done.stdout or "").strip()
 
@@ -278,7 +279,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     verdict = Verdict()
     with Daemon(folder).start():
-        run(str(HERE / "images"), quiet=False)
+        run(str(HERE / "images"), quiet=False, timeout=BUILT)
         if not asked.no_build:
             base = f"BASE=debian:{asked.suite}-slim"
             run(
@@ -290,6 +291,7 @@ def main() -> int:
                 base,
                 ".",
                 quiet=False,
+                timeout=BUILT,
                 stdout=sys.stderr,
                 env={**os.environ, "DOCKER_BUILDKIT": "0"},
             )
