@@ -51,11 +51,13 @@ std::vector<RouteSettings> Locations::routes_of(const Scope& server, const Names
     const bool folder = route.path.size() > 1 && route.path.ends_with('/') && !is_regex(route);
     if (!folder || route.upstream.empty() || route.match == PathMatch::exact) continue;
     const std::string path = route.path.substr(0, route.path.size() - 1);
-    if (serves(path)) continue;
+    // What has a "$" in its name cannot be said in a text with variables.
+    const auto to = parse_template(route.path + "$is_args$args");
+    if (serves(path) || !to) continue;
     RouteSettings& made = to_folders.emplace_back();
     made.path = path;
     made.match = PathMatch::exact;
-    made.redirect = *parse_template(route.path + "$is_args$args");
+    made.redirect = *to;
     made.redirect_status = 301;
   }
   std::move(to_folders.begin(), to_folders.end(), std::back_inserter(routes));

@@ -54,7 +54,7 @@ class Locations final {
                    const std::string& upstream);
   void whole_requests(const Scope& scope);
   void redirects(const Directive& pass, const Scope& scope, const Names& names,
-                 const RewriteSettings& usual, RouteSettings& route);
+                 const std::optional<RewriteSettings>& usual, RouteSettings& route);
   void cookies(const Scope& scope, const Names& names, RouteSettings& route);
   void rewrite(const Directive& directive, const Names& names, std::vector<RewriteSettings>& rules);
   void expires(const Scope& scope, RouteSettings& route);

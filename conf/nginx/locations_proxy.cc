@@ -78,8 +78,10 @@ void Locations::proxy(const Directive& pass, const Scope& scope, const Names& na
   with_host["proxy_host"] = host;
   request_headers(scope, with_host, tls && !upstreams_.declared(host), host, pass.at, route);
   const std::string address = (tls ? "https://" : "http://") + host;
-  const RewriteSettings usual = {*parse_pattern(uri.empty() ? address + "/" : address + uri),
-                                 *parse_template(uri.empty() ? "/" : route.path)};
+  // What has a "$" in its name cannot be said in a text with variables.
+  std::optional<RewriteSettings> usual;
+  if (auto to = parse_template(uri.empty() ? "/" : route.path))
+    usual = {*parse_pattern(address + (uri.empty() ? "/" : uri)), *std::move(to)};
   redirects(pass, scope, with_host, usual, route);
   cookies(scope, with_host, route);
 }

@@ -24,10 +24,10 @@ void Locations::rewrite(const Directive& directive, const Names& names,
 
 // `usual`: what nginx does of itself, where the address of proxy_pass has no variables.
 void Locations::redirects(const Directive& pass, const Scope& scope, const Names& names,
-                          const RewriteSettings& usual, RouteSettings& route) {
+                          const std::optional<RewriteSettings>& usual, RouteSettings& route) {
   const bool by_variable = pass.args.front().find('$') != std::string::npos;
   const auto all = scope.all("proxy_redirect");
-  if (all.empty() && !by_variable) route.rewrite_location.push_back(usual);
+  if (all.empty() && !by_variable && usual) route.rewrite_location.push_back(*usual);
   for (const Directive* directive : all) {
     const std::string& first = directive->args.front();
     if (directive->args.size() == 1 && first == "off") {
@@ -40,8 +40,8 @@ void Locations::redirects(const Directive& pass, const Scope& scope, const Names
       report_.error(directive->at,
                     "\"proxy_redirect default\" cannot be used with \"proxy_pass\" directive with "
                     "variables");
-    } else {
-      route.rewrite_location.push_back(usual);
+    } else if (usual) {
+      route.rewrite_location.push_back(*usual);
     }
   }
 }

@@ -94,6 +94,13 @@ TEST(NginxUpstreams, RedirectsOfTheReplicaLeadThroughTheLocation) {
   EXPECT_EQ(deep->rewrite_location.at(0).to.source, "/deep/");
 }
 
+TEST(NginxUpstreams, ALocationMayHaveADollarInItsName) {
+  const auto made = read("return 404; } location /a$/ { proxy_pass http://some/x/;");
+  ASSERT_TRUE(made) << made.error().detail;
+  EXPECT_EQ(made->settings.routes.size(), 2U);
+  EXPECT_TRUE(made->settings.routes.at(1).rewrite_location.empty());
+}
+
 TEST(NginxUpstreams, CookiesAreChangedAsTheFileSays) {
   const RouteSettings route = route_of(
       "proxy_cookie_domain localhost example.org; proxy_cookie_path /one/ /; "
