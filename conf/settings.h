@@ -468,8 +468,8 @@ std::vector<AccessLogSettings> access_logs(const LogSettings& settings);
 bool mentions(const Settings& settings, Variable variable);
 
 // A file without [[listen]], [[upstream]] or [[route]] is given the built-in ones: http on :8088
-// and https on :8443, Open WebUI on 127.0.0.1:8080 unless no route leads to a replica, and one route
-// for everything to the first upstream.
+// and https on :8443, Open WebUI on 127.0.0.1:8080 unless no route leads to a replica, and one
+// route for everything to the first upstream.
 void fill_in(Settings& settings);
 // Settings when nothing at all was said.
 Settings built_in_settings();
