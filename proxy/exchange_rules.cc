@@ -90,7 +90,7 @@ void Exchange::respond_with_stub_status() {
 
 // What the client has sent, before forwarding changes it. The text lives as long as the request.
 void Exchange::keep_asked_fields() {
-  if (!route_->has_response_rules && !snapshot_->logs->has_texts()) return;
+  if (!route_->response_has_variables && !snapshot_->logs->has_texts()) return;
   asked_fields_.assign(request_.headers.begin(), request_.headers.end());
 }
 
@@ -177,14 +177,13 @@ void Exchange::apply_response_rules(protocol::ResponseHead& head) const {
 }
 
 void Exchange::rewrite(protocol::ResponseHead& head) const {
-  const VariableSource source = variables(&head);
   route_->rewriting.apply(
       head.headers, [&](const conf::Template& text, const protocol::Rewriting::Groups* found) {
+        VariableSource source = variables(&head);
         if (!found) return expand(text, source);
         const MapGroups groups{found->expression, found->found};
-        VariableSource within = source;
-        within.groups = &groups;
-        return expand(text, within);
+        source.groups = &groups;
+        return expand(text, source);
       });
 }
 

@@ -92,6 +92,21 @@ std::optional<Regex> expression(std::string_view pattern, bool ignoring_case) {
   return made ? std::optional(*std::move(made)) : std::nullopt;
 }
 
+bool has_variables(const conf::RouteSettings& settings) {
+  const auto any_header = [](const std::vector<conf::HeaderSetting>& headers) {
+    return std::any_of(headers.begin(), headers.end(),
+                       [](const auto& header) { return !header.value.is_text(); });
+  };
+  const auto any_rule = [](const std::vector<conf::RewriteSettings>& rules) {
+    return std::any_of(rules.begin(), rules.end(), [](const auto& rule) {
+      return !rule.from.text.is_text() || !rule.to.is_text();
+    });
+  };
+  return any_header(settings.add_headers) || any_header(settings.add_headers_on_success) ||
+         any_rule(settings.rewrite_location) || any_rule(settings.rewrite_cookie_domain) ||
+         any_rule(settings.rewrite_cookie_path);
+}
+
 Route route_of(const conf::RouteSettings& settings, const std::string& host) {
   Route route;
   route.host = is_expression(host) ? host : to_lower(without_final_dot(host));
@@ -111,6 +126,7 @@ Route route_of(const conf::RouteSettings& settings, const std::string& host) {
   route.has_response_rules = !settings.add_headers.empty() ||
                              !settings.add_headers_on_success.empty() ||
                              !settings.remove_headers.empty() || !route.rewriting.empty();
+  route.response_has_variables = has_variables(settings);
   if (!settings.compression.types.empty()) route.compression.emplace(settings.compression);
   if (is_path_expression(route))
     route.path_regex = expression(route.path, route.match == PathMatch::regex_ignoring_case);

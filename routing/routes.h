@@ -28,10 +28,11 @@ struct Route {
   uint64_t max_body = 0;  // bytes; 0: no limit
   conf::RouteTimeouts timeouts;
   conf::RouteSettings rules;
-  bool has_limits = false;          // rate_limits or connection_limits
-  bool has_access_rules = false;    // allow, deny or basic_auth
-  bool has_request_rules = false;   // set_headers or replace_path
-  bool has_response_rules = false;  // add_headers, remove_headers or rewriting
+  bool has_limits = false;              // rate_limits or connection_limits
+  bool has_access_rules = false;        // allow, deny or basic_auth
+  bool has_request_rules = false;       // set_headers or replace_path
+  bool has_response_rules = false;      // add_headers, remove_headers or rewriting
+  bool response_has_variables = false;  // and they ask for what the request said
   protocol::Rewriting rewriting;
   std::optional<protocol::Compression> compression;
   std::optional<Regex> path_regex;
