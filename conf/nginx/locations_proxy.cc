@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "conf/keys.h"
 #include "conf/nginx/locations.h"
 #include "conf/words.h"
 
@@ -10,7 +11,6 @@ namespace usher::conf::nginx {
 namespace {
 
 constexpr Millis short_stream = 60s;
-constexpr uint32_t most_attempts = 100;
 constexpr uint64_t small_upload = uint64_t{100} << 20;
 
 // usher sends these by itself, with the same meaning.
@@ -71,9 +71,7 @@ void Locations::proxy(const Directive& pass, const Scope& scope, const Names& na
   }
   if (!uri.empty() && uri != route.path) route.replace_path = uri;
   route.upstream = upstreams_.use(host, tls, pass.at);
-  if (tls) {
-    replica_tls(scope, host, names, pass.at, route.upstream);
-  }
+  if (tls) replica_tls(scope, host, names, pass.at, route.upstream);
   Names with_host = names;
   with_host["proxy_host"] = host;
   request_headers(scope, with_host, tls && !upstreams_.declared(host), host, pass.at, route);
@@ -158,7 +156,8 @@ void Locations::attempts(const Scope& scope, RouteSettings& route) {
     const auto number = parse_decimal<uint32_t>(tries->args.front());
     if (!number)
       return report_.error(tries->at, "\"proxy_next_upstream_tries\" directive invalid number");
-    route.attempts = std::min(*number, most_attempts);
+    const uint64_t most = rule_of(&RouteSettings::attempts).max;
+    route.attempts = static_cast<uint32_t>(std::min<uint64_t>(*number, most));
   }
   const Directive* when = scope.find("proxy_next_upstream");
   if (!when) return;

@@ -4,13 +4,13 @@
 
 #include "base/strings.h"
 #include "conf/endpoint.h"
+#include "conf/keys.h"
 #include "conf/words.h"
 
 namespace usher::conf::nginx {
 namespace {
 
 constexpr uint32_t most_weight = 256;
-constexpr uint32_t most_fails = 100;
 
 std::string with_port(const std::string& host, bool tls) {
   if (host.starts_with("unix:")) return host;
@@ -52,6 +52,7 @@ std::string Upstreams::use(const std::string& host, bool tls, const Place& at) {
   made.balance = Balance::round_robin;
   // Nothing is known of what is behind: it may have no path for probes.
   made.health.any_answer = true;
+  made.health.fall = 0;
   if (block == blocks_.end()) {
     add_replica(host, {.address = {}, .tls = tls}, at, made);
   } else {
@@ -65,6 +66,7 @@ std::string Upstreams::use(const std::string& host, bool tls, const Place& at) {
     if (made.replicas.empty())
       report_.error(block->second->at, "no servers are inside upstream " + in_quotes(host));
   }
+  if (made.health.fall == 0) made.health.fall = HealthSettings().fall;
   if (made.replicas.empty()) return {};
   settings_.upstreams.push_back(std::move(made));
   return name;
@@ -133,9 +135,8 @@ void Upstreams::max_fails(const Directive& directive, std::string_view value,
   if (*number == 0) {
     return report_.accepted("max_fails=0", "a replica that does not answer gets no new clients");
   }
-  const uint32_t fails = std::min(*number, most_fails);
-  const bool first = said_max_fails_.insert(upstream.name).second;
-  upstream.health.fall = first ? fails : std::max(upstream.health.fall, fails);
+  const uint64_t fails = std::min<uint64_t>(*number, rule_of(&HealthSettings::fall).max);
+  upstream.health.fall = std::max(upstream.health.fall, static_cast<uint32_t>(fails));
 }
 
 void Upstreams::add_replica(const std::string& text, const ReplicaSettings& options,

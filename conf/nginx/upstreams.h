@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,7 +46,6 @@ class Upstreams final {
   Report& report_;
   std::map<std::string, const Directive*, std::less<>> blocks_;
   std::map<std::string, ReplicaTls, std::less<>> terms_;  // by the upstream's name
-  std::set<std::string> said_max_fails_;                  // upstreams
 };
 
 }  // namespace usher::conf::nginx
