@@ -8,9 +8,7 @@
 #include <tuple>
 #include <vector>
 
-#include "base/regex.h"
-#include "base/strings.h"
-#include "conf/words.h"
+#include "conf/checker.h"
 
 namespace usher::conf {
 namespace {
@@ -18,74 +16,20 @@ namespace {
 constexpr size_t shortest_secret = 16;
 constexpr unsigned longest_map_chain = 100;
 
-class Checker final {
- public:
-  Checker(const Settings& settings, const Places& places, Problems& problems)
-      : settings_(settings), places_(places), problems_(problems) {}
+}  // namespace
 
-  void run() {
-    listeners();
-    upstreams();
-    maps();
-    zones(settings_.rate_zones, "[[rate_zone]]", &RouteSettings::rate_limits);
-    zones(settings_.connection_zones, "[[connection_zone]]", &RouteSettings::connection_limits);
-    logs();
-    types();
-    routes();
-    store();
-    secret();
-  }
-
- private:
-  void listeners();
-  void upstreams();
-  void maps();
-  void logs();
-  void known_logs(const RouteSettings& route);
-  void map_entries(const MapSettings& map);
-  unsigned map_chain(const MapSettings& map, unsigned depth);
-  template <typename Zone, typename Limit>
-  void zones(const std::vector<Zone>& all, const char* header,
-             std::vector<Limit> RouteSettings::*limits);
-  void routes();
-  bool one_action(const RouteSettings& route);
-  void path(const RouteSettings& route);
-  template <typename Owner, typename Value>
-  std::optional<Regex> expression(const Owner& owner, const Value& value, std::string_view pattern,
-                                  bool ignoring_case);
-  void variables(const RouteSettings& route, const std::vector<Regex>& expressions);
-  void rewrites(const std::vector<RewriteSettings>& rules, const std::vector<Regex>& of_route);
-  template <typename Owner>
-  void known_variables(const Template& value, const Owner& owner,
-                       const std::vector<Regex>& expressions);
-  void what_needs_an_upstream(const RouteSettings& route);
-  void types();
-  void files(const RouteSettings& route);
-  void tried(const RouteSettings& route);
-  static bool is_named(const RouteSettings& route) { return route.match == PathMatch::named; }
-  void access(const RouteSettings& route);
-  void known_upstream(const RouteSettings& route, const std::vector<std::string_view>& names);
-  void store();
-  void secret();
-  // "; the first is on line 7", when it is in the file.
-  static std::string first_one(Position at) {
-    return at.line > 0 ? "; the first is on line " + std::to_string(at.line) : std::string();
-  }
-
-  // What may not be there twice: of prefixes the words differ, not the place.
-  static int kind_of(PathMatch match) {
-    if (match == PathMatch::segments || match == PathMatch::prefix_first) match = PathMatch::prefix;
-    return static_cast<int>(match);
-  }
-
-  const Settings& settings_;
-  const Places& places_;
-  Problems& problems_;
-  std::set<std::string> host_names_;
-  std::set<std::string_view> logs_{main_access_log};
-  std::map<std::string_view, const MapSettings*> maps_;
-  std::map<const MapSettings*, unsigned> map_chains_;  // 0: being followed
-};
+void Checker::run() {
+  listeners();
+  upstreams();
+  maps();
+  zones(settings_.rate_zones, "[[rate_zone]]", &RouteSettings::rate_limits);
+  zones(settings_.connection_zones, "[[connection_zone]]", &RouteSettings::connection_limits);
+  logs();
+  types();
+  routes();
+  store();
+  secret();
+}
 
 void Checker::listeners() {
   std::map<std::string, Position> seen;
@@ -194,80 +138,6 @@ void Checker::zones(const std::vector<Zone>& all, const char* header,
   }
 }
 
-void Checker::routes() {
-  bool all_upstreams_known = !places_.doubts(settings_);
-  std::vector<std::string_view> names;
-  for (const auto& upstream : settings_.upstreams) {
-    names.push_back(upstream.name);
-    all_upstreams_known = all_upstreams_known && !places_.doubts(upstream);
-  }
-
-  using Place = std::tuple<std::string_view, std::string_view, int, uint16_t>;
-  std::map<Place, Position> seen;
-  for (const auto& route : settings_.routes) {
-    if (places_.doubts(route)) continue;
-    const Position at = places_.of(route);
-    for (const std::string& host : route.hosts.empty() ? std::vector{route.host} : route.hosts) {
-      for (const uint16_t port : route.ports.empty() ? std::vector<uint16_t>{0} : route.ports) {
-        const auto [first, fresh] = seen.emplace(
-            Place(*host_names_.insert(host).first, route.path, kind_of(route.match), port), at);
-        if (fresh) continue;
-        problems_.error(at, "two routes for host " + in_quotes(host) + " and path " +
-                                in_quotes(route.path) + first_one(first->second));
-      }
-    }
-    if (one_action(route) && all_upstreams_known) known_upstream(route, names);
-    path(route);
-    known_logs(route);
-    what_needs_an_upstream(route);
-    files(route);
-    access(route);
-  }
-}
-
-void Checker::files(const RouteSettings& route) {
-  if (!route.replace_path.empty() && route.upstream.empty()) {
-    problems_.error(places_.of(route.replace_path, route),
-                    "replace_path is for a replica; the files of a folder have alias");
-  }
-  if (!route.alias.empty() && is_named(route)) {
-    problems_.error(places_.of(route.alias, route),
-                    "a named route has no path that alias replaces");
-  }
-  const auto known = std::find_if(settings_.types.begin(), settings_.types.end(),
-                                  [&](const auto& each) { return each.name == route.types; });
-  if (!route.types.empty() && known == settings_.types.end()) {
-    problems_.error(places_.of(route.types, route),
-                    "no [[types]] is named " + in_quotes(route.types));
-  }
-  if (route.try_files.empty()) return;
-  if (route.root.empty() && route.alias.empty()) {
-    problems_.warning(places_.of(route.try_files, route),
-                      "try_files is for files, and this route has neither root nor alias");
-  }
-  tried(route);
-}
-
-void Checker::tried(const RouteSettings& route) {
-  if (route.try_files.size() == 1) {
-    problems_.error(places_.of(route.try_files, route),
-                    "try_files has at least one file, and what is done without it");
-  }
-  const Template& last = route.try_files.back();
-  for (const Template& each : route.try_files) {
-    if (&each == &last || (!each.source.starts_with('=') && !each.source.starts_with('@')))
-      continue;
-    problems_.error(places_.of(each, route),
-                    in_quotes(each.source) + " can only be the last of try_files");
-  }
-  if (!last.source.starts_with('@')) return;
-  const bool there =
-      std::any_of(settings_.routes.begin(), settings_.routes.end(),
-                  [&](const auto& other) { return is_named(other) && other.path == last.source; });
-  if (!there)
-    problems_.error(places_.of(last, route), "no route is named " + in_quotes(last.source));
-}
-
 void Checker::types() {
   std::map<std::string_view, Position> seen;
   for (const TypesSettings& each : settings_.types) {
@@ -277,130 +147,6 @@ void Checker::types() {
     if (fresh) continue;
     problems_.error(at,
                     "two [[types]] are named " + in_quotes(each.name) + first_one(first->second));
-  }
-}
-
-void Checker::what_needs_an_upstream(const RouteSettings& route) {
-  if (!route.upstream.empty()) return;
-  if (route.timeouts != RouteTimeouts{}) {
-    problems_.warning(places_.of(route.timeouts, route),
-                      "these timeouts are those of an upstream, and this route has none");
-  }
-  if (!route.set_headers.empty()) {
-    problems_.warning(places_.of(route.set_headers, route),
-                      "set_headers is for a replica, and this route has no upstream");
-  }
-}
-
-void Checker::access(const RouteSettings& route) {
-  const BasicAuthSettings& passwords = route.basic_auth;
-  if (passwords.realm.empty() != passwords.file.empty()) {
-    problems_.error(places_.of(passwords, route),
-                    "route.basic_auth needs both a realm and a file of passwords");
-  }
-  if (route.satisfy == Satisfy::any && route.basic_auth.file.empty()) {
-    problems_.warning(places_.of(route.satisfy, route),
-                      "satisfy = \"any\" is for routes with basic_auth, and this one has none");
-  }
-}
-
-void Checker::path(const RouteSettings& route) {
-  std::vector<Regex> expressions;
-  const auto take = [&](std::optional<Regex> made) {
-    if (made) expressions.push_back(*std::move(made));
-  };
-  const bool is_expression =
-      route.match == PathMatch::regex || route.match == PathMatch::regex_ignoring_case;
-  if (is_expression) {
-    take(expression(route, route.path, route.path, route.match == PathMatch::regex_ignoring_case));
-  } else if (is_named(route)) {
-    if (!route.path.starts_with('@')) {
-      problems_.error(places_.of(route.path, route), "the path of a named route is its \"@name\"");
-    }
-  } else if (!route.path.starts_with('/') || route.path.find_first_of("?#") != std::string::npos) {
-    problems_.error(places_.of(route.path, route),
-                    "route.path: expected a path that begins with \"/\", without \"?\" and \"#\", "
-                    "got " +
-                        in_quotes(route.path));
-  }
-  if (is_expression && !route.replace_path.empty()) {
-    problems_.error(places_.of(route.replace_path, route),
-                    "an expression has no length that replace_path could replace");
-  }
-  if (route.host.starts_with('~') && route.hosts.empty())
-    take(expression(route, route.host, std::string_view(route.host).substr(1), true));
-  for (const std::string& host : route.hosts) {
-    if (host.starts_with('~'))
-      take(expression(route, host, std::string_view(host).substr(1), true));
-  }
-  variables(route, expressions);
-}
-
-template <typename Owner, typename Value>
-std::optional<Regex> Checker::expression(const Owner& owner, const Value& value,
-                                         std::string_view pattern, bool ignoring_case) {
-  auto made = Regex::compile(pattern, ignoring_case);
-  if (made) return *std::move(made);
-  problems_.error(places_.of(value, owner),
-                  "the expression " + in_quotes(pattern) + ": " + made.error().detail);
-  return std::nullopt;
-}
-
-// A variable that is none of usher's must be a map's or a group of one of these expressions.
-template <typename Owner>
-void Checker::known_variables(const Template& value, const Owner& owner,
-                              const std::vector<Regex>& expressions) {
-  for (const TemplatePart& part : value.parts) {
-    if (part.variable != Variable::group || maps_.contains(part.text)) continue;
-    const bool number = is_digit(part.text.front());
-    const bool is_group =
-        number ? !expressions.empty()
-               : std::any_of(expressions.begin(), expressions.end(), [&](const Regex& regex) {
-                   return regex.group(part.text).has_value();
-                 });
-    if (is_group) continue;
-    auto names = variable_names();
-    for (const auto& [name, map] : maps_)
-      names.push_back(name);
-    problems_.error(places_.of(value, owner),
-                    "unknown variable " + in_quotes("$" + part.text) +
-                        (number ? std::string("; only an expression has groups")
-                                : did_you_mean(part.text, names)));
-  }
-}
-
-void Checker::variables(const RouteSettings& route, const std::vector<Regex>& expressions) {
-  known_variables(route.redirect, route, expressions);
-  known_variables(route.body, route, expressions);
-  known_variables(route.basic_auth.realm, route, expressions);
-  rewrites(route.rewrite_location, expressions);
-  rewrites(route.rewrite_cookie_domain, expressions);
-  rewrites(route.rewrite_cookie_path, expressions);
-  known_variables(route.root, route, expressions);
-  known_variables(route.alias, route, expressions);
-  for (const auto* texts : {&route.index, &route.try_files}) {
-    for (const Template& each : *texts)
-      known_variables(each, route, expressions);
-  }
-  for (const auto* headers :
-       {&route.set_headers, &route.add_headers, &route.add_headers_on_success}) {
-    for (const HeaderSetting& header : *headers)
-      known_variables(header.value, route, expressions);
-  }
-}
-
-void Checker::rewrites(const std::vector<RewriteSettings>& rules,
-                       const std::vector<Regex>& of_route) {
-  for (const RewriteSettings& rule : rules) {
-    if (places_.doubts(rule)) continue;
-    std::vector<Regex> expressions = of_route;
-    if (rule.from.is_expression()) {
-      auto made = expression(rule, rule.from, rule.from.expression(), rule.from.ignores_case());
-      if (!made) continue;
-      expressions.push_back(*std::move(made));
-    }
-    known_variables(rule.from.text, rule, of_route);
-    known_variables(rule.to, rule, expressions);
   }
 }
 
@@ -494,38 +240,6 @@ void Checker::logs() {
   }
 }
 
-void Checker::known_logs(const RouteSettings& route) {
-  for (const std::string& name : route.access_logs) {
-    if (logs_.contains(name)) continue;
-    const std::vector<std::string_view> names(logs_.begin(), logs_.end());
-    problems_.error(places_.of(name, route),
-                    "no access log is named " + in_quotes(name) + did_you_mean(name, names));
-  }
-}
-
-bool Checker::one_action(const RouteSettings& route) {
-  const int actions = (route.upstream.empty() ? 0 : 1) + (route.redirect.empty() ? 0 : 1) +
-                      (route.status == 0 ? 0 : 1) + (route.root.empty() ? 0 : 1) +
-                      (route.alias.empty() ? 0 : 1) + (route.stub_status ? 1 : 0);
-  if (actions != 1) {
-    problems_.error(places_.of(route),
-                    std::string("a route has exactly one of upstream, redirect, ") +
-                        "status, root, alias and stub_status; this one has " +
-                        (actions == 0 ? "none" : std::to_string(actions)));
-  }
-  return actions == 1;
-}
-
-void Checker::known_upstream(const RouteSettings& route,
-                             const std::vector<std::string_view>& names) {
-  if (route.upstream.empty()) return;
-  if (std::find(names.begin(), names.end(), route.upstream) != names.end()) return;
-  const auto hint = did_you_mean(route.upstream, names);
-  problems_.error(places_.of(route.upstream, route),
-                  "no upstream is named " + in_quotes(route.upstream) +
-                      (hint.empty() ? "; there is " + any_of(names) : hint));
-}
-
 void Checker::store() {
   const auto& store = settings_.store;
   if (store.cert.empty() != store.key.empty()) {
@@ -545,8 +259,6 @@ void Checker::secret() {
   problems_.warning(places_.of(text), "a secret this short can be guessed: take at least " +
                                           std::to_string(shortest_secret) + " characters");
 }
-
-}  // namespace
 
 void check(const Settings& settings, const Places& places, Problems& problems) {
   Checker(settings, places, problems).run();

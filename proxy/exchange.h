@@ -1,7 +1,8 @@
 // One request and its response: finds the route and the session's home, borrows a replica
 // connection, moves both bodies under backpressure, and ends in one access-log line.
 //
-// exchange.cc reads in the order in which things happen. Every failure goes through fail().
+// exchange.cc reads in the order in which things happen, until a replica answers;
+// exchange_response.cc goes on from there. Every failure goes through fail().
 #pragma once
 
 #include <memory>
