@@ -30,7 +30,7 @@ RUN mkdir debian && touch debian/control \
 
 FROM ${BASE}
 COPY --from=build /packages /tmp/packages
-# With what the health checks of stacks with nginx call: curl, and wget.
+# With what the health checks of stacks with nginx call: curl, and wget; docker/ has the rest.
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(cat /tmp/packages) \
       busybox curl \
@@ -47,8 +47,10 @@ COPY --from=build /usher /usr/local/bin/usher
 # answer (docs/nginx.md). As nginx brings it, nginx.conf says nothing by itself.
 COPY docker/nginx.conf /usr/share/usher/nginx.conf
 COPY docker/nginx.conf /etc/nginx/nginx.conf
-COPY docker/nginx docker/entrypoint /usr/local/bin/
-RUN install -d -o usher -g usher /etc/nginx/conf.d /var/log/nginx \
+COPY docker/nginx docker/pgrep docker/service docker/entrypoint /usr/local/bin/
+RUN ln -s nginx /usr/local/bin/nginx-debug \
+ && ln -s ../local/bin/nginx /usr/sbin/nginx \
+ && install -d -o usher -g usher /etc/nginx/conf.d /var/log/nginx \
  && install -d /etc/nginx/templates \
  && ln -s /dev/stdout /var/log/nginx/access.log \
  && ln -s /dev/stderr /var/log/nginx/error.log

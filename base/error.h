@@ -51,6 +51,7 @@ enum class Errc : uint8_t {
   replica_closed,
   replica_bad_response,
   replica_bad_upgrade,
+  replica_status,
   first_byte_timeout,
   between_bytes_timeout,
   tunnel_idle,
@@ -79,6 +80,7 @@ enum class Retry : uint8_t {
   nothing_sent,  // no byte of the request left usher: any replica may get it
   if_reused,  // an idle connection that died before the response: once more, on a fresh connection
   if_idempotent,  // only a bodiless request with an idempotent method (RFC 9110 section 9.2.2)
+  if_wanted,      // the same, of another replica, and only where the route wants it
 };
 
 struct Error {

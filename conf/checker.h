@@ -28,6 +28,7 @@ class Checker final {
 
  private:
   void listeners();
+  void tls();
   void upstreams();
   void maps();
   void logs();

@@ -20,6 +20,7 @@ constexpr unsigned longest_map_chain = 100;
 
 void Checker::run() {
   listeners();
+  tls();
   upstreams();
   maps();
   zones(settings_.rate_zones, "[[rate_zone]]", &RouteSettings::rate_limits);
@@ -33,11 +34,9 @@ void Checker::run() {
 
 void Checker::listeners() {
   std::map<std::string, Position> seen;
-  bool tls = false;
   for (const auto& listen : settings_.listen) {
     if (places_.doubts(listen)) continue;
     const Position at = places_.of(listen.address, listen);
-    tls = tls || listen.tls;
     if (listen.tls && listen.redirect_to_https) {
       problems_.error(places_.of(listen.redirect_to_https, listen),
                       "this listener speaks https itself: it cannot redirect to https");
@@ -63,18 +62,27 @@ void Checker::listeners() {
     problems_.error(at.line > 0 ? at : taken->second,
                     "a listener and the admin API are both on " + in_quotes(taken->first));
   }
-  const auto& client_ca = settings_.tls.client_ca;
-  const bool asks = settings_.tls.client_certificate != "none";
-  if (asks && client_ca.empty()) {
-    problems_.error(places_.of(settings_.tls.client_certificate),
+}
+
+void Checker::tls() {
+  const TlsSettings& common = settings_.tls;
+  const bool asks = common.client_certificate != "none";
+  if (asks && common.client_ca.empty() && common.trusted_ca.empty()) {
+    problems_.error(places_.of(common.client_certificate),
                     "clients are asked for certificates, and tls.client_ca does not say whose");
   }
-  if (!asks && !client_ca.empty()) {
-    problems_.warning(places_.of(client_ca),
+  if (!asks && !common.client_ca.empty()) {
+    problems_.warning(places_.of(common.client_ca),
                       "tls.client_certificate is \"none\": this file is not used");
   }
-  for (const auto& certificate : settings_.tls.certificates) {
-    if (tls) break;
+  if (common.session_tickets && common.session_cache > 0) {
+    problems_.warning(places_.of(common.session_cache),
+                      "sessions are resumed by tickets (tls.session_tickets): none is kept here");
+  }
+  const bool spoken = std::any_of(settings_.listen.begin(), settings_.listen.end(),
+                                  [](const ListenSettings& each) { return each.tls; });
+  for (const auto& certificate : common.certificates) {
+    if (spoken) break;
     problems_.warning(places_.of(certificate),
                       "no listener speaks TLS: this certificate is not used");
   }

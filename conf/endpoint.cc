@@ -169,6 +169,16 @@ Result<Endpoint> parse_replica_endpoint(std::string_view text) {
   return Endpoint{std::string(parts->host), *port, {}};
 }
 
+Result<Endpoint> parse_nameserver(std::string_view text) {
+  constexpr uint16_t dns_port = 53;
+  const auto parts = split_host_port(text);
+  const bool numeric = parts && (is_ipv4(std::string(parts->host)) || is_ipv6(parts->host));
+  if (!numeric) return unexpected(R"("address" or "address:port")", in_quotes(text) + hint(text));
+  const auto port = parts->port ? parse_decimal<uint16_t>(*parts->port) : dns_port;
+  if (!port || *port == 0) return unexpected("a port from 1 to 65535", in_quotes(*parts->port));
+  return Endpoint{std::string(parts->host), *port, {}};
+}
+
 Result<ReplicaSettings> parse_replica(std::string_view text) {
   const auto words = split_list(text, ' ');
   std::string_view url = words.empty() ? text : words.front();

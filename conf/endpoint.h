@@ -15,6 +15,9 @@ Result<Endpoint> parse_listen_endpoint(std::string_view text);
 // "host:port", "[::1]:8080" or "unix:/path": both host and port, and the port is not 0.
 Result<Endpoint> parse_replica_endpoint(std::string_view text);
 
+// A DNS server: an address, "127.0.0.11" or "[::1]:5353". Without a port it is 53.
+Result<Endpoint> parse_nameserver(std::string_view text);
+
 // A replica's endpoint, "https://" before it if it speaks TLS, and after a space its weight, and
 // "backup" if it is one: "b:8080 weight=2 backup".
 Result<ReplicaSettings> parse_replica(std::string_view text);

@@ -89,15 +89,24 @@ constexpr Key<TlsSettings> tls_keys[] = {
     {"ticket_rotate", &TlsSettings::ticket_rotate, {1000, 84 * hour},
      "How often the keys of session tickets are replaced. A session can be resumed for twice as "
      "long."},
+    {"session_cache", &TlsSettings::session_cache, {0, 1'000'000},
+     "Without session_tickets: so many sessions are kept in memory, to be resumed on this node, for "
+     "as long as tickets would. A new certificate or a reload forgets them. 0: none."},
+    {"dh_parameters", &TlsSettings::dh_parameters, {.example = "\"/certs/dhparam.pem\""},
+     "PEM file with the group for DHE cipher suites of TLS 1.2, for who names such. Empty: one "
+     "as strong as the certificate's key."},
     {"ocsp_stapling", &TlsSettings::ocsp_stapling, {},
      "Ask the OCSP responder that a certificate names, in the background, and staple its answer to "
-     "handshakes. The chain must hold the issuer's certificate."},
+     "handshakes. The issuer's certificate must be in the chain, or in trusted_ca."},
     {"client_certificate", &TlsSettings::client_certificate, {.choices = certificate_policies},
      "Whether clients are asked for a certificate, and whether they must show one. Its subject and "
      "its SHA-256 fingerprint go to the replica in X-Client-Cert-Subject and "
      "X-Client-Cert-Fingerprint, which nobody else can set."},
     {"client_ca", &TlsSettings::client_ca, {},
-     "PEM file of the authorities that may sign the certificates of clients."},
+     "PEM file of the authorities that may sign the certificates of clients, and are named to them."},
+    {"trusted_ca", &TlsSettings::trusted_ca, {.example = "\"/certs/ca.pem\""},
+     "PEM file of further authorities: those that may sign the certificates of clients too, and "
+     "issuers that OCSP stapling must know."},
     {"certificate", &TlsSettings::certificates, {},
      "A certificate and its key, chosen by the name that the client asks for (SNI); the first is "
      "the default. A name may have one with an ECDSA key and one with an RSA key: the client gets "
@@ -143,6 +152,8 @@ constexpr Key<ForwardedSettings> forwarded_keys[] = {
     {"client_header", &ForwardedSettings::client_header, {.check = header_name},
      "The header in which they say who the client is, such as \"CF-Connecting-IP\": read from the "
      "right as far as there are trusted proxies."},
+    {"recursive", &ForwardedSettings::recursive, {},
+     "false: the rightmost address there is the client's, also when it is a trusted proxy's."},
     {"strip", &ForwardedSettings::strip, {.check = header_name},
      "Identity headers that no client may set: they are removed from every request that does not "
      "come from a trusted proxy. Name here what WEBUI_AUTH_TRUSTED_*_HEADER names in Open WebUI."},
@@ -156,6 +167,8 @@ constexpr Key<LimitSettings> limit_keys[] = {
     {"connections", &LimitSettings::connections, {0, 1'000'000},
      "Connections from one client address; more are answered with 429. Trusted proxies and unix "
      "sockets are not limited. 0: no limit."},
+    {"connection_requests", &LimitSettings::connection_requests, {0, 1'000'000'000},
+     "Requests of one connection; then it is closed, and clients open another one. 0: no limit."},
     {"handshakes", &LimitSettings::handshakes, {0, 1'000'000},
      "Handshakes of TLS and of the PROXY protocol under way in one worker; beyond it the oldest is "
      "given up. 0: no limit."},

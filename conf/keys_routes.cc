@@ -107,6 +107,9 @@ constexpr Named<Satisfy> satisfy_names[] = {
     {"any", Satisfy::any},
 };
 
+constexpr std::string_view retry_causes[] = {
+    "timeout", "invalid_response", "403", "404", "429", "500", "502", "503", "504"};
+
 // clang-format off
 constexpr Key<RateZoneSettings> rate_zone_keys[] = {
     {"name", &RateZoneSettings::name,
@@ -276,6 +279,11 @@ constexpr Key<RouteSettings> route_keys[] = {
     {"attempts", &RouteSettings::attempts, {0, 100},
      "How often a request is sent at most: again when no replica has seen it, or, once, when it is "
      "safe to do twice. 0: once for each replica and once more, five times at most."},
+    {"retry_on", &RouteSettings::retry_on, {.choices = retry_causes},
+     "When another replica is asked, once, for a request without a body that is safe to do twice: "
+     "when the answer has one of these statuses, when it does not begin in time (\"timeout\"), when "
+     "it is not HTTP (\"invalid_response\"). What the other one says counts, and the client stays "
+     "there; a session of Socket.IO does not move for this."},
     {"basic_auth", &RouteSettings::basic_auth, {},
      "A name and a password are asked for here (HTTP Basic), before anything else is done. Not for "
      "Open WebUI's own pages: they send an Authorization header of their own."},

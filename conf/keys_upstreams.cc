@@ -1,5 +1,6 @@
 #include "conf/keys.h"
 
+#include "conf/endpoint.h"
 #include "conf/text_rules.h"
 #include "conf/words.h"
 
@@ -16,6 +17,11 @@ const char* name_or_nothing(std::string_view text) {
                                                      : R"(a name such as "chat.internal")";
 }
 
+const char* nameserver(std::string_view text) {
+  return parse_nameserver(text) ? nullptr : R"(an address such as "127.0.0.11" or "[::1]:5353")";
+}
+
+constexpr std::string_view address_families[] = {"any", "ipv4", "ipv6"};
 constexpr std::string_view version_policies[] = {"newest", "any"};
 
 constexpr Named<Balance> balance_names[] = {
@@ -75,6 +81,11 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
      "of the system."},
     {"resolve", &UpstreamSettings::resolve, {100, hour},
      "How often the names are resolved again."},
+    {"nameservers", &UpstreamSettings::nameservers, {.check = nameserver},
+     "DNS servers that are asked for the names, such as \"127.0.0.11\" or \"10.0.0.2:5353\". Empty: "
+     "the system's resolver, which knows /etc/hosts too."},
+    {"addresses", &UpstreamSettings::addresses, {.choices = address_families},
+     "Which addresses of a name are replicas: all, those of IPv4 or those of IPv6."},
     {"balance", &UpstreamSettings::balance, {},
      "How a replica is chosen for a new client."},
     {"versions", &UpstreamSettings::versions, {.choices = version_policies},
@@ -90,6 +101,11 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
     {"max_connections", &UpstreamSettings::max_connections, {0, 1'000'000},
      "Requests and websockets that this node has at one replica at a time; 0: no limit. New "
      "clients go to another replica, those who are bound to a full one wait."},
+    {"idle_connections", &UpstreamSettings::idle_connections, {0, 65'535},
+     "So many idle connections to one replica are kept by each worker, for the next request; beyond "
+     "that the one that was used longest ago is closed. 0: each request has its own connection."},
+    {"connection_requests", &UpstreamSettings::connection_requests, {0, 1'000'000'000},
+     "Requests that one connection to a replica carries; then it is closed. 0: no limit."},
     {"queue", &UpstreamSettings::queue, {0, 1'000'000},
      "So many requests may wait for a place at one replica; more are answered with 503."},
     {"queue_timeout", &UpstreamSettings::queue_timeout, {1, 10 * minute},

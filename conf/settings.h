@@ -66,9 +66,12 @@ struct TlsSettings {
   std::string unknown_name = "default";       // "default", "misdirected" or "refuse"
   bool session_tickets = true;
   Millis ticket_rotate = 4h;
+  uint32_t session_cache = 0;  // sessions kept in memory where there are no tickets; 0: none
+  std::string dh_parameters;   // PEM file; empty: a group as strong as the certificate's key
   bool ocsp_stapling = true;
   std::string client_certificate = "none";  // "none", "request" or "require"
   std::string client_ca;                    // PEM file
+  std::string trusted_ca;                   // PEM file: further ones, that clients are not told of
   std::vector<CertificateSettings> certificates;
   friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
 };
@@ -149,10 +152,14 @@ struct UpstreamSettings {
   std::vector<ReplicaSettings> replicas{
       {.address = {.host = "127.0.0.1", .port = 8080, .unix_path = {}}}};
   Millis resolve = 5s;
+  std::vector<std::string> nameservers;  // "127.0.0.11" or "[::1]:5353"; empty: the system's
+  std::string addresses = "any";         // of a name: "any", "ipv4" or "ipv6"
   Balance balance = Balance::least_connections;
-  Millis slow_start = 10s;       // 0: a newcomer takes its whole share at once
-  uint32_t max_connections = 0;  // of this node to one replica; 0: no limit
-  uint32_t queue = 1000;         // requests of this node that may wait for one replica
+  Millis slow_start = 10s;           // 0: a newcomer takes its whole share at once
+  uint32_t max_connections = 0;      // of this node to one replica; 0: no limit
+  uint32_t idle_connections = 256;   // that a worker keeps to one replica
+  uint32_t connection_requests = 0;  // that one of them carries; 0: no limit
+  uint32_t queue = 1000;             // requests of this node that may wait for one replica
   Millis queue_timeout = 5s;
   std::string versions = "newest";  // where new clients go when versions differ; or "any"
   bool tls_verify = true;  // false: an https replica is believed to be who it is asked to be
@@ -328,7 +335,8 @@ struct RouteSettings {
   std::vector<std::string> access_logs;  // names; empty: [log]'s own
   Size max_body;                         // 0: no limit
   BasicAuthSettings basic_auth;
-  uint32_t attempts = 0;  // 0: one more than there are replicas, five at most
+  uint32_t attempts = 0;              // 0: one more than there are replicas, five at most
+  std::vector<std::string> retry_on;  // "timeout", "invalid_response", "503": another one is asked
   CompressionSettings compression;
   RouteTimeouts timeouts;
   friend bool operator==(const RouteSettings&, const RouteSettings&) = default;
@@ -354,6 +362,7 @@ struct MapSettings {
 struct ForwardedSettings {
   std::vector<Cidr> trusted;
   std::string client_header = "X-Forwarded-For";  // where they say who the client is
+  bool recursive = true;  // false: the last address there is the client, trusted or not
   // Identity headers that no client may set (open-webui: WEBUI_AUTH_TRUSTED_*_HEADER).
   std::vector<std::string> strip{"X-Forwarded-Email",
                                  "X-Forwarded-User",
@@ -384,8 +393,9 @@ struct ForwardedSettings {
 struct LimitSettings {
   Size head{64 * 1024};
   Size response_head{128 * 1024};
-  uint32_t connections = 0;    // per client address; 0: no limit
-  uint32_t handshakes = 4096;  // in progress at a time; 0: no limit
+  uint32_t connections = 0;          // per client address; 0: no limit
+  uint32_t connection_requests = 0;  // that one of them carries; 0: no limit
+  uint32_t handshakes = 4096;        // in progress at a time; 0: no limit
   friend bool operator==(const LimitSettings&, const LimitSettings&) = default;
 };
 

@@ -8,8 +8,8 @@
 
 #include "base/strings.h"
 #include "net/loop.h"
-#include "net/resolver.h"
 #include "net/stream.h"
+#include "net/system_resolver.h"
 #include "net/timer.h"
 #include "protocol/http1_parser.h"
 #include "protocol/http1_writer.h"
@@ -110,7 +110,7 @@ Result<AdminAnswer> ask_admin(const std::string& url, std::string_view method,
   if (!port) return Error{Errc::bad_config, Side::usher, url + ": expected http://host:port"};
   std::string host(authority.substr(0, colon));
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  const auto addresses = net::resolve_now(host, *port);
+  const auto addresses = net::SystemResolver::resolve_now(host, *port);
   if (!addresses) return addresses.error();
   return Call(addresses->front(), std::string(authority), method, path, body).run();
 }
@@ -156,6 +156,7 @@ Result<std::string> status_table(std::string_view text) {
       if (replica.contains("drain_seconds_left")) {
         state += " " + std::to_string(replica.value("drain_seconds_left", 0ul)) + "s";
       }
+      if (replica.value("backup", false)) state += ", backup";
       std::snprintf(line, sizeof line, "  %-28s %-15s %9u %7u %11u %6lu %9lu  %.64s\n",
                     replica.value("id", "").c_str(), state.c_str(), replica.value("in_flight", 0u),
                     replica.value("queued", 0u), replica.value("websockets", 0u),

@@ -1,7 +1,7 @@
 #include "control/bind.h"
 
 #include "net/listener.h"
-#include "net/resolver.h"
+#include "net/system_resolver.h"
 
 namespace usher::control {
 
@@ -20,7 +20,7 @@ Result<std::vector<SocketAddress>> addresses_of(const conf::Endpoint& endpoint) 
   if (const auto address = SocketAddress::from_ip(endpoint.host, endpoint.port)) {
     return std::vector<SocketAddress>{*address};
   }
-  return net::resolve_now(endpoint.host, endpoint.port);
+  return net::SystemResolver::resolve_now(endpoint.host, endpoint.port);
 }
 
 Result<Fd> bind(const conf::Endpoint& endpoint) {

@@ -55,14 +55,14 @@ Result<CertificateKeeper::Set> CertificateKeeper::load(const conf::TlsSettings& 
   Set set;
   for (const conf::CertificateSettings& files : settings.certificates) {
     FileWatch watch(marks_of(files));
-    auto credential = tls::Credential::load(files.chain, files.key);
+    auto credential = tls::Credential::load(files.chain, files.key, settings.trusted_ca);
     if (!credential) return std::move(credential).error();
-    set.push_back({files, std::move(watch), std::move(*credential)});
+    set.push_back({files, settings.trusted_ca, std::move(watch), std::move(*credential)});
   }
   if (!set.empty()) return set;
   auto own = self_signed();
   if (!own) return std::move(own).error();
-  set.push_back({{}, FileWatch({}), std::move(*own)});
+  set.push_back({{}, {}, FileWatch({}), std::move(*own)});
   return set;
 }
 
@@ -110,7 +110,7 @@ void CertificateKeeper::look() {
 // True when there is another certificate in its place.
 bool CertificateKeeper::look_at(Kept& kept) const {
   if (kept.files.chain.empty() || !kept.watch.shows_change(marks_of(kept.files))) return false;
-  auto next = tls::Credential::load(kept.files.chain, kept.files.key);
+  auto next = tls::Credential::load(kept.files.chain, kept.files.key, kept.authorities);
   if (!next) {
     log_.error("certificate_refused",
                {{"reason", next.error().detail}, {"kept", names_of(*kept.credential)}});

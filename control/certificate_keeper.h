@@ -26,6 +26,7 @@ class CertificateKeeper final {
  public:
   struct Kept {
     conf::CertificateSettings files;  // empty: the self-signed one
+    std::string authorities;          // PEM file where its issuer may be; or empty
     FileWatch watch;
     std::shared_ptr<const tls::Credential> credential;
   };

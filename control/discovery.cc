@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/pending.h"
+#include "conf/endpoint.h"
+#include "net/dns_resolver.h"
 
 namespace usher::control {
 namespace {
@@ -25,22 +27,23 @@ bool in_use(const routing::ReplicaStatus& status) {
 // One "host:port" of an upstream, and what it resolves to.
 class Discovery::Name final {
  public:
-  Name(Discovery& owner, conf::Endpoint endpoint, std::chrono::milliseconds interval)
-      : owner_(owner),
-        endpoint_(std::move(endpoint)),
-        interval_(interval),
-        again_(owner.loop_, *this) {
+  Name(Discovery& owner, const conf::Endpoint& endpoint)
+      : owner_(owner), endpoint_(endpoint), again_(owner.loop_, *this) {
     if (const auto fixed = fixed_address(endpoint_)) {
       addresses_.push_back(*fixed);
       answered_ = true;
-    } else {
-      ask();
     }
   }
 
   const conf::Endpoint& endpoint() const { return endpoint_; }
-  // From the next question on.
-  void ask_every(std::chrono::milliseconds interval) { interval_ = interval; }
+
+  // From now on, or if a question is under way from the next one on.
+  void watch(const conf::UpstreamSettings& upstream) {
+    interval_ = upstream.resolve;
+    resolver_ = &owner_.resolver_for(upstream.nameservers);
+    family_ = upstream.addresses;
+    if (!fixed_address(endpoint_) && !lookup_.active() && !answered_) ask();
+  }
 
   void look_again(std::string_view replica_id) {
     if (lookup_.active() || fixed_address(endpoint_)) return;
@@ -60,7 +63,7 @@ class Discovery::Name final {
  private:
   void ask() {
     asked_ = owner_.loop_.now();
-    lookup_ = owner_.resolver_.resolve(
+    lookup_ = resolver_->resolve(
         endpoint_.host, endpoint_.port,
         [this](Result<std::vector<SocketAddress>> found) { on_answer(std::move(found)); });
   }
@@ -71,6 +74,7 @@ class Discovery::Name final {
     const bool first = !answered_;
     answered_ = true;
     bool changed = forget_unused();
+    if (found) std::erase_if(*found, [this](const SocketAddress& each) { return !wants(each); });
     if (!found || found->empty()) {
       if (!failing_) {
         failing_ = true;
@@ -84,6 +88,10 @@ class Discovery::Name final {
       changed = take(*found, first) || changed;
     }
     if (first || changed) owner_.changed_();
+  }
+
+  bool wants(const SocketAddress& address) const {
+    return family_ == "any" || (family_ == "ipv4") == (address.family() == AF_INET);
   }
 
   bool take(const std::vector<SocketAddress>& found, bool first) {
@@ -118,7 +126,9 @@ class Discovery::Name final {
 
   Discovery& owner_;
   conf::Endpoint endpoint_;
-  std::chrono::milliseconds interval_;
+  std::chrono::milliseconds interval_{};
+  net::Resolver* resolver_ = nullptr;
+  std::string family_;  // UpstreamSettings::addresses
   std::vector<SocketAddress> addresses_;
   std::vector<SocketAddress> vanished_;
   Pending lookup_;
@@ -143,8 +153,8 @@ void Discovery::start(const std::vector<conf::UpstreamSettings>& upstreams) {
     watched.replay = std::make_shared<const std::vector<std::string>>(upstream.replay);
     for (const conf::ReplicaSettings& replica : upstream.replicas) {
       std::unique_ptr<Name> name = take_known(before, replica.address);
-      if (!name) name = std::make_unique<Name>(*this, replica.address, upstream.resolve);
-      name->ask_every(upstream.resolve);
+      if (!name) name = std::make_unique<Name>(*this, replica.address);
+      name->watch(upstream);
       watched.names.push_back(std::move(name));
     }
   }
@@ -159,6 +169,21 @@ std::unique_ptr<Discovery::Name> Discovery::take_known(std::vector<Watched>& bef
     }
   }
   return nullptr;
+}
+
+net::Resolver& Discovery::resolver_for(const std::vector<std::string>& nameservers) {
+  if (nameservers.empty()) return resolver_;
+  std::unique_ptr<net::Resolver>& dns = dns_[nameservers];
+  if (!dns) {
+    std::vector<SocketAddress> servers;
+    for (const std::string& text : nameservers) {
+      const auto server = conf::parse_nameserver(text);
+      const auto address = server ? fixed_address(*server) : std::nullopt;
+      if (address) servers.push_back(*address);
+    }
+    dns = std::make_unique<net::DnsResolver>(loop_, servers);
+  }
+  return *dns;
 }
 
 void Discovery::look_again(std::string_view replica_id) {
@@ -185,6 +210,8 @@ std::vector<routing::Upstream> Discovery::upstreams(const conf::AffinitySettings
     upstream.timeouts = settings.timeouts;
     upstream.slow_start = settings.slow_start;
     upstream.max_connections = settings.max_connections;
+    upstream.idle_connections = settings.idle_connections;
+    upstream.connection_requests = settings.connection_requests;
     upstream.queue = settings.queue;
     upstream.queue_timeout = settings.queue_timeout;
     upstream.drain = settings.drain;

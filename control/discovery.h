@@ -1,9 +1,11 @@
 // Which replicas there are: every address that an upstream's names resolve to, asked again every
-// `resolve`, and at once when a connect fails. A failed look-up keeps the last known set; an
-// address that is no longer named drains until nobody uses it.
+// `resolve`, and at once when a connect fails: of the system's resolver, or of the upstream's own
+// name servers. A failed look-up keeps the last known set; an address that is no longer named
+// drains until nobody uses it.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -47,9 +49,12 @@ class Discovery final {
 
   static std::unique_ptr<Name> take_known(std::vector<Watched>& before,
                                           const conf::Endpoint& endpoint);
+  net::Resolver& resolver_for(const std::vector<std::string>& nameservers);
 
   net::Loop& loop_;
   net::Resolver& resolver_;
+  // By the name servers that they ask. What the settings no longer name stays: it may be asked yet.
+  std::map<std::vector<std::string>, std::unique_ptr<net::Resolver>> dns_;
   routing::ReplicaBoard& board_;
   const Log& log_;
   std::function<void()> changed_;

@@ -6,6 +6,7 @@
 #include "base/pending.h"
 #include "base/strings.h"
 #include "control/probe.h"
+#include "net/system_resolver.h"
 #include "net/timer.h"
 #include "tls/ocsp.h"
 
@@ -151,7 +152,7 @@ OcspStapler::OcspStapler(net::Loop& loop, const Clock& clock, const Log& log, St
 OcspStapler::~OcspStapler() = default;
 
 net::Resolver& OcspStapler::resolver() {
-  if (!resolver_) resolver_ = std::make_unique<net::Resolver>(loop_);
+  if (!resolver_) resolver_ = std::make_unique<net::SystemResolver>(loop_);
   return *resolver_;
 }
 

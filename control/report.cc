@@ -261,6 +261,7 @@ Json to_json(const routing::Upstream& upstream, const routing::Replica& replica,
             {"queued", status.gate.waiting()},
             {"max_connections", upstream.max_connections},
             {"weight", replica.weight},
+            {"backup", replica.backup},
             {"version", replica.version}};
   if (const auto left = drain_left(status, now)) json["drain_seconds_left"] = *left;
   return json;

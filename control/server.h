@@ -32,8 +32,8 @@
 #include "control/successor.h"
 #include "control/ticket_keeper.h"
 #include "net/loop.h"
-#include "net/resolver.h"
 #include "net/signals.h"
+#include "net/system_resolver.h"
 #include "net/timer.h"
 #include "proxy/limit_zones.h"
 #include "proxy/worker.h"
@@ -142,7 +142,7 @@ class Server final : private DrainKeeper::Listener {
   routing::MemoryTable node_sids_{clock_, 65'536};
   routing::NodeBindings node_bindings_{clock_};
   Stores stores_;
-  net::Resolver resolver_;
+  net::SystemResolver resolver_;
   std::unique_ptr<RedisDoor> shared_store_;
   std::unique_ptr<routing::Store> own_store_;  // where there is no shared one
   std::unique_ptr<routing::redis::Announcements> announcements_;

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "conf/settings.h"
 #include "net/loop.h"
-#include "net/resolver.h"
+#include "net/system_resolver.h"
 #include "routing/memory_store.h"
 #include "routing/redis/announcements.h"
 #include "routing/redis/make_redis.h"
@@ -69,7 +69,7 @@ class RedisDoor final : public routing::Store, private routing::redis::Redis::Wa
 
   std::vector<std::function<void()>> up_;
   const conf::StoreSettings settings_;
-  net::Resolver resolver_;
+  net::SystemResolver resolver_;
   routing::redis::StoreWatcher watcher_;
   std::unique_ptr<routing::redis::Redis> redis_;
   routing::redis::RedisStore store_;

@@ -1,62 +1,33 @@
-// Names to addresses, by getaddrinfo on a thread of its own: what /etc/hosts, nsswitch and Docker's
-// DNS say is what every other program on the machine sees. One question is asked at a time.
+// Names to addresses.
 #pragma once
 
-#include <condition_variable>
-#include <deque>
+#include <cstdint>
 #include <functional>
-#include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "base/address.h"
 #include "base/pending.h"
 #include "base/result.h"
-#include "net/loop.h"
 
 namespace usher::net {
 
-// On the caller's thread, which waits: for a start, not for a loop. Every A and AAAA address of
-// host, each once, sorted.
-Result<std::vector<SocketAddress>> resolve_now(const std::string& host, uint16_t port);
-
-class Resolver final {
+class Resolver {
  public:
+  // Every IPv4 and IPv6 address, each once, sorted.
   using Answer = std::function<void(Result<std::vector<SocketAddress>>)>;
 
-  // Belongs to loop's thread and answers there. Destroy it before the loop, when the loop runs no
-  // more.
-  explicit Resolver(Loop& loop);
-  ~Resolver();
+  virtual ~Resolver() = default;
+
+  // Answers in a later turn of the asker's loop. A numeric address is its own answer.
+  virtual Pending resolve(std::string host, uint16_t port, Answer answer) = 0;
+
+ protected:
+  Resolver() = default;
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
-  // Answers in a later turn; at most as late as the system's own resolver gives up.
-  Pending resolve(std::string host, uint16_t port, Answer answer);
-
- private:
-  struct Question {
-    uint64_t id;
-    std::string host;
-    uint16_t port;
-  };
-  class Asked;
-
-  void run();
-  void deliver(uint64_t id, Result<std::vector<SocketAddress>> addresses);
-
-  Loop& loop_;
-  std::unordered_map<uint64_t, std::unique_ptr<Asked>> asked_;
-  uint64_t next_id_ = 0;
-
-  std::mutex mutex_;  // for these three
-  std::condition_variable wake_;
-  std::deque<Question> questions_;
-  bool stopping_ = false;
-  std::thread thread_;
+  static void sort(std::vector<SocketAddress>& addresses);
 };
 
 }  // namespace usher::net

@@ -44,6 +44,13 @@ std::optional<SocketAddress> parse_forwarded_for(std::string_view element) {
   return port ? SocketAddress::from_ip(ip, 0) : std::nullopt;
 }
 
+std::string join(const std::vector<std::string>& hops) {
+  std::string chain = hops.front();
+  for (size_t i = 1; i < hops.size(); ++i)
+    chain.append(", ").append(hops[i]);
+  return chain;
+}
+
 // What a trusted peer said; absent: nothing usable.
 struct Believed {
   std::optional<std::string_view> proto, host, port, real_ip;
@@ -112,7 +119,8 @@ void strip_hop_by_hop(Headers& headers) {
 Forwarding::Forwarding(const conf::ForwardedSettings& settings)
     : trusted_(settings.trusted),
       client_header_(settings.client_header),
-      by_chain_(equals_ignoring_case(client_header_, "x-forwarded-for")) {
+      by_chain_(equals_ignoring_case(client_header_, "x-forwarded-for")),
+      recursive_(settings.recursive) {
   for (const std::string& name : settings.strip) {
     if (name.empty() || name.size() > longest_identity) continue;
     std::string canonical(name);
@@ -158,20 +166,17 @@ void Forwarding::add_forwarded(RequestHead& head, const ClientFacts& client) con
     return replace(client.ip_text, own_scheme, head.authority, own_port, client.ip_text);
 
   const Believed believed(headers);
-  const std::string chain = forwarded_for(headers, client);
-  const std::string_view first_hop = cut(chain, ',').first;
+  const std::vector<std::string> hops = believable_hops(headers, client);
+  const std::string chain = join(hops);
+  const std::string_view who = client_among(hops);
   // With a header of its own the proxy leaves X-Real-IP to whoever sends one.
-  const std::string_view real_ip = by_chain_ ? believed.real_ip.value_or(first_hop) : first_hop;
+  const std::string_view real_ip = by_chain_ && recursive_ ? believed.real_ip.value_or(who) : who;
   replace(chain, believed.proto.value_or(own_scheme), believed.host.value_or(head.authority),
           believed.port.value_or(own_port), real_ip);
 }
 
 std::string Forwarding::forwarded_for(const Headers& headers, const ClientFacts& client) const {
-  const std::vector<std::string> hops = believable_hops(headers, client);
-  std::string chain = hops.front();
-  for (size_t i = 1; i < hops.size(); ++i)
-    chain.append(", ").append(hops[i]);
-  return chain;
+  return join(believable_hops(headers, client));
 }
 
 bool Forwarding::is_identity(std::string_view name) const {
@@ -191,7 +196,11 @@ void Forwarding::strip_identity(Headers& headers, const ClientFacts& client) con
 }
 
 std::string Forwarding::client_address(const Headers& headers, const ClientFacts& client) const {
-  return believable_hops(headers, client).front();
+  return client_among(believable_hops(headers, client));
+}
+
+const std::string& Forwarding::client_among(const std::vector<std::string>& hops) const {
+  return recursive_ || hops.size() < 2 ? hops.front() : hops[hops.size() - 2];
 }
 
 // From the client to the peer. Walked from the nearest hop outwards: each trusted one vouches for

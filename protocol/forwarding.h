@@ -67,16 +67,19 @@ class Forwarding final {
   void strip_identity(Headers& headers, const ClientFacts& client) const;
 
   // The address that logs and limits speak of: the peer's, or from a trusted peer the rightmost
-  // element of `forwarded.client_header` that is not itself trusted.
+  // element of `forwarded.client_header` that is not itself trusted; without `forwarded.recursive`
+  // the rightmost one.
   std::string client_address(const Headers& headers, const ClientFacts& client) const;
 
  private:
   std::vector<std::string> believable_hops(const Headers& headers, const ClientFacts& client) const;
+  const std::string& client_among(const std::vector<std::string>& hops) const;
   bool is_identity(std::string_view name) const;
 
   std::vector<conf::Cidr> trusted_;
   std::string client_header_;
   bool by_chain_;  // that is X-Forwarded-For
+  bool recursive_;
   std::unordered_set<std::string, StringHash, std::equal_to<>>
       identity_;  // lower case, "-" for "_"
   // By first character, the lengths that names in identity_ have: most fields are known to be none

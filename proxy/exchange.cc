@@ -300,11 +300,16 @@ void Exchange::begin_response(protocol::ResponseHead& head) {
   // The rest of a body has no taker; and a request that could not be read hides where the next
   // begins.
   client_must_close_ = (!client_.request_complete() && has_body(request_)) ||
-                       request_.method.empty() || worker_.draining();
+                       request_.method.empty() || is_last_on_connection();
   if (route_ && route_->has_response_rules) apply_response_rules(head);
   if (route_ && route_->compression) compress(head);
   client_.send_head(head, client_must_close_);
   keep_response(head);
+}
+
+bool Exchange::is_last_on_connection() const {
+  const uint32_t most = snapshot_->settings.limits.connection_requests;
+  return worker_.draining() || (most > 0 && client_.facts().requests >= most);
 }
 
 void Exchange::drop_replica() {
@@ -325,7 +330,7 @@ void Exchange::finish(bool reuse) {
     bytes_out_ = compressed_->sent_bytes();
   }
   zone_places_.clear();
-  if (replica_) worker_.pool().give_back(std::move(replica_));
+  if (replica_) worker_.pool().give_back(std::move(replica_), *upstream_);
   place_.reset();
   open_request_.reset();
   log();

@@ -28,6 +28,7 @@
 #include "proxy/own_response.h"
 #include "proxy/password_checker.h"
 #include "proxy/replica_connection.h"
+#include "proxy/retry.h"
 #include "proxy/snapshot.h"
 #include "proxy/static_file.h"
 #include "proxy/variables.h"
@@ -136,11 +137,15 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void finish_response(const protocol::Headers& trailers);
 
   void fail(Error error);
+  Attempt attempt(bool wants_another) const;
+  bool has_another() const;
+  bool turns_down(uint16_t status);
   bool within_budget(Errc failure);
   void try_again(Errc failure);
   void look_again();
   void note_replica_failure();
   void drop_replica();
+  bool is_last_on_connection() const;
   void finish(bool reuse);
   void log();
   void log_trouble();

@@ -6,7 +6,6 @@
 #include "proxy/exchange.h"
 #include "proxy/replica_failure.h"
 #include "proxy/requester.h"
-#include "proxy/retry.h"
 #include "proxy/worker.h"
 
 namespace usher::proxy {
@@ -22,21 +21,35 @@ unsigned most_attempts(const routing::Route& route, const routing::Upstream& ups
 
 }  // namespace
 
+Attempt Exchange::attempt(bool wants_another) const {
+  return {.number = attempts_ - stale_attempts_,
+          .most = upstream_ ? most_attempts(*route_, *upstream_) : 1,
+          .response_started = response_started_,
+          .reused_connection = replica_ && replica_->reused(),
+          .repeatable = repeatable(),
+          .body_begun = body_begun_,
+          .sent_before = sent_before_,
+          .wanted = wants_another && has_another()};
+}
+
+// A session lives at one replica alone.
+bool Exchange::has_another() const {
+  return claim_.sid.empty() && std::ranges::any_of(upstream_->replicas, [&](const auto& replica) {
+           return replica.id != replica_id_ && replica.status->takes_new();
+         });
+}
+
 // The one place where failures end.
 void Exchange::fail(Error error) {
   if (finished_) return;
-  const Attempt attempt{.number = attempts_ - stale_attempts_,
-                        .most = upstream_ ? most_attempts(*route_, *upstream_) : 1,
-                        .response_started = response_started_,
-                        .reused_connection = replica_ && replica_->reused(),
-                        .repeatable = repeatable(),
-                        .body_begun = body_begun_,
-                        .sent_before = sent_before_};
   const Errc code = error.code;
   error_ = std::move(error);
   note_replica_failure();
-  NextStep next = decide(code, attempt);
-  if (next == NextStep::try_again && !within_budget(code)) next = NextStep::error_response;
+  NextStep next = decide(code, attempt(route_ && route_->retry_on.has(code)));
+  if (next == NextStep::try_again && !within_budget(code)) {
+    error_.detail += "; not sent again: the retry budget is spent";
+    next = NextStep::error_response;
+  }
   switch (next) {
     case NextStep::try_again: return try_again(code);
     case NextStep::error_response: return respond(make_error_response(code, wants_page(request_)));
@@ -55,12 +68,23 @@ void Exchange::note_replica_failure() {
                       error_.code == Errc::replica_closed && !answered);
 }
 
+// A replica's answer is the client's, unless its status is one for which the route would rather
+// have that of another. True: another one is asked.
+bool Exchange::turns_down(uint16_t status) {
+  const auto& statuses = route_->retry_on.statuses;
+  if (statuses.empty() || std::ranges::find(statuses, status) == statuses.end()) return false;
+  constexpr Errc code = Errc::replica_status;
+  if (decide(code, attempt(true)) != NextStep::try_again || !within_budget(code)) return false;
+  error_ = {code, Side::replica, replica_id_ + " answered with " + std::to_string(status)};
+  try_again(code);
+  return true;
+}
+
 // What no replica has seen costs none of them anything.
 bool Exchange::within_budget(Errc failure) {
   if (row_of(failure).retry == Retry::nothing_sent) return true;
   if (worker_.retry_budget(*upstream_).take(worker_.loop().now())) return true;
   worker_.count().retries_refused.add();
-  error_.detail += "; not sent again: the retry budget is spent";
   return false;
 }
 
@@ -72,9 +96,10 @@ void Exchange::try_again(Errc failure) {
   // connection.
   fresh_connection_ = true;
   if (failure == Errc::replica_closed_idle) ++stale_attempts_;
-  const bool unsent = row_of(failure).retry == Retry::nothing_sent;
-  avoid_ = unsent ? home_.replica : nullptr;
-  sent_before_ = sent_before_ || !unsent;
+  const Retry rule = row_of(failure).retry;
+  avoid_ = rule == Retry::nothing_sent || rule == Retry::if_wanted ? home_.replica : nullptr;
+  sent_before_ = sent_before_ || rule != Retry::nothing_sent;
+  first_byte_.reset();
   drop_replica();
   look_again();
   find_home();

@@ -22,6 +22,7 @@ void Exchange::on_replica_head(protocol::ResponseHead head) {
   }
   if (!first_byte_) first_byte_ = worker_.loop().now();
   if (head.status == 101) return upgrade(std::move(head));
+  if (turns_down(head.status)) return;
 
   protocol::strip_hop_by_hop(head.headers);
   if (route_->has_response_rules) apply_response_rules(head);
@@ -34,7 +35,7 @@ void Exchange::on_replica_head(protocol::ResponseHead head) {
   response_started_ = true;
   // A response that overtakes its request's body ends the connection: the rest of the body has no
   // taker.
-  client_must_close_ = !client_.request_complete() || worker_.draining();
+  client_must_close_ = !client_.request_complete() || is_last_on_connection();
   client_.send_head(head, client_must_close_);
   keep_response(head);
 }

@@ -110,6 +110,8 @@ void Http2Session::begin(protocol::StreamId id) {
   Http2Stream& stream = *(streams_[id] = std::make_unique<Http2Stream>(*this, id));
   if (std::exchange(idle_, false)) watch();
   stream.on_request(std::move(request));
+  const uint32_t most = snapshot_->settings.limits.connection_requests;
+  if (most > 0 && connection_.facts().requests >= most) drain({});
 }
 
 // Says 429 on a connection beyond the limit, without an exchange, and ends it.

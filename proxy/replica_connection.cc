@@ -68,6 +68,7 @@ void ReplicaConnection::send_head(const protocol::RequestHead& head) {
   protocol::write_request_head(stream_->tail(), head);
   stream_->commit();
   if (request_body_ == protocol::BodyKind::none) request_sent_ = true;
+  ++requests_;
   ++status_->requests;
   await_bytes();
 }

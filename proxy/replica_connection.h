@@ -60,6 +60,8 @@ class ReplicaConnection final : public net::Mortal, private net::StreamHandler {
 
   bool ready() const { return stream_ && stream_->open(); }
   bool reused() const { return reused_; }
+  // That it has carried.
+  uint32_t requests() const { return requests_; }
   // The response is complete, the request was sent whole and the replica keeps the connection.
   bool reusable() const;
 
@@ -104,6 +106,7 @@ class ReplicaConnection final : public net::Mortal, private net::StreamHandler {
   std::unique_ptr<net::Stream> stream_;
   protocol::ResponseParser parser_;
   net::Timer<&ReplicaConnection::on_deadline> deadline_;
+  uint32_t requests_ = 0;
   uint64_t seen_out_ = 0;  // when the deadline was last set
   MonotonicTime waits_since_;
   protocol::BodyKind request_body_ = protocol::BodyKind::none;

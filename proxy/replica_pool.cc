@@ -1,6 +1,7 @@
 #include "proxy/replica_pool.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace usher::proxy {
 
@@ -26,24 +27,31 @@ std::unique_ptr<ReplicaConnection> ReplicaPool::lease(const routing::Replica& re
   return connection;
 }
 
-void ReplicaPool::give_back(std::unique_ptr<ReplicaConnection> connection) {
+void ReplicaPool::give_back(std::unique_ptr<ReplicaConnection> connection,
+                            const routing::Upstream& upstream) {
+  const bool spent =
+      upstream.connection_requests > 0 && connection->requests() >= upstream.connection_requests;
+  if (draining_ || spent || upstream.idle_connections == 0 || !connection->reusable())
+    return close(std::move(connection));
   Idle& idle = idle_[&connection->status()];
-  if (draining_ || !connection->reusable() || idle.size() >= most_idle) {
-    connection->close();
-    return loop_.bury(std::move(connection));
+  while (idle.size() >= upstream.idle_connections) {
+    close(std::move(idle.front()));
+    idle.erase(idle.begin());
   }
   connection->rest(*this);
   idle.push_back(std::move(connection));
 }
 
+void ReplicaPool::close(std::unique_ptr<ReplicaConnection> connection) {
+  connection->close();
+  loop_.bury(std::move(connection));
+}
+
 void ReplicaPool::drain() {
   draining_ = true;
   for (auto& [status, idle] : idle_) {
-    for (auto& connection : idle) {
-      connection->close();
-      loop_.bury(std::move(connection));
-    }
-    idle.clear();
+    for (auto& connection : std::exchange(idle, {}))
+      close(std::move(connection));
   }
 }
 
@@ -51,8 +59,7 @@ void ReplicaPool::on_idle_over(ReplicaConnection& connection) {
   Idle& idle = idle_[&connection.status()];
   const auto found = std::ranges::find(idle, &connection, &std::unique_ptr<ReplicaConnection>::get);
   if (found == idle.end()) return;
-  connection.close();
-  loop_.bury(std::move(*found));
+  close(std::move(*found));
   idle.erase(found);
 }
 

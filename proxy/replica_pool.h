@@ -15,8 +15,6 @@ namespace usher::proxy {
 
 class ReplicaPool final : private ReplicaConnection::Keeper {
  public:
-  static constexpr size_t most_idle = 256;  // per replica
-
   explicit ReplicaPool(net::Loop& loop) : loop_(loop) {}
   ~ReplicaPool();
 
@@ -28,8 +26,9 @@ class ReplicaPool final : private ReplicaConnection::Keeper {
                                            protocol::HeadLimits response_limits,
                                            ReplicaConnectionUser& user, bool fresh,
                                            const MakeTransport& make_transport);
-  // Keeps it if it is reusable, else buries it.
-  void give_back(std::unique_ptr<ReplicaConnection> connection);
+  // Keeps it if it is reusable and its upstream allows it, in the place of the one that was used
+  // longest ago if need be; else buries it.
+  void give_back(std::unique_ptr<ReplicaConnection> connection, const routing::Upstream& upstream);
   // No idle connection is kept from now on.
   void drain();
 
@@ -37,6 +36,7 @@ class ReplicaPool final : private ReplicaConnection::Keeper {
   using Idle = std::vector<std::unique_ptr<ReplicaConnection>>;
 
   void on_idle_over(ReplicaConnection& connection) override;
+  void close(std::unique_ptr<ReplicaConnection> connection);
 
   net::Loop& loop_;
   std::unordered_map<const routing::ReplicaStatus*, Idle> idle_;

@@ -10,6 +10,7 @@ bool may_repeat(Retry rule, const Attempt& attempt) {
     case Retry::if_reused:
       return attempt.reused_connection && attempt.repeatable && !attempt.sent_before;
     case Retry::if_idempotent: return attempt.repeatable && !attempt.sent_before;
+    case Retry::if_wanted: return attempt.wanted && attempt.repeatable && !attempt.sent_before;
   }
   return false;
 }

@@ -15,6 +15,7 @@ struct Attempt {
   bool repeatable = false;         // idempotent method and no body (RFC 9110 section 9.2.2)
   bool body_begun = false;         // some of the request's body has left for a replica
   bool sent_before = false;        // an attempt before this one may have reached a replica
+  bool wanted = false;  // the route wants the answer of another replica, and there is one
 };
 
 enum class NextStep : uint8_t { try_again, error_response, reset };

@@ -37,9 +37,11 @@ struct Upstream {
   conf::Millis park{0};
   uint32_t migrate_rate = 1;  // a second, to each replica
   conf::UpstreamTimeouts timeouts;
-  conf::Millis slow_start{0};    // 0: a newcomer takes its whole share at once
-  uint32_t max_connections = 0;  // of this node to one replica; 0: no limit
-  uint32_t queue = 0;            // requests that may wait for one replica, and for how long
+  conf::Millis slow_start{0};        // 0: a newcomer takes its whole share at once
+  uint32_t max_connections = 0;      // of this node to one replica; 0: no limit
+  uint32_t idle_connections = 256;   // that a worker keeps to one replica
+  uint32_t connection_requests = 0;  // that one of them carries; 0: no limit
+  uint32_t queue = 0;                // requests that may wait for one replica, and for how long
   conf::Millis queue_timeout{0};
   uint32_t rebalance = 0;  // clients a second that move to a replica which has joined; 0: none
   conf::Millis drain{0};   // how long clients may stay at a draining replica; 0: no limit

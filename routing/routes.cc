@@ -123,6 +123,7 @@ Route route_of(const conf::RouteSettings& settings, const std::string& host) {
       !settings.allow.empty() || !settings.deny.empty() || !settings.basic_auth.file.empty();
   route.has_request_rules = !settings.set_headers.empty() || !settings.replace_path.empty();
   route.rewriting = protocol::Rewriting(settings);
+  route.retry_on = RetryOn(settings.retry_on);
   route.has_response_rules = !settings.add_headers.empty() ||
                              !settings.add_headers_on_success.empty() ||
                              !settings.remove_headers.empty() || !route.rewriting.empty();
@@ -142,6 +143,19 @@ std::string group_of(const Regex& regex, std::string_view name, std::string_view
 }
 
 }  // namespace
+
+RetryOn::RetryOn(const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    if (word == "timeout") timeout = true;
+    if (word == "invalid_response") invalid_response = true;
+    if (const auto status = parse_decimal<uint16_t>(word)) statuses.push_back(*status);
+  }
+}
+
+bool RetryOn::has(Errc failure) const {
+  return (failure == Errc::first_byte_timeout && timeout) ||
+         (failure == Errc::replica_bad_response && invalid_response);
+}
 
 std::string Route::group(std::string_view name, std::string_view normal_path,
                          std::string_view authority) const {

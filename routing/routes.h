@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "base/regex.h"
 #include "conf/settings.h"
 #include "protocol/content_coding.h"
@@ -16,6 +17,18 @@
 namespace usher::routing {
 
 struct Upstream;
+
+// When another replica is asked though the first one has been (RouteSettings::retry_on).
+struct RetryOn {
+  explicit RetryOn(const std::vector<std::string>& words);
+  RetryOn() = default;
+
+  bool has(Errc failure) const;
+
+  bool timeout = false;
+  bool invalid_response = false;
+  std::vector<uint16_t> statuses;
+};
 
 // What a route does with a request. One of upstream, redirect and status. Not all have rules: what
 // stands in `rules` is for has_rules only.
@@ -33,6 +46,7 @@ struct Route {
   bool has_request_rules = false;       // set_headers or replace_path
   bool has_response_rules = false;      // add_headers, remove_headers or rewriting
   bool response_has_variables = false;  // and they ask for what the request said
+  RetryOn retry_on;
   protocol::Rewriting rewriting;
   std::optional<protocol::Compression> compression;
   std::optional<Regex> path_regex;

@@ -48,34 +48,60 @@ WallTime to_wall_time(const ASN1_TIME* time) {
   return std::chrono::system_clock::from_time_t(::timegm(&parts));
 }
 
+std::vector<X509Ptr> read_certificates(BIO* from) {
+  std::vector<X509Ptr> all;
+  while (X509* next = PEM_read_bio_X509(from, nullptr, &no_phrase, nullptr))
+    all.emplace_back(next);
+  ERR_clear_error();  // their end is one
+  return all;
+}
+
+X509Ptr issuer_among(const std::vector<X509Ptr>& candidates, X509* leaf) {
+  for (const X509Ptr& candidate : candidates) {
+    if (X509_check_issued(candidate.get(), leaf) != X509_V_OK) continue;
+    X509_up_ref(candidate.get());
+    return X509Ptr(candidate.get());
+  }
+  return nullptr;
+}
+
+BioPtr bio_of(std::string_view text) {
+  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Credential>> Credential::load(const std::string& chain,
-                                                           const std::string& key) {
+                                                           const std::string& key,
+                                                           const std::string& authorities) {
   auto chain_text = read_pem_file(chain);
   if (!chain_text) return std::move(chain_text).error();
   auto key_text = read_pem_file(key);
   if (!key_text) return std::move(key_text).error();
-  return parse({std::move(*chain_text), std::move(*key_text)}, chain, key);
+  auto others = authorities.empty() ? Result<std::string>("") : read_pem_file(authorities);
+  if (!others) return std::move(others).error();
+  return parse({std::move(*chain_text), std::move(*key_text)}, chain, key, *others);
 }
 
 Result<std::shared_ptr<const Credential>> Credential::parse(const PemPair& pem,
                                                             const std::string& chain_name,
-                                                            const std::string& key_name) {
+                                                            const std::string& key_name,
+                                                            std::string_view authorities) {
   auto parts = std::make_shared<Parts>();
-  const BioPtr chain(BIO_new_mem_buf(pem.chain.data(), static_cast<int>(pem.chain.size())));
+  const BioPtr chain = bio_of(pem.chain);
   parts->leaf.reset(PEM_read_bio_X509_AUX(chain.get(), nullptr, &no_phrase, nullptr));
   if (!parts->leaf) return bad(chain_name, "holds no PEM certificate");
-  while (X509* next = PEM_read_bio_X509(chain.get(), nullptr, &no_phrase, nullptr))
-    parts->intermediates.emplace_back(next);
+  parts->intermediates = read_certificates(chain.get());
+  parts->issuer = issuer_among(parts->intermediates, parts->leaf.get());
+  if (!parts->issuer)
+    parts->issuer = issuer_among(read_certificates(bio_of(authorities).get()), parts->leaf.get());
 
-  const BioPtr key(BIO_new_mem_buf(pem.key.data(), static_cast<int>(pem.key.size())));
+  const BioPtr key = bio_of(pem.key);
   parts->key.reset(PEM_read_bio_PrivateKey(key.get(), nullptr, &no_phrase, nullptr));
   if (!parts->key) return bad(key_name, "holds no PEM private key, or one that is encrypted");
   if (X509_check_private_key(parts->leaf.get(), parts->key.get()) != 1) {
     return bad(key_name, "is not the key of " + chain_name);
   }
-  ERR_clear_error();  // the end of the chain is one
   std::shared_ptr<const Credential> made(new Credential(chain_name, std::move(parts)));
   // Such as a key that is too short for today's security level: known here, not at a handshake.
   const SslContextPtr trial(SSL_CTX_new(TLS_method()));

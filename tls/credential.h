@@ -14,14 +14,17 @@ namespace usher::tls {
 
 class Credential final {
  public:
-  // From two PEM files: the certificate, then the intermediate ones; and its private key. An error
-  // names the file.
+  // From two PEM files: the certificate, then the intermediate ones; and its private key. Its
+  // issuer may stand in a file of `authorities` instead, which is shown to nobody. An error names
+  // the file.
   static Result<std::shared_ptr<const Credential>> load(const std::string& chain,
-                                                        const std::string& key);
+                                                        const std::string& key,
+                                                        const std::string& authorities = {});
   // The same from texts; the names are what errors call them.
   static Result<std::shared_ptr<const Credential>> parse(const PemPair& pem,
                                                          const std::string& chain_name,
-                                                         const std::string& key_name);
+                                                         const std::string& key_name,
+                                                         std::string_view authorities = {});
   ~Credential();
 
   // Where it is from: the chain's name.

@@ -14,6 +14,7 @@ struct Credential::Parts {
   X509Ptr leaf;
   std::vector<X509Ptr> intermediates;
   KeyPtr key;
+  X509Ptr issuer;  // nullptr: it is not known
 };
 
 // A context has one credential for each type of key; OpenSSL shows what the peer can verify. False:

@@ -19,13 +19,6 @@ using StorePtr = std::unique_ptr<X509_STORE, FreeWith<X509_STORE_free>>;
 // The authority's clock may be ahead of ours. Seconds.
 constexpr long clock_slack = 300;
 
-X509* issuer_of(const Credential::Parts& parts) {
-  for (const X509Ptr& candidate : parts.intermediates) {
-    if (X509_check_issued(candidate.get(), parts.leaf.get()) == X509_V_OK) return candidate.get();
-  }
-  return nullptr;
-}
-
 std::string first_url(X509* leaf) {
   STACK_OF(OPENSSL_STRING)* urls = X509_get1_ocsp(leaf);
   std::string first;
@@ -43,7 +36,7 @@ Error useless(std::string_view why) {
 
 std::optional<OcspQuestion> make_ocsp_question(const Credential& credential) {
   const Credential::Parts& parts = credential.parts();
-  X509* const issuer = issuer_of(parts);
+  X509* const issuer = parts.issuer.get();
   OcspQuestion question{first_url(parts.leaf.get()), {}};
   if (!issuer || !question.url.starts_with("http://")) return std::nullopt;
   const RequestPtr request(OCSP_REQUEST_new());
@@ -61,7 +54,7 @@ std::optional<OcspQuestion> make_ocsp_question(const Credential& credential) {
 
 Result<OcspAnswer> check_ocsp_answer(const Credential& credential, std::string_view der) {
   const Credential::Parts& parts = credential.parts();
-  X509* const issuer = issuer_of(parts);
+  X509* const issuer = parts.issuer.get();
   const auto* bytes = reinterpret_cast<const unsigned char*>(der.data());
   const ResponsePtr response(d2i_OCSP_RESPONSE(nullptr, &bytes, static_cast<long>(der.size())));
   if (!response || !issuer) return useless("what came is no OCSP response");

@@ -16,7 +16,7 @@ struct OcspQuestion {
   std::string url;   // http://host[:port]/path, as the certificate names it
   std::string body;  // DER, for a POST of application/ocsp-request
 };
-// Nothing if the certificate names no such responder, or its chain does not hold its issuer.
+// Nothing if the certificate names no such responder, or its issuer is not known.
 std::optional<OcspQuestion> make_ocsp_question(const Credential& credential);
 
 struct OcspAnswer {

@@ -1,5 +1,7 @@
 #include "tls/server_context.h"
 
+#include <openssl/pem.h>
+
 #include <map>
 #include <unordered_map>
 
@@ -51,21 +53,60 @@ Outcome set_ciphers(SSL_CTX* context, const conf::TlsSettings& settings) {
 Outcome ask_for_certificates(SSL_CTX* context, const conf::TlsSettings& settings) {
   Sha256 policy{};
   if (settings.client_certificate != "none") {
-    const auto text = read_pem_file(settings.client_ca);
-    if (!text) return text.error();
-    if (SSL_CTX_load_verify_file(context, settings.client_ca.c_str()) != 1) {
-      ERR_clear_error();
-      return Error{Errc::bad_config, Side::usher,
-                   settings.client_ca + ": holds no PEM certificate"};
+    std::string all;
+    for (const std::string& file : {settings.client_ca, settings.trusted_ca}) {
+      if (file.empty()) continue;
+      const auto text = read_pem_file(file);
+      if (!text) return text.error();
+      if (SSL_CTX_load_verify_file(context, file.c_str()) != 1) {
+        ERR_clear_error();
+        return Error{Errc::bad_config, Side::usher, file + ": holds no PEM certificate"};
+      }
+      all += *text;
     }
-    SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(settings.client_ca.c_str()));
+    if (!settings.client_ca.empty())
+      SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(settings.client_ca.c_str()));
     const bool require = settings.client_certificate == "require";
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (require ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
                        nullptr);
-    policy = make_hmac_sha256(bytes_of(settings.client_certificate))(*text);
+    policy = make_hmac_sha256(bytes_of(settings.client_certificate))(all);
   }
   SSL_CTX_set_session_id_context(context, policy.data(), policy.size());
   return {};
+}
+
+// The group for DHE (RFC 7919 has those that OpenSSL takes by itself).
+Outcome set_dh_group(SSL_CTX* context, const std::string& file) {
+  if (file.empty()) {
+    SSL_CTX_set_dh_auto(context, 1);
+    return {};
+  }
+  const auto text = read_pem_file(file);
+  if (!text) return text.error();
+  const BioPtr pem(BIO_new_mem_buf(text->data(), static_cast<int>(text->size())));
+  KeyPtr group(PEM_read_bio_Parameters_ex(pem.get(), nullptr, nullptr, nullptr));
+  if (!group || EVP_PKEY_is_a(group.get(), "DH") == 0) {
+    ERR_clear_error();
+    return Error{Errc::bad_config, Side::usher, file + ": holds no PEM DH parameters"};
+  }
+  // Such as one that is too short for today's security level.
+  if (SSL_CTX_set0_tmp_dh_pkey(context, group.get()) != 1)
+    return Error{Errc::bad_config, Side::usher, file + ": " + take_error_text()};
+  group.release();  // the context's now
+  return {};
+}
+
+// Sessions that clients resume by their number alone (RFC 5246 section 7.3, RFC 8446 section 2.2).
+void keep_sessions(SSL_CTX* context, const conf::TlsSettings& settings) {
+  if (settings.session_tickets || settings.session_cache == 0) {
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    return;
+  }
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
+  SSL_CTX_sess_set_cache_size(context, settings.session_cache);
+  const auto lifetime = std::chrono::ceil<std::chrono::seconds>(2 * settings.ticket_rotate);
+  SSL_CTX_set_timeout(context, static_cast<long>(lifetime.count()));
+  SSL_CTX_set_num_tickets(context, 1);  // of TLS 1.3: each is a session's number
 }
 
 // The credentials for a name: of each type of key the first.
@@ -84,13 +125,13 @@ Result<SslContextPtr> make_context(const conf::TlsSettings& settings, const Show
     ERR_clear_error();
     return bad("groups: OpenSSL does not know all of these: " + groups);
   }
-  SSL_CTX_set_dh_auto(raw, 1);  // for who names such ciphers
+  if (Outcome set = set_dh_group(raw, settings.dh_parameters); !set) return std::move(set).error();
   // Our order of ciphers, but ChaCha20 for whoever puts it first: it has no AES in hardware.
   SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   if (settings.prefer_server_ciphers)
     SSL_CTX_set_options(raw, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   tickets.use_in(raw);
-  SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
+  keep_sessions(raw, settings);
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(raw, 1);
@@ -162,7 +203,7 @@ ServerContext::~ServerContext() = default;
 Result<Credentials> load_credentials(const conf::TlsSettings& settings) {
   Credentials loaded;
   for (const conf::CertificateSettings& certificate : settings.certificates) {
-    auto credential = Credential::load(certificate.chain, certificate.key);
+    auto credential = Credential::load(certificate.chain, certificate.key, settings.trusted_ca);
     if (!credential) return std::move(credential).error();
     loaded.push_back(std::move(*credential));
   }

@@ -6,7 +6,7 @@
 // shown that the client can verify; of one type the first. Versions and ciphers follow Mozilla's
 // intermediate profile unless the settings say otherwise; renegotiation, compression and 0-RTT are
 // off. A session is resumed by every context that has the secret of its ticket, until the ticket's
-// lifetime is over.
+// lifetime is over; or, without tickets, by the context that keeps it in memory.
 #pragma once
 
 #include <memory>

@@ -28,10 +28,8 @@ constexpr std::string_view own_gzip =
 constexpr std::string_view own_tls = "TLS is of one kind for all: [tls]";
 constexpr std::string_view replica_tls = "TLS to replicas is 1.2 or 1.3, with OpenSSL's defaults";
 constexpr std::string_view kept_open =
-    "connections are kept for timeouts.keep_alive, on both sides, and those to replicas speak "
-    "HTTP/1.1";
-constexpr std::string_view resolved =
-    "the system's resolver is asked again every 5 s, for every name";
+    "connections are kept while they are used, on both sides, and those to replicas speak HTTP/1.1";
+constexpr std::string_view resolved = "names are known before a request needs them: none waits";
 constexpr std::string_view redirects = "a redirect to a path stays a path";
 constexpr std::string_view parsing =
     "requests are read strictly (docs/http.md), and paths compared without \"//\"";
@@ -40,8 +38,7 @@ constexpr std::string_view logging =
 constexpr std::string_view of_files =
     "a file has its Last-Modified, which is compared exactly, and a type without a charset";
 constexpr std::string_view anonymous = "no version is told; Server is the replica's own";
-constexpr std::string_view chain =
-    "X-Forwarded-For is followed from the right through all trusted proxies";
+constexpr std::string_view verified = "what a responder says is verified in any case";
 constexpr std::string_view no_quic = "QUIC is not spoken: clients use TCP";
 constexpr std::string_view streams = "[http2] says how many streams a connection has";
 constexpr std::string_view again = "attempts are counted, not timed";
@@ -73,6 +70,7 @@ constexpr Row rows[] = {
     {"client_max_body_size", web, 1, 1},
     {"large_client_header_buffers", sites, 2, 2},
     {"keepalive_timeout", web | in_upstream, 1, 2},
+    {"keepalive_requests", web | in_upstream, 1, 1},
     {"client_header_timeout", sites, 1, 1},
     {"client_body_timeout", web, 1, 1},
     {"send_timeout", web, 1, 1},
@@ -80,15 +78,20 @@ constexpr Row rows[] = {
     {"ssl_certificate_key", sites, 1, 1},
     {"ssl_protocols", sites, 1, any},
     {"ssl_session_tickets", sites, 1, 1},
+    {"ssl_session_timeout", sites, 1, 1},
+    {"ssl_session_cache", sites, 1, 2},
     {"ssl_ciphers", sites, 1, 1},
+    {"ssl_dhparam", sites, 1, 1},
     {"ssl_stapling", sites, 1, 1},
     {"ssl_ecdh_curve", sites, 1, 1},
     {"ssl_prefer_server_ciphers", sites, 1, 1},
     {"ssl_client_certificate", sites, 1, 1},
     {"ssl_verify_client", sites, 1, 1},
+    {"ssl_trusted_certificate", sites, 1, 1},
     {"ssl_verify_depth", sites, 1, 1, accepted, own_tls},
     {"set_real_ip_from", web, 1, 1},
     {"real_ip_header", web, 1, 1},
+    {"real_ip_recursive", web, 1, 1},
     {"access_log", web_if, 1, any},
     {"log_format", in_http, 2, any},
     {"error_log", in_main | web, 1, 2},
@@ -127,9 +130,12 @@ constexpr Row rows[] = {
     {"ip_hash", in_upstream, 0, 0},
     {"hash", in_upstream, 1, 2},
     {"random", in_upstream, 0, any},
+    {"keepalive", in_upstream, 1, 2},
+    {"resolver", web | in_upstream, 1, any},
     {"proxy_pass", in_location | in_if, 1, 1},
     {"proxy_set_header", web, 2, 2},
     {"proxy_hide_header", web, 1, 1},
+    {"proxy_pass_header", web, 1, 1},
     {"proxy_connect_timeout", web, 1, 1},
     {"proxy_read_timeout", web, 1, 1},
     // without effect
@@ -194,9 +200,7 @@ constexpr Row rows[] = {
     {"msie_padding", web, 1, 1, accepted, own_pages},
     {"charset", web_if, 1, 1, accepted, of_files},
     {"internal", in_location, 0, 0, not_served, "a route is for requests of clients"},
-    {"resolver", web | in_upstream, 1, any, accepted, resolved},
     {"resolver_timeout", web | in_upstream, 1, 1, accepted, resolved},
-    {"real_ip_recursive", web, 1, 1, accepted, chain},
     {"http2_max_concurrent_streams", sites, 1, 1, accepted, streams},
     {"http2_recv_buffer_size", in_http, 1, 1, accepted, sockets},
     {"http3", sites, 1, 1, accepted, no_quic},
@@ -205,8 +209,6 @@ constexpr Row rows[] = {
     {"gzip_disable", web, 1, any, accepted, own_gzip},
     {"gzip_static", web, 1, 1, accepted, own_gzip},
     {"gunzip", web, 1, 1, accepted, own_gzip},
-    {"keepalive", in_upstream, 1, 2, accepted, kept_open},
-    {"keepalive_requests", web | in_upstream, 1, 1, accepted, kept_open},
     {"keepalive_time", web | in_upstream, 1, 1, accepted, kept_open},
     {"zone", in_upstream, 1, 2, accepted, tables},
     {"proxy_http_version", web, 1, 1, accepted, kept_open},
@@ -225,7 +227,6 @@ constexpr Row rows[] = {
     {"proxy_next_upstream_timeout", web, 1, 1, accepted, again},
     {"proxy_ignore_client_abort", web, 1, 1, accepted, client_left},
     {"proxy_ignore_headers", web, 1, any, accepted, unhidden},
-    {"proxy_pass_header", web, 1, 1, accepted, unhidden},
     {"proxy_pass_request_headers", web, 1, 1},
     {"proxy_pass_request_body", web, 1, 1},
     {"proxy_headers_hash_max_size", web, 1, 1, accepted, tables},
@@ -257,11 +258,7 @@ constexpr Row rows[] = {
     {"proxy_cache_bypass", web, 1, any, accepted, uncached},
     {"proxy_no_cache", web, 1, any, accepted, uncached},
     {"ssl_conf_command", sites, 2, 2, accepted, own_tls},
-    {"ssl_session_timeout", sites, 1, 1, accepted, own_tls},
-    {"ssl_session_cache", sites, 1, 2, accepted, own_tls},
-    {"ssl_stapling_verify", sites, 1, 1, accepted, own_tls},
-    {"ssl_trusted_certificate", sites, 1, 1, accepted, own_tls},
-    {"ssl_dhparam", sites, 1, 1, accepted, own_tls},
+    {"ssl_stapling_verify", sites, 1, 1, accepted, verified},
     {"ssl_buffer_size", sites, 1, 1, accepted, sockets},
     {"ssl_early_data", sites, 1, 1, accepted, own_tls},
     // not served

@@ -216,8 +216,14 @@ void Locations::response_headers(const Scope& scope, const Names& names, RouteSe
   }
   sort_by_name(route.add_headers);
   sort_by_name(route.add_headers_on_success);
-  for (const Directive* directive : scope.all("proxy_hide_header"))
-    route.remove_headers.push_back(directive->args.front());
+  const auto passed = scope.all("proxy_pass_header");
+  for (const Directive* directive : scope.all("proxy_hide_header")) {
+    const std::string& name = directive->args.front();
+    const bool passes = std::any_of(passed.begin(), passed.end(), [&](const Directive* other) {
+      return equals_ignoring_case(other->args.front(), name);
+    });
+    if (!passes) route.remove_headers.push_back(name);
+  }
 }
 
 void Locations::expires(const Scope& scope, RouteSettings& route) {

@@ -71,6 +71,7 @@ void Locations::proxy(const Directive& pass, const Scope& scope, const Names& na
   }
   if (!uri.empty() && uri != route.path) route.replace_path = uri;
   route.upstream = upstreams_.use(host, tls, pass.at);
+  if (by_variable && !upstreams_.declared(host)) upstreams_.resolve(route.upstream, scope);
   if (tls) replica_tls(scope, host, names, pass.at, route.upstream);
   Names with_host = names;
   with_host["proxy_host"] = host;
@@ -161,16 +162,23 @@ void Locations::attempts(const Scope& scope, RouteSettings& route) {
   }
   const Directive* when = scope.find("proxy_next_upstream");
   if (!when) return;
-  constexpr std::string_view served[] = {"error", "timeout", "invalid_header"};
+  const auto has = [choices = rule_of(&RouteSettings::retry_on).choices](std::string_view word) {
+    return std::find(choices.begin(), choices.end(), word) != choices.end();
+  };
   for (const std::string& condition : when->args) {
+    const auto status = parse_decimal<uint16_t>(cut(condition, '_').second.value_or(""));
     if (condition == "off") {
       route.attempts = 1;
+    } else if (condition == "timeout") {
+      route.retry_on.push_back(condition);
+    } else if (condition == "invalid_header") {
+      route.retry_on.emplace_back("invalid_response");
     } else if (condition == "non_idempotent") {
       report_.accepted("proxy_next_upstream non_idempotent",
                        "what a replica has seen is sent again only if it is safe to do twice");
-    } else if (condition.starts_with("http_")) {
-      report_.accepted("proxy_next_upstream " + condition, "a replica's answer is passed on");
-    } else if (std::find(std::begin(served), std::end(served), condition) == std::end(served)) {
+    } else if (status && condition.starts_with("http_") && has(std::to_string(*status))) {
+      route.retry_on.push_back(std::to_string(*status));
+    } else if (condition != "error") {
       report_.error(when->at, "invalid value " + in_quotes(condition));
     }
   }

@@ -39,7 +39,7 @@ class Translator final {
     settings_.routes.clear();
     Maps maps(settings_, report_);
     for (const Directive& each : http) {
-      if (each.name == "upstream") upstreams_.declare(each);
+      if (each.name == "upstream") upstreams_.declare(each, scope);
       if (each.name == "map") maps.declare(each);
     }
     Limits limits(settings_, maps, report_);

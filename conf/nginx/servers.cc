@@ -158,6 +158,7 @@ void Servers::client_side(const Server& server) {
   };
   if (const auto keep_alive = time("keepalive_timeout"))
     settings_.timeouts.keep_alive = *keep_alive;
+  requests(server);
   if (const auto head = time("client_header_timeout"))
     settings_.timeouts.head = std::min<Millis>(*head, 1h);
   for (const char* name : {"client_body_timeout", "send_timeout"}) {
@@ -172,6 +173,19 @@ void Servers::client_side(const Server& server) {
     settings_.limits.head.bytes = std::clamp(*number * *size, usual_head, largest_head);
   }
   trusted_proxies(server);
+}
+
+// Of one connection. Without keepalive_timeout it carries one.
+void Servers::requests(const Server& server) {
+  uint32_t& most = settings_.limits.connection_requests;
+  if (const Directive* requests = server.scope.find("keepalive_requests")) {
+    const auto number = parse_decimal<uint32_t>(requests->args.front());
+    if (!number)
+      return report_.error(requests->at, "\"keepalive_requests\" directive invalid number");
+    most = std::max(most, requests_of_connection(*number));
+  }
+  const Directive* keep_alive = server.scope.find("keepalive_timeout");
+  if (keep_alive && parse_time(keep_alive->args.front()) == Millis(0)) most = 1;
 }
 
 void Servers::trusted_proxies(const Server& server) {
@@ -205,12 +219,22 @@ void Servers::trusted_proxies(const Server& server) {
   }
   if (!trusts || (balanced && !header)) return;
   const std::string_view name = header ? header->args.front() : usual_client_header;
-  std::string& believed = settings_.forwarded.client_header;
-  if (!std::exchange(client_header_, true)) believed = name;
-  if (equals_ignoring_case(believed, name)) return;
-  report_.not_served(header ? header->at : server.block->at,
-                     "one \"real_ip_header\" is served for all servers: here it is " +
-                         in_quotes(name) + ", in another one " + in_quotes(believed));
+  const Directive* follows = server.scope.find("real_ip_recursive");
+  const bool recursive = follows && follows->args.front() == "on";
+  ForwardedSettings& common = settings_.forwarded;
+  if (!std::exchange(client_header_, true)) {
+    common.client_header = name;
+    common.recursive = recursive;
+  }
+  if (!equals_ignoring_case(common.client_header, name)) {
+    report_.not_served(header ? header->at : server.block->at,
+                       "one \"real_ip_header\" is served for all servers: here it is " +
+                           in_quotes(name) + ", in another one " + in_quotes(common.client_header));
+  }
+  if (common.recursive != recursive) {
+    report_.not_served(follows ? follows->at : server.block->at,
+                       "\"real_ip_recursive\" is served for all servers alike");
+  }
 }
 
 // "if ($host = name) { return … }", as certbot writes it, and "if ($scheme = http)".
@@ -288,6 +312,8 @@ void Servers::warn_of(const Server& server, const std::vector<RouteSettings>& ro
 }
 
 void Servers::finish() {
+  if (settings_.tls.session_tickets && std::exchange(settings_.tls.session_cache, 0) > 0)
+    report_.accepted("ssl_session_cache", "clients keep their sessions as tickets: on any node");
   for (size_t i = 0; i < servers_.size(); ++i)
     emit(i);
 }

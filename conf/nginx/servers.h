@@ -50,9 +50,11 @@ class Servers final {
   void name(const Directive& directive, Server& server);
   void certificates(const Server& server);
   void tls_settings(const Server& server);
+  void sessions(const Server& server);
   void client_certificates(const Server& server);
   void trusted_proxies(const Server& server);
   void client_side(const Server& server);
+  void requests(const Server& server);
   std::vector<RouteSettings> routes_of(const Server& server, Conditions& conditions);
   bool take_condition(const Directive& directive, const Server& server, const Names& names,
                       Conditions& conditions);

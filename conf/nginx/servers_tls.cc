@@ -2,10 +2,19 @@
 
 #include <algorithm>
 
+#include "base/strings.h"
+#include "conf/keys.h"
 #include "conf/nginx/servers.h"
 #include "conf/words.h"
 
 namespace usher::conf::nginx {
+namespace {
+
+// nginx: a megabyte is some 4,000 sessions, and "builtin" alone means 20,480.
+constexpr uint64_t bytes_of_session = 256;
+constexpr uint64_t usual_sessions = 20'480;
+
+}  // namespace
 
 void Servers::certificates(const Server& server) {
   const auto chains = server.scope.all("ssl_certificate");
@@ -38,8 +47,7 @@ void Servers::certificates(const Server& server) {
 void Servers::tls_settings(const Server& server) {
   client_certificates(server);
   any_tls_ = true;
-  if (const Directive* tickets = server.scope.find("ssl_session_tickets"))
-    settings_.tls.session_tickets = settings_.tls.session_tickets && tickets->args[0] != "off";
+  sessions(server);
   if (const Directive* stapling = server.scope.find("ssl_stapling"))
     settings_.tls.ocsp_stapling = stapling->args.front() != "off";
   if (const Directive* ciphers = server.scope.find("ssl_ciphers")) {
@@ -48,6 +56,8 @@ void Servers::tls_settings(const Server& server) {
       report_.warning(ciphers->at, "\"ssl_ciphers\" are one list for all servers: the last one");
     known = ciphers->args.front();
   }
+  if (const Directive* group = server.scope.find("ssl_dhparam"))
+    settings_.tls.dh_parameters = group->args.front();
   if (const Directive* curve = server.scope.find("ssl_ecdh_curve")) {
     const std::string& groups = curve->args.front();
     settings_.tls.groups = groups == "auto" ? TlsSettings().groups : groups;
@@ -66,6 +76,37 @@ void Servers::tls_settings(const Server& server) {
   if (old) report_.warning(protocols->at, "usher speaks TLS 1.2 and 1.3 only");
 }
 
+// Tickets need no cache. A session can be resumed for twice as long as the key of its ticket is
+// used.
+void Servers::sessions(const Server& server) {
+  TlsSettings& tls = settings_.tls;
+  if (const Directive* tickets = server.scope.find("ssl_session_tickets"))
+    tls.session_tickets = tls.session_tickets && tickets->args.front() != "off";
+  if (const Directive* timeout = server.scope.find("ssl_session_timeout")) {
+    const auto time = parse_time(timeout->args.front());
+    const Rule& rule = rule_of(&TlsSettings::ticket_rotate);
+    if (!time) return report_.error(timeout->at, "\"ssl_session_timeout\" directive invalid value");
+    tls.ticket_rotate = std::clamp<Millis>(*time / 2, Millis(rule.min), Millis(rule.max));
+  }
+  const Directive* cache = server.scope.find("ssl_session_cache");
+  if (!cache) return;
+  // "off", "none", "builtin:SESSIONS" or "shared:NAME:SIZE".
+  for (const std::string& each : cache->args) {
+    const auto [kind, rest] = cut(each, ':');
+    if (each == "off" || each == "none") continue;
+    std::optional<uint64_t> sessions;
+    if (kind == "builtin") sessions = rest ? parse_decimal<uint64_t>(*rest) : usual_sessions;
+    if (kind == "shared" && rest) {
+      const auto size = parse_size(cut(*rest, ':').second.value_or(""));
+      if (size) sessions = *size / bytes_of_session;
+    }
+    if (!sessions) return report_.error(cache->at, "invalid session cache " + in_quotes(each));
+    const uint64_t most = rule_of(&TlsSettings::session_cache).max;
+    tls.session_cache = std::max(tls.session_cache,
+                                 static_cast<uint32_t>(std::clamp<uint64_t>(*sessions, 1, most)));
+  }
+}
+
 // A server that asked nobody would let everybody in to what another one protects.
 void Servers::client_certificates(const Server& server) {
   const Directive* verify = server.scope.find("ssl_verify_client");
@@ -73,6 +114,8 @@ void Servers::client_certificates(const Server& server) {
   const std::string how = verify ? verify->args.front() : "off";
   const std::string policy = how == "on" ? "require" : how == "off" ? "none" : "request";
   const std::string file = policy == "none" ? "" : authorities ? authorities->args.front() : "";
+  const Directive* further = server.scope.find("ssl_trusted_certificate");
+  const std::string trusted = further ? further->args.front() : "";
   if (how == "optional_no_ca") {
     return report_.not_served(verify->at,
                               "\"optional_no_ca\" is not served: a certificate that "
@@ -80,16 +123,19 @@ void Servers::client_certificates(const Server& server) {
   }
   if (how != "on" && how != "off" && how != "optional")
     return report_.error(verify->at, "invalid value " + in_quotes(how));
-  if (policy != "none" && file.empty())
+  if (policy != "none" && file.empty() && trusted.empty())
     return report_.error(verify->at, "no ssl_client_certificate for ssl_verify_client");
   TlsSettings& common = settings_.tls;
-  if (any_tls_ && (common.client_certificate != policy || common.client_ca != file)) {
+  const bool others_are_trusted = policy != "none" && common.trusted_ca != trusted;
+  if (any_tls_ &&
+      (common.client_certificate != policy || common.client_ca != file || others_are_trusted)) {
     return report_.not_served(verify ? verify->at : server.block->at,
                               "\"ssl_verify_client\" is served for all servers alike: usher asks "
                               "clients for certificates everywhere or nowhere");
   }
   common.client_certificate = policy;
   common.client_ca = file;
+  if (further) common.trusted_ca = trusted;
 }
 
 }  // namespace usher::conf::nginx

@@ -28,10 +28,22 @@ std::string as_name(std::string_view host) {
   return name.substr(0, 64);
 }
 
+bool resolves(const Directive& block) {
+  return std::any_of(block.block.begin(), block.block.end(), [](const Directive& each) {
+    return each.name == "server" &&
+           std::find(each.args.begin(), each.args.end(), "resolve") != each.args.end();
+  });
+}
+
 }  // namespace
 
-void Upstreams::declare(const Directive& block) {
-  if (!blocks_.emplace(block.args.front(), &block).second)
+uint32_t requests_of_connection(uint32_t said) {
+  const uint64_t most = rule_of(&LimitSettings::connection_requests).max;
+  return static_cast<uint32_t>(std::clamp<uint64_t>(said, 1, most));
+}
+
+void Upstreams::declare(const Directive& block, const Scope& http) {
+  if (!blocks_.emplace(block.args.front(), Block{&block, &http}).second)
     report_.error(block.at, "duplicate upstream " + in_quotes(block.args.front()));
 }
 
@@ -56,19 +68,22 @@ std::string Upstreams::use(const std::string& host, bool tls, const Place& at) {
   if (block == blocks_.end()) {
     add_replica(host, {.address = {}, .tls = tls}, at, made);
   } else {
-    for (const Directive& each : block->second->block) {
+    const Directive& directive = *block->second.directive;
+    for (const Directive& each : directive.block) {
       if (each.name == "server") {
         server(each, tls, made);
       } else {
-        balance(each, made);
+        read(each, made);
       }
     }
     if (made.replicas.empty())
-      report_.error(block->second->at, "no servers are inside upstream " + in_quotes(host));
+      report_.error(directive.at, "no servers are inside upstream " + in_quotes(host));
   }
   if (made.health.fall == 0) made.health.fall = HealthSettings().fall;
   if (made.replicas.empty()) return {};
   settings_.upstreams.push_back(std::move(made));
+  if (block != blocks_.end() && resolves(*block->second.directive))
+    resolve(name, {&block->second.directive->block, block->second.http});
   return name;
 }
 
@@ -88,11 +103,81 @@ void Upstreams::verify(const std::string& name, const ReplicaTls& terms, const P
   upstream->ca = terms.ca;
 }
 
-void Upstreams::balance(const Directive& directive, UpstreamSettings& upstream) {
+void Upstreams::resolve(const std::string& name, const Scope& scope) {
+  UpstreamSettings* upstream = find(name);
+  const Directive* directive = scope.find("resolver");
+  if (!upstream || !directive) return;
+  const auto [known, first] = resolutions_.emplace(name, resolution(*directive));
+  if (!first && known->second != resolution(*directive)) {
+    return report_.not_served(directive->at,
+                              "one \"resolver\" is served for each upstream, and another location "
+                              "leads there with another one");
+  }
+  upstream->nameservers = known->second.nameservers;
+  upstream->resolve = known->second.valid;
+  upstream->addresses = known->second.addresses;
+}
+
+// "127.0.0.11 [::1]:5353 valid=10s ipv6=off"
+Upstreams::Resolution Upstreams::resolution(const Directive& directive) {
+  Resolution made;
+  for (const std::string& word : directive.args) {
+    const auto [name, value] = cut(word, '=');
+    if (!value) {
+      if (!parse_nameserver(word)) {
+        report_.not_served(directive.at, "the resolver " + in_quotes(word) +
+                                             " is not served: it is named by its address");
+      }
+      made.nameservers.push_back(word);
+    } else if (name == "valid") {
+      const auto valid = parse_time(*value);
+      if (!valid) report_.error(directive.at, "invalid parameter: " + word);
+      const Rule& rule = rule_of(&UpstreamSettings::resolve);
+      made.valid =
+          std::clamp<Millis>(valid.value_or(made.valid), Millis(rule.min), Millis(rule.max));
+    } else if ((name == "ipv6" || name == "ipv4") && (*value == "on" || *value == "off")) {
+      if (*value == "off") made.addresses = name == "ipv6" ? "ipv4" : "ipv6";
+    } else if (name != "status_zone") {
+      report_.error(directive.at, "invalid parameter: " + word);
+    }
+  }
+  if (made.nameservers.empty()) report_.error(directive.at, "no name servers defined");
+  return made;
+}
+
+void Upstreams::read(const Directive& directive, UpstreamSettings& upstream) {
+  if (directive.name.starts_with("keepalive")) return kept(directive, upstream);
   if (directive.name == "least_conn") upstream.balance = Balance::least_connections;
   if (directive.name == "random") upstream.balance = Balance::random_two;
   if (directive.name == "ip_hash" || directive.name == "hash")
     upstream.balance = Balance::rendezvous;
+}
+
+// How long, how many, and for how many requests connections to replicas are kept.
+void Upstreams::kept(const Directive& directive, UpstreamSettings& upstream) {
+  const std::string& text = directive.args.front();
+  const auto number = parse_decimal<uint32_t>(text);
+  if (directive.name == "keepalive_timeout") {
+    const auto time = parse_time(text);
+    if (!time) return report_.error(directive.at, "\"keepalive_timeout\" directive invalid value");
+    const Millis most = UpstreamTimeouts().keep_alive;
+    upstream.timeouts.keep_alive = std::clamp<Millis>(*time, 1ms, most);
+    if (*time <= most) return;
+    report_.accepted(
+        "keepalive_timeout of an upstream",
+        "what has been idle for 4 s is closed: uvicorn closes after 5 s, and a request "
+        "must not meet that");
+  } else if (directive.name == "keepalive") {
+    if (!number)
+      return report_.error(directive.at,
+                           "invalid value " + in_quotes(text) + " in \"keepalive\" directive");
+    const uint64_t most = rule_of(&UpstreamSettings::idle_connections).max;
+    upstream.idle_connections = static_cast<uint32_t>(std::min<uint64_t>(*number, most));
+  } else if (directive.name == "keepalive_requests") {
+    if (!number)
+      return report_.error(directive.at, "\"keepalive_requests\" directive invalid number");
+    upstream.connection_requests = requests_of_connection(*number);
+  }
 }
 
 // "server host:port weight=2 down;"

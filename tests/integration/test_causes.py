@@ -380,6 +380,8 @@ UNPROVOKED = {"system"}
 OF_HTTP2 = {"frame_flood", "header_flood", "http2_error", "rapid_reset"}
 # test_passwords.py provokes these.
 OF_PASSWORDS = {"bad_password", "passwords_busy"}
+# No request ends by it: test_retry_on.py.
+OF_RETRIES = {"replica_status"}
 
 
 def node_for(house, case: Case):
@@ -421,7 +423,7 @@ def all_causes(node) -> dict[str, float]:
 
 
 def test_no_cause_is_forgotten_here_and_none_is_without_a_use(node):
-    assert set(all_causes(node)) == set(CASES) | UNPROVOKED | OF_HTTP2 | OF_PASSWORDS
+    assert set(all_causes(node)) == set(CASES) | UNPROVOKED | OF_HTTP2 | OF_PASSWORDS | OF_RETRIES
 
 
 def test_the_manual_names_each_cause(node):

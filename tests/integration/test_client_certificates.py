@@ -8,6 +8,7 @@ import pytest
 import wire
 from certificates import Authority
 from harness import wait_for
+from test_tls import s_client
 from websockets.sync.client import connect
 
 FORGED = [("X-Client-Cert-Subject", "CN=forged"), ("x_client_cert_subject", "CN=forged"), ("X-Client-Cert-Fingerprint", "00")]
@@ -85,3 +86,18 @@ def test_a_websocket_opens_with_one(house, replica, authority):
     with connect(url, ssl=context) as socket:
         socket.send("hello")
         assert socket.recv(timeout=10 * harness.patience()) == "hello"
+
+
+def test_further_authorities_are_trusted_without_being_named(house, replica, authority, tmp_path):
+    other = Authority(tmp_path, "others")
+    tls = {"client_certificate": "require", "client_ca": str(authority.certificate), "trusted_ca": str(other.certificate)}
+    node = house.usher([replica], tls=tls)
+    for signer in (authority, other):
+        context, fingerprint = with_certificate(signer)
+        assert told(node, context)["x-client-cert-fingerprint"] == fingerprint
+    named = s_client(node.port("https"), "-tls1_2").split("Client Certificate Types")[0]
+    assert "CN = clients" in named and "CN = others" not in named
+    only = house.usher([replica], name="only", tls={"client_certificate": "require", "trusted_ca": str(other.certificate)})
+    assert told(only, with_certificate(other)[0])
+    with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+        told(only, with_certificate(authority)[0])

@@ -19,7 +19,7 @@ def image(tmp_path):
     for folder in ("bin", "etc/conf.d", "etc/templates", "scripts", "state", "share"):
         (tmp_path / folder).mkdir(parents=True)
     os.symlink(harness.usher_binary(), tmp_path / "bin" / "usher")
-    for script in ("nginx", "entrypoint"):
+    for script in ("nginx", "pgrep", "service", "entrypoint"):
         os.symlink(DOCKER / script, tmp_path / "bin" / script)
     stock = (DOCKER / "nginx.conf").read_text().replace("/etc/nginx", str(tmp_path / "etc"))
     for copy in ("etc/nginx.conf", "share/nginx.conf"):
@@ -140,3 +140,23 @@ def test_without_files_of_nginx_the_image_is_usher(image):
     assert done.returncode == 0 and done.stdout.startswith("usher ")
     assert call(image, DOCKER / "entrypoint", "sh", "-c", "echo shell").stdout == "shell\n"
     assert shutil.which("perl"), "the image's base has it: Debian's perl-base is essential"
+
+
+def test_what_stacks_ask_whether_nginx_runs_by(image):
+    """The health checks "pgrep -f nginx" and "service nginx status"."""
+    (image / "etc" / "nginx.conf").write_text(CONF.format(port=harness.free_port(), text="x"))
+    assert call(image, "service", "nginx", "status").returncode == 3
+    with Container(image).up("nginx", "-g", "daemon off;") as container:
+        assert str(container.pid) in call(image, "pgrep", "-f", "nginx").stdout.split()
+        assert str(container.pid) in call(image, "pgrep", "-x", "usher").stdout.split()
+        assert call(image, "pgrep", "-f", "no-such[-]thing").returncode == 1
+        assert call(image, "pgrep").returncode == 2
+        assert call(image, "service", "nginx", "status").returncode == 0
+        for word in ("configtest", "reload"):
+            assert call(image, "service", "nginx", word).returncode == 0
+        container.await_line(container.stderr_path, lambda line: line.get("event") == "reloaded", "the reload")
+        assert call(image, "service", "nginx", "start-it").returncode == 3
+        assert call(image, "service", "other", "status").returncode == 1
+        assert call(image, "service", "nginx", "stop").returncode == 0
+        assert container.wait() == 0
+    assert call(image, "service", "nginx", "status").returncode == 3

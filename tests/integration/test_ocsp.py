@@ -86,3 +86,15 @@ def test_stapling_can_be_switched_off(house, replica, responder):
     node = house.usher([replica], name="off", tls={"certificate": [pair], "ocsp_stapling": False})
     assert "OCSP response: no response sent" in s_client(node.port("https"), "-status")
     assert not failures(node)
+
+
+def test_the_issuer_may_stand_in_a_file_of_its_own(house, replica, responder):
+    """As `ssl_trusted_certificate` of an nginx whose chain is the certificate alone."""
+    issued = responder.issue()
+    alone = open(issued["chain"]).read().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
+    with open(issued["chain"], "w") as chain:
+        chain.write(alone)
+    responder.start()
+    tls = {"certificate": [issued], "trusted_ca": str(responder.authority.certificate)}
+    node = house.usher([replica], tls=tls)
+    wait_for(lambda: "OCSP Response Status: successful" in s_client(node.port("https"), "-status"), "a stapled response")

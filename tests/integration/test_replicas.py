@@ -72,6 +72,7 @@ def test_a_backup_has_clients_while_no_other_replica_is_up(house, replicas):
     wait_for(lambda: state(node, replicas[0]) == "up", "up")
     assert {home(node, None) for _ in range(20)} == {"alpha"}
     assert home(node, answer.cookie()) == "beta", "who has come to a backup stays there"
+    assert [each["backup"] for each in node.status()["upstreams"][0]["replicas"]] == [False, True]
 
 
 def test_a_replica_that_is_not_ready_gets_no_clients(house, replicas):

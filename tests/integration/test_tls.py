@@ -4,6 +4,7 @@ import re
 import ssl
 import subprocess
 
+import certificates
 import harness
 import pytest
 import wire
@@ -160,3 +161,33 @@ def test_the_end_of_a_response_is_announced(node):
         connection.request("GET", "/whoami", [("Connection", "close")])
         assert connection.response().status == 200
         assert connection.socket.recv(1) == b""  # A cut raises SSLEOFError.
+
+
+def test_the_group_for_dhe_can_be_chosen(house, replica, tmp_path):
+    group = tmp_path / "dhparam.pem"
+    certificates.openssl("genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe3072", "-out", group)
+    chain, key = make_certificate_of_rsa(tmp_path)
+    tls = {"ciphers": "DHE-RSA-AES128-GCM-SHA256", "certificate": [{"chain": str(chain), "key": str(key)}]}
+    chosen = house.usher([replica], name="chosen", tls={**tls, "dh_parameters": str(group)})
+    usual = house.usher([replica], name="usual", tls=tls)
+    ask = ("-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256")
+    assert "Server Temp Key: DH, 3072 bits" in s_client(chosen.port("https"), *ask)
+    assert "Server Temp Key: DH, 2048 bits" in s_client(usual.port("https"), *ask)
+
+
+def test_a_file_without_a_group_is_said_and_nothing_starts(house, replica, tmp_path):
+    chain, key = make_certificate_of_rsa(tmp_path)
+    for file, why in ((key, "holds no PEM DH parameters"), (tmp_path / "none.pem", "none.pem")):
+        tls = {"dh_parameters": str(file), "certificate": [{"chain": str(chain), "key": str(key)}]}
+        node = harness.Usher(tmp_path, harness.settings_for([replica], tls=tls), f"bad-{why[0]}")
+        with pytest.raises(AssertionError, match="ended with"), node:
+            node.start()
+        assert why in node.stderr
+
+
+def make_certificate_of_rsa(folder):
+    chain, key = folder / "rsa.pem", folder / "rsa.key"
+    if not chain.exists():
+        subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+        certificates.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, "-keyout", key, "-out", chain)
+    return chain, key

@@ -124,3 +124,30 @@ def test_tickets_can_be_switched_off(house, replica, tmp_path):
         assert "TLS session ticket:" not in talk(node, version, "-sess_out", session)
         if session.exists():
             assert not resumed(node, session, version)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("kept", [0, 1000])
+def test_without_tickets_sessions_are_kept_here_if_they_shall_be(house, replica, tmp_path, version, kept):
+    node = house.usher([replica], tls={"session_tickets": False, "session_cache": kept})
+    session = tmp_path / "session"
+    said = talk(node, version, "-sess_out", session)
+    assert "TLS session ticket:" not in said or version == "-tls1_3"
+    if kept or session.exists():
+        assert resumed(node, session, version) == bool(kept)
+
+
+def test_no_more_sessions_are_kept_than_were_said(house, replica, tmp_path):
+    node = house.usher([replica], tls={"session_tickets": False, "session_cache": 2})
+    sessions = [tmp_path / f"session{number}" for number in range(4)]
+    for session in sessions:
+        talk(node, "-tls1_2", "-sess_out", session)
+    assert [resumed(node, session, "-tls1_2") for session in reversed(sessions[2:])] == [True, True]
+    assert not resumed(node, sessions[0], "-tls1_2")
+
+
+def test_a_kept_session_ends_with_its_time(house, replica, tmp_path):
+    node = house.usher([replica], tls={"session_tickets": False, "session_cache": 10, "ticket_rotate": "1s"})
+    session = tmp_path / "session"
+    talk(node, "-tls1_2", "-sess_out", session)
+    wait_for(lambda: not resumed(node, session, "-tls1_2"), "the end of the session")

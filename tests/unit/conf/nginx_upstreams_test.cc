@@ -9,7 +9,9 @@ namespace usher::conf {
 namespace {
 
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 Result<ReadSettings> read(const std::string& location, const std::string& upstream = "") {
   return nginx::read("/nginx.conf",
@@ -61,9 +63,72 @@ TEST(NginxUpstreams, AttemptsAndTheTimeToSendAreTheRoutes) {
   EXPECT_EQ(route_of("proxy_next_upstream off;").attempts, 1U);
   EXPECT_EQ(route_of("proxy_next_upstream_tries 3;").attempts, 3U);
   EXPECT_FALSE(read("proxy_pass http://some; proxy_next_upstream sometimes;"));
-  EXPECT_THAT(read("proxy_pass http://some; proxy_next_upstream http_502;")->warnings,
-              Contains(HasSubstr("http_502: a replica's answer is passed on")));
   EXPECT_EQ(route_of("proxy_send_timeout 5s;").timeouts.send, 5s);
+}
+
+TEST(NginxUpstreams, WhatMakesAnotherReplicaBeAskedIsTheRoutes) {
+  const auto causes = [](const std::string& words) {
+    return route_of("proxy_next_upstream " + words + ";").retry_on;
+  };
+  EXPECT_THAT(route_of("").retry_on, IsEmpty());
+  EXPECT_THAT(causes("error"), IsEmpty());
+  EXPECT_THAT(causes("error timeout invalid_header http_502 http_429"),
+              ElementsAre("timeout", "invalid_response", "502", "429"));
+  for (const char* bad : {"http_501", "http_timeout", "502", "http_", "sometimes"})
+    EXPECT_FALSE(read("proxy_pass http://some; proxy_next_upstream " + std::string(bad) + ";"))
+        << bad;
+  EXPECT_THAT(read("proxy_pass http://some; proxy_next_upstream non_idempotent;")->warnings,
+              Contains(HasSubstr("only if it is safe to do twice")));
+}
+
+TEST(NginxUpstreams, HowConnectionsAreKeptIsTheUpstreams) {
+  EXPECT_EQ(with_servers("keepalive 32 local;").idle_connections, 32U);
+  EXPECT_EQ(with_servers("keepalive 0;").idle_connections, 0U);
+  EXPECT_EQ(with_servers("keepalive_requests 100;").connection_requests, 100U);
+  EXPECT_EQ(with_servers("keepalive_requests 0;").connection_requests, 1U);
+  EXPECT_EQ(with_servers("keepalive_timeout 2s;").timeouts.keep_alive, 2s);
+  // uvicorn's own limit comes before.
+  EXPECT_EQ(with_servers("keepalive_timeout 60s;").timeouts.keep_alive, 4s);
+  EXPECT_THAT(read("proxy_pass http://some;", "keepalive_timeout 60s;")->warnings,
+              Contains(HasSubstr("uvicorn closes after 5 s")));
+  for (const char* bad : {"keepalive some;", "keepalive_requests many;", "keepalive_timeout long;"})
+    EXPECT_FALSE(read("proxy_pass http://some;", bad)) << bad;
+}
+
+TEST(NginxUpstreams, AResolverIsAskedWhereNginxAsksIt) {
+  const auto upstream = [](const std::string& location, const std::string& block = "") {
+    const auto made = read(location, block);
+    EXPECT_TRUE(made) << made.error().detail;
+    return made ? made->settings.upstreams.at(0) : UpstreamSettings();
+  };
+  const std::string resolver = "resolver 127.0.0.11 [::1]:5353 valid=10s ipv6=off; ";
+  const auto asked = upstream(resolver + "set $to app:8080; proxy_pass http://$to;");
+  EXPECT_THAT(asked.nameservers, ElementsAre("127.0.0.11", "[::1]:5353"));
+  EXPECT_EQ(asked.resolve, 10s);
+  EXPECT_EQ(asked.addresses, "ipv4");
+  const auto of_block = upstream("proxy_pass http://some;", "server b:1 resolve; " + resolver);
+  EXPECT_THAT(of_block.nameservers, ElementsAre("127.0.0.11", "[::1]:5353"));
+  // A name that nginx asks the system for, at its start.
+  EXPECT_THAT(upstream(resolver + "proxy_pass http://app:8080;").nameservers, IsEmpty());
+  EXPECT_THAT(upstream("proxy_pass http://some;", resolver).nameservers, IsEmpty());
+  for (const char* bad : {"resolver valid=10s;", "resolver 127.0.0.1 valid=soon;",
+                          "resolver 127.0.0.1 ipv6=maybe;", "resolver dns.internal;"})
+    EXPECT_FALSE(read(bad + std::string("set $to app:8080; proxy_pass http://$to;"))) << bad;
+}
+
+TEST(NginxUpstreams, LocationsOfOneUpstreamAgreeOnItsResolver) {
+  const auto made = read(
+      "resolver 127.0.0.1; set $to app:8080; proxy_pass http://$to; } location /x { "
+      "proxy_set_header "
+      "Host $host; resolver 127.0.0.2; set $to app:8080; proxy_pass http://$to;");
+  ASSERT_FALSE(made);
+  EXPECT_THAT(made.error().detail, HasSubstr("one \"resolver\" is served for each upstream"));
+}
+
+TEST(NginxUpstreams, AHeaderThatIsPassedIsNotHidden) {
+  EXPECT_THAT(route_of("proxy_hide_header X-A; proxy_hide_header X-B; proxy_pass_header x-a;")
+                  .remove_headers,
+              ElementsAre("X-B"));
 }
 
 TEST(NginxUpstreams, RedirectsOfTheReplicaLeadThroughTheLocation) {

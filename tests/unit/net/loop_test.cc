@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "net/resolver.h"
+#include "net/system_resolver.h"
 #include "net/timer.h"
 
 namespace usher::net {
@@ -131,7 +131,7 @@ TEST(Timer, StoppedOneStaysSilentAndMayStartAgain) {
 
 TEST(Resolver, KnowsThisMachineAndAnswersInALaterTurn) {
   Loop loop;
-  Resolver resolver(loop);
+  SystemResolver resolver(loop);
   std::optional<std::vector<SocketAddress>> answer;
   const Pending asked =
       resolver.resolve("localhost", 80, [&](Result<std::vector<SocketAddress>> found) {
@@ -147,7 +147,7 @@ TEST(Resolver, KnowsThisMachineAndAnswersInALaterTurn) {
 
 TEST(Resolver, AnswerDiesWithTheAsker) {
   Loop loop;
-  Resolver resolver(loop);
+  SystemResolver resolver(loop);
   bool told = false;
   {
     const Pending dropped = resolver.resolve(
@@ -161,7 +161,7 @@ TEST(Resolver, AnswerDiesWithTheAsker) {
 
 TEST(Resolver, AnUnknownNameIsAnError) {
   Loop loop;
-  Resolver resolver(loop);
+  SystemResolver resolver(loop);
   std::optional<Errc> code;
   const Pending asked =
       resolver.resolve("no-such-name.invalid", 80, [&](Result<std::vector<SocketAddress>> found) {

@@ -312,5 +312,20 @@ TEST(Forwarding, FindsTheClientBehindTrustedPeers) {
   }
 }
 
+// As nginx's real_ip_recursive off. Who vouches for whom is as before.
+TEST(Forwarding, TakesTheLastAddressForTheClientIfItShallFollowNoProxies) {
+  conf::ForwardedSettings settings = settings_with_trust();
+  settings.recursive = false;
+  const Forwarding forwarding(settings);
+  RequestHead head;
+  fill(head.headers, {{"X-Forwarded-For", "198.51.100.1, 10.0.0.9"}, {"X-Real-IP", "6.6.6.6"}});
+  EXPECT_EQ(forwarding.client_address(head.headers, proxy), "10.0.0.9");
+  EXPECT_EQ(forwarding.client_address(Headers(), proxy), "10.1.2.3");
+  EXPECT_EQ(forwarding.client_address(head.headers, stranger), "198.51.100.9");
+  forwarding.add_forwarded(head, proxy);
+  EXPECT_EQ(head.headers.get("X-Forwarded-For"), "198.51.100.1, 10.0.0.9, 10.1.2.3");
+  EXPECT_EQ(head.headers.get("X-Real-IP"), "10.0.0.9");
+}
+
 }  // namespace
 }  // namespace usher::protocol

@@ -8,14 +8,15 @@ namespace {
 // Every way in which an attempt can stand, for one code.
 template <typename Check>
 void for_every_attempt(Check check) {
-  for (unsigned bits = 0; bits < 64; ++bits) {
+  for (unsigned bits = 0; bits < 128; ++bits) {
     check(Attempt{.number = bits & 1 ? 2u : 1u,
                   .most = 2,
                   .response_started = (bits & 2) != 0,
                   .reused_connection = (bits & 4) != 0,
                   .repeatable = (bits & 8) != 0,
                   .body_begun = (bits & 16) != 0,
-                  .sent_before = (bits & 32) != 0});
+                  .sent_before = (bits & 32) != 0,
+                  .wanted = (bits & 64) != 0});
   }
 }
 
@@ -36,6 +37,12 @@ NextStep expected(Errc code, const Attempt& attempt) {
     case Errc::replica_closed:
       return left && attempt.repeatable && !attempt.sent_before ? NextStep::try_again
                                                                 : NextStep::error_response;
+    case Errc::first_byte_timeout:
+    case Errc::replica_bad_response:
+    case Errc::replica_status:
+      return left && attempt.wanted && attempt.repeatable && !attempt.sent_before
+                 ? NextStep::try_again
+                 : NextStep::error_response;
     default: return NextStep::error_response;
   }
 }
@@ -48,7 +55,7 @@ TEST(Retry, FollowsTheTableForEveryCauseAndEveryAttempt) {
           << name_of(code) << " number " << attempt.number << " started "
           << attempt.response_started << " reused " << attempt.reused_connection << " repeatable "
           << attempt.repeatable << " body " << attempt.body_begun << " sent before "
-          << attempt.sent_before;
+          << attempt.sent_before << " wanted " << attempt.wanted;
     });
   }
 }

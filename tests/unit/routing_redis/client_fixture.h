@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "net/system_resolver.h"
 #include "routing/redis/redis_client.h"
 #include "tests/unit/routing_redis/driver.h"
 
@@ -75,7 +76,7 @@ struct ClientFixture {
   }
 
   Driver driver;
-  net::Resolver resolver{driver.loop};
+  net::SystemResolver resolver{driver.loop};
   conf::StoreSettings settings;
   Witness witness;
   std::optional<RedisClient> client;

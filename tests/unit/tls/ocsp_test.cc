@@ -80,6 +80,18 @@ TEST_F(AnOcspAnswer, IsAskedForWhereTheCertificateSays) {
   EXPECT_FALSE(make_ocsp_question(*credential(authority_, "ldap://ocsp.example/")));
 }
 
+TEST_F(AnOcspAnswer, IsAskedForWithAnIssuerThatIsShownToNobody) {
+  const PemPair alone = authority_.issue("DNS:chat.example.org", false, "http://ocsp.example/ask");
+  const std::string others = Authority("Another").pem() + authority_.pem();
+  const auto known = Credential::parse(alone, "chain", "key", others);
+  const auto unknown = Credential::parse(alone, "chain", "key", Authority("Another").pem());
+  ASSERT_TRUE(known && unknown);
+  EXPECT_FALSE(make_ocsp_question(**unknown));
+  ASSERT_TRUE(make_ocsp_question(**known));
+  EXPECT_TRUE(check_ocsp_answer(**known, answer({}, **known, authority_)));
+  EXPECT_TRUE((*known)->parts().intermediates.empty());
+}
+
 TEST_F(AnOcspAnswer, IsGoodUntilItsEnd) {
   const std::string der = answer({}, *ours_, authority_);
   const auto checked = check_ocsp_answer(*ours_, der);

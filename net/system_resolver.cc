@@ -1,4 +1,4 @@
-#include "net/resolver.h"
+#include "net/system_resolver.h"
 
 #include <netdb.h>
 
@@ -9,7 +9,13 @@
 
 namespace usher::net {
 
-Result<std::vector<SocketAddress>> resolve_now(const std::string& host, uint16_t port) {
+void Resolver::sort(std::vector<SocketAddress>& addresses) {
+  std::ranges::sort(addresses, {}, [](const SocketAddress& address) { return to_string(address); });
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+}
+
+Result<std::vector<SocketAddress>> SystemResolver::resolve_now(const std::string& host,
+                                                               uint16_t port) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -22,15 +28,14 @@ Result<std::vector<SocketAddress>> resolve_now(const std::string& host, uint16_t
   for (const addrinfo* at = found; at; at = at->ai_next) {
     addresses.emplace_back(at->ai_addr, at->ai_addrlen);
   }
-  std::ranges::sort(addresses, {}, [](const SocketAddress& address) { return to_string(address); });
-  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  sort(addresses);
   return addresses;
 }
 
 // A question whose answer is still wanted.
-class Resolver::Asked final : public PendingAnswer {
+class SystemResolver::Asked final : public PendingAnswer {
  public:
-  Asked(Resolver& resolver, uint64_t id, Answer answer)
+  Asked(SystemResolver& resolver, uint64_t id, Answer answer)
       : resolver_(resolver), id_(id), answer_(std::move(answer)) {}
 
   Answer take() {
@@ -41,14 +46,15 @@ class Resolver::Asked final : public PendingAnswer {
  private:
   void cancel() noexcept override { resolver_.asked_.erase(id_); }
 
-  Resolver& resolver_;
+  SystemResolver& resolver_;
   uint64_t id_;
   Answer answer_;
 };
 
-Resolver::Resolver(Loop& loop) : loop_(loop), thread_(start_thread([this] { run(); })) {}
+SystemResolver::SystemResolver(Loop& loop)
+    : loop_(loop), thread_(start_thread([this] { run(); })) {}
 
-Resolver::~Resolver() {
+SystemResolver::~SystemResolver() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -57,7 +63,7 @@ Resolver::~Resolver() {
   thread_.join();
 }
 
-Pending Resolver::resolve(std::string host, uint16_t port, Answer answer) {
+Pending SystemResolver::resolve(std::string host, uint16_t port, Answer answer) {
   const uint64_t id = ++next_id_;
   Asked& asked =
       *asked_.emplace(id, std::make_unique<Asked>(*this, id, std::move(answer))).first->second;
@@ -74,7 +80,7 @@ Pending Resolver::resolve(std::string host, uint16_t port, Answer answer) {
   return Pending(asked);
 }
 
-void Resolver::deliver(uint64_t id, Result<std::vector<SocketAddress>> addresses) {
+void SystemResolver::deliver(uint64_t id, Result<std::vector<SocketAddress>> addresses) {
   const auto found = asked_.find(id);
   if (found == asked_.end()) return;
   const Answer answer = found->second->take();
@@ -82,7 +88,7 @@ void Resolver::deliver(uint64_t id, Result<std::vector<SocketAddress>> addresses
   answer(std::move(addresses));
 }
 
-void Resolver::run() {
+void SystemResolver::run() {
   std::unique_lock lock(mutex_);
   while (true) {
     wake_.wait(lock, [this] { return stopping_ || !questions_.empty(); });
