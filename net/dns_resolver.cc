@@ -28,7 +28,8 @@ class DnsResolver::Question final : public PendingAnswer {
 
   void add(const SocketAddress& address) { found_.push_back(address); }
   void add(const in_addr& ip) {
-    sockaddr_in address{.sin_family = AF_INET, .sin_port = htons(port_), .sin_addr = ip, .sin_zero = {}};
+    sockaddr_in address{
+        .sin_family = AF_INET, .sin_port = htons(port_), .sin_addr = ip, .sin_zero = {}};
     found_.emplace_back(reinterpret_cast<const sockaddr*>(&address), sizeof address);
   }
   void add(const in6_addr& ip) {

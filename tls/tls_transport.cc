@@ -37,6 +37,13 @@ std::string fingerprint_of(const X509* certificate) {
 class TlsTransport final : public net::Transport {
  public:
   TlsTransport(SslPtr ssl, const AlpnProtocols& alpn, std::string peer);
+  // That nobody said close_notify is no reason to forget the session (RFC 5246 section 7.2.1), nor
+  // is a successor's way of ending. After a fatal alert OpenSSL has forgotten it.
+  ~TlsTransport() override {
+    SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  }
+  TlsTransport(const TlsTransport&) = delete;
+  TlsTransport& operator=(const TlsTransport&) = delete;
 
   IoResult handshake(int fd) override;
   std::unique_ptr<net::Transport> take_successor() override;

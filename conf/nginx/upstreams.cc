@@ -107,15 +107,16 @@ void Upstreams::resolve(const std::string& name, const Scope& scope) {
   UpstreamSettings* upstream = find(name);
   const Directive* directive = scope.find("resolver");
   if (!upstream || !directive) return;
-  const auto [known, first] = resolutions_.emplace(name, resolution(*directive));
-  if (!first && known->second != resolution(*directive)) {
+  const Resolution wanted = resolution(*directive);
+  const auto known = resolutions_.emplace(name, wanted).first;
+  if (known->second != wanted) {
     return report_.not_served(directive->at,
                               "one \"resolver\" is served for each upstream, and another location "
                               "leads there with another one");
   }
-  upstream->nameservers = known->second.nameservers;
-  upstream->resolve = known->second.valid;
-  upstream->addresses = known->second.addresses;
+  upstream->nameservers = wanted.nameservers;
+  upstream->resolve = wanted.valid;
+  upstream->addresses = wanted.addresses;
 }
 
 // "127.0.0.11 [::1]:5353 valid=10s ipv6=off"

@@ -34,8 +34,8 @@ TEST(NginxServers, AConnectionCarriesSoManyRequests) {
   EXPECT_EQ(most("keepalive_requests 100;"), 100U);
   EXPECT_EQ(most("keepalive_requests 0;"), 1U);
   EXPECT_EQ(most("keepalive_timeout 0;"), 1U);
-  EXPECT_EQ(most("keepalive_requests 7;", "server { listen 80; keepalive_requests 9; return 204; }"),
-            9U);
+  EXPECT_EQ(
+      most("keepalive_requests 7;", "server { listen 80; keepalive_requests 9; return 204; }"), 9U);
   EXPECT_FALSE(read("keepalive_requests all;"));
 }
 
@@ -83,8 +83,7 @@ TEST(NginxServers, SessionsAreKeptHereWhereThereAreNoTickets) {
 TEST(NginxServers, FilesOfTlsAreUsed) {
   EXPECT_EQ(settings_of("ssl_dhparam /dh;").tls.dh_parameters, "/dh");
   EXPECT_EQ(settings_of("ssl_trusted_certificate /ca;").tls.trusted_ca, "/ca");
-  const TlsSettings asks =
-      settings_of("ssl_verify_client on; ssl_trusted_certificate /ca;").tls;
+  const TlsSettings asks = settings_of("ssl_verify_client on; ssl_trusted_certificate /ca;").tls;
   EXPECT_EQ(asks.client_certificate, "require");
   EXPECT_EQ(asks.trusted_ca, "/ca");
   EXPECT_EQ(asks.client_ca, "");

@@ -234,13 +234,13 @@ TEST(NginxUpstreams, WhatWouldLeaveAPartOfARequestOutIsAnError) {
 TEST(NginxUpstreams, WhatHasNoEffectSaysWhy) {
   const auto made =
       read("proxy_pass http://some; sendfile on; tcp_nopush on; sendfile off; proxy_buffering off;",
-           "keepalive 8;");
+           "zone some 64k;");
   ASSERT_TRUE(made);
   EXPECT_THAT(made->warnings,
               Contains(testing::StartsWith(
                   "/nginx.conf: without effect here: sendfile, tcp_nopush: files and sockets")));
   EXPECT_THAT(made->warnings, Contains(HasSubstr("here: proxy_buffering: nothing is buffered")));
-  EXPECT_THAT(made->warnings, Contains(HasSubstr("here: keepalive: connections")));
+  EXPECT_THAT(made->warnings, Contains(HasSubstr("here: zone: tables and zones")));
 }
 
 }  // namespace
