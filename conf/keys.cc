@@ -1,17 +1,13 @@
 #include "conf/keys.h"
 
 #include "conf/text_rules.h"
+#include "conf/units.h"
 #include "conf/words.h"
 
 namespace usher::conf {
 namespace {
 
-constexpr uint64_t second = 1000;
-constexpr uint64_t minute = 60 * second;
-constexpr uint64_t hour = 60 * minute;
-constexpr uint64_t day = 24 * hour;
-constexpr uint64_t kib = 1024;
-constexpr uint64_t mib = 1024 * kib;
+using namespace units;
 
 const char* log_format(std::string_view text) {
   const bool good = text == "json" || text == "combined" || text.find('$') != text.npos;

@@ -4,18 +4,13 @@
 
 #include "base/strings.h"
 #include "conf/text_rules.h"
+#include "conf/units.h"
 #include "conf/words.h"
 
 namespace usher::conf {
 namespace {
 
-constexpr uint64_t second = 1000;
-constexpr uint64_t minute = 60 * second;
-constexpr uint64_t hour = 60 * minute;
-constexpr uint64_t day = 24 * hour;
-constexpr uint64_t kib = 1024;
-constexpr uint64_t mib = 1024 * kib;
-constexpr uint64_t gib = 1024 * mib;
+using namespace units;
 
 const char* path_or_nothing(std::string_view text) {
   return text.empty() ? nullptr : url_path(text);

@@ -2,15 +2,13 @@
 
 #include "conf/endpoint.h"
 #include "conf/text_rules.h"
+#include "conf/units.h"
 #include "conf/words.h"
 
 namespace usher::conf {
 namespace {
 
-constexpr uint64_t second = 1000;
-constexpr uint64_t minute = 60 * second;
-constexpr uint64_t hour = 60 * minute;
-constexpr uint64_t day = 24 * hour;
+using namespace units;
 
 const char* name_or_nothing(std::string_view text) {
   return text.empty() || is_identifier(text, "-_.:") ? nullptr

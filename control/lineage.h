@@ -27,7 +27,7 @@ class Lineage final {
   // The last one is gone without another that took over.
   bool extinct();
 
-  // From now on signals wait for outlive().
+  // From now on signals wait for outlive(). What was caught before is its catcher's to pass on.
   void hold_signals();
   // Returns with the exit code of the last process when it has ended.
   int outlive();

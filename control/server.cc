@@ -95,7 +95,10 @@ Result<int> Server::run() {
   start_deadline_.start(inherited_.has_predecessor() ? takeover_limit : start_limit);
   loop_.later([this] { on_start_progress(); });
   loop_.run();
-  if (replaced_ && lineage_) lineage_->hold_signals();
+  if (replaced_ && lineage_) {
+    lineage_->hold_signals();
+    loop_.run_ready();
+  }
   stop_workers();
   return 0;
 }
@@ -365,6 +368,7 @@ void Server::doubt_bindings() {
 }
 
 void Server::stop_on_signal(int signal) {
+  if (successor_ && successor_->ready()) on_successor({});
   pass_on(signal);
   successor_.reset();
   if (std::exchange(stopping_, true) || !open_) {

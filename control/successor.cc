@@ -139,7 +139,7 @@ Successor::~Successor() {
 
 size_t Successor::on_stream_data(std::span<const char> data) {
   said_.append(data.data(), std::min(data.size(), most_said - said_.size()));
-  if (said_ == handover::ready) {
+  if (ready()) {
     close();
     std::exchange(settled_, {})({});
   }

@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "control/inheritance.h"
 #include "net/loop.h"
 #include "net/stream.h"
 #include "net/timer.h"
@@ -42,6 +43,8 @@ class Successor final : private net::StreamHandler {
   ~Successor();
 
   pid_t pid() const { return pid_; }
+  // It has said so.
+  bool ready() const { return said_ == handover::ready; }
 
  private:
   Successor(net::Loop& loop, pid_t pid, Fd line, Settled settled);

@@ -73,6 +73,8 @@ Loop::~Loop() {
 
 void Loop::run() { event_base_loop(base_, EVLOOP_NO_EXIT_ON_EMPTY); }
 
+void Loop::run_ready() { event_base_loop(base_, EVLOOP_NONBLOCK); }
+
 void Loop::stop() {
   post([this] { event_base_loopbreak(base_); });
 }

@@ -48,6 +48,8 @@ class Loop final : public Executor {
 
   // Returns after stop().
   void run();
+  // Runs what is ready and returns: a signal, say, that was caught as run() ended.
+  void run_ready();
   // From any thread.
   void stop();
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import time
 
 import harness
@@ -67,6 +68,22 @@ def test_five_replacements_under_load_refuse_reset_and_cut_nothing(house, replic
     assert not any(line["level"] == "error" for line in node.log if "level" in line)
     node.stop()
     assert gone(last)
+
+
+@pytest.mark.skipif(harness.sanitized() or not shutil.which("strace"), reason="no strace, or a sanitizer that bears no tracer")
+def test_a_stop_that_comes_as_the_first_process_leaves_its_loop_is_passed_on(house, replica):
+    node = house.usher([replica])
+    os.kill(node.pid, signal.SIGUSR2)
+    # Each line of its log now takes it a while, which holds the moment open.
+    slow = ["strace", "-o", "/dev/null", "-e", "trace=write", "-e", "inject=write:delay_exit=500000", "-p", str(node.pid)]
+    tracer = subprocess.Popen(slow, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: node.events("drained"), "the end of its drain")
+        node.stop()
+        assert tracer.wait(10 * harness.patience()) == 0
+    finally:
+        tracer.kill()
+    assert gone(node.events("replaced")[-1]["pid"])
 
 
 def test_websockets_stay_until_the_limit_and_are_told_one_after_the_other(house, replica):
