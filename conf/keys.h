@@ -50,29 +50,80 @@ concept Table = OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSetti
 template <typename T>
 concept Enum = OneOf<T, Balance, PathMatch, Satisfy, LogLevelName>;
 
+template <typename... Types>
+struct Kinds {};
+
+// What a key of any table may hold.
+using CommonKinds =
+    Kinds<bool, uint32_t, Millis, Size, std::string, Template, std::vector<std::string>>;
+
+// What else those of one table may: whoever visits a key is compiled for each of its kinds.
 template <Table Owner>
-using Field = std::variant<
-    Switched<Owner>, bool Owner::*, uint16_t Owner::*, uint32_t Owner::*, Millis Owner::*,
-    Size Owner::*, std::string Owner::*, Endpoint Owner::*, StoreUrl Owner::*, Template Owner::*,
-    Balance Owner::*, PathMatch Owner::*, Satisfy Owner::*, LogLevelName Owner::*,
-    std::vector<std::string> Owner::*, std::vector<uint16_t> Owner::*,
-    std::vector<ReplicaSettings> Owner::*, std::vector<Cidr> Owner::*,
-    std::vector<Template> Owner::*, std::vector<HeaderSetting> Owner::*, Rate Owner::*,
-    std::vector<RateLimitSettings> Owner::*, std::vector<ConnectionLimitSettings> Owner::*,
-    Pattern Owner::*, std::vector<CookieFlags> Owner::*,
-    // tables
-    TlsSettings Owner::*, StoreSettings Owner::*, AffinitySettings Owner::*,
-    HealthSettings Owner::*, UpstreamTimeouts Owner::*, BasicAuthSettings Owner::*,
-    CompressionSettings Owner::*, RouteTimeouts Owner::*, ForwardedSettings Owner::*,
-    LimitSettings Owner::*, Http2Settings Owner::*, ClientTimeouts Owner::*, AdminSettings Owner::*,
-    LogSettings Owner::*,
-    // arrays of tables
-    std::vector<ListenSettings> Owner::*, std::vector<CertificateSettings> Owner::*,
-    std::vector<UpstreamSettings> Owner::*, std::vector<RateZoneSettings> Owner::*,
-    std::vector<ConnectionZoneSettings> Owner::*, std::vector<RouteSettings> Owner::*,
-    std::vector<RewriteSettings> Owner::*, std::vector<TypesSettings> Owner::*,
-    std::vector<MapSettings> Owner::*, std::vector<MapEntry> Owner::*,
-    std::vector<AccessLogSettings> Owner::*>;
+struct OwnKinds {
+  using Are = Kinds<>;
+};
+template <>
+struct OwnKinds<Settings> {
+  using Are =
+      Kinds<TlsSettings, StoreSettings, AffinitySettings, ForwardedSettings, LimitSettings,
+            Http2Settings, ClientTimeouts, AdminSettings, LogSettings, std::vector<ListenSettings>,
+            std::vector<UpstreamSettings>, std::vector<RateZoneSettings>,
+            std::vector<ConnectionZoneSettings>, std::vector<RouteSettings>,
+            std::vector<TypesSettings>, std::vector<MapSettings>>;
+};
+template <>
+struct OwnKinds<ListenSettings> {
+  using Are = Kinds<Endpoint>;
+};
+template <>
+struct OwnKinds<TlsSettings> {
+  using Are = Kinds<std::vector<CertificateSettings>>;
+};
+template <>
+struct OwnKinds<StoreSettings> {
+  using Are = Kinds<StoreUrl>;
+};
+template <>
+struct OwnKinds<UpstreamSettings> {
+  using Are = Kinds<Balance, std::vector<ReplicaSettings>, HealthSettings, UpstreamTimeouts>;
+};
+template <>
+struct OwnKinds<RateZoneSettings> {
+  using Are = Kinds<Rate>;
+};
+template <>
+struct OwnKinds<RouteSettings> {
+  using Are =
+      Kinds<uint16_t, std::vector<uint16_t>, PathMatch, Satisfy, std::vector<Template>,
+            std::vector<Cidr>, std::vector<HeaderSetting>, std::vector<RateLimitSettings>,
+            std::vector<ConnectionLimitSettings>, std::vector<CookieFlags>, BasicAuthSettings,
+            CompressionSettings, RouteTimeouts, std::vector<RewriteSettings>>;
+};
+template <>
+struct OwnKinds<RewriteSettings> {
+  using Are = Kinds<Pattern>;
+};
+template <>
+struct OwnKinds<MapSettings> {
+  using Are = Kinds<std::vector<MapEntry>>;
+};
+template <>
+struct OwnKinds<ForwardedSettings> {
+  using Are = Kinds<std::vector<Cidr>>;
+};
+template <>
+struct OwnKinds<LogSettings> {
+  using Are = Kinds<LogLevelName, std::vector<AccessLogSettings>>;
+};
+
+template <Table Owner, typename Common, typename Own>
+struct FieldOf;
+template <Table Owner, typename... Common, typename... Own>
+struct FieldOf<Owner, Kinds<Common...>, Kinds<Own...>> {
+  using Is = std::variant<Switched<Owner>, Common Owner::*..., Own Owner::*...>;
+};
+template <Table Owner>
+using Field = typename FieldOf<Owner, CommonKinds, typename OwnKinds<Owner>::Are>::Is;
 
 template <Table Owner>
 struct Key {

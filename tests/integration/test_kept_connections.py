@@ -1,6 +1,7 @@
 """How many requests a connection carries, and how many idle ones are kept."""
 
 import fakes
+import pytest
 import wire
 from harness import settings_for, wait_for
 from http2 import Http2
@@ -41,20 +42,13 @@ def test_http2_ends_without_losing_a_request(house, replica):
         assert client.last_stream[0] == 2**31 - 1, "those that are on their way are not lost"
 
 
-def test_a_replicas_connection_carries_so_many(house):
+@pytest.mark.parametrize("upstream, connections", [({"connection_requests": 3}, 3), ({"idle_connections": 0}, 9), ({}, 1)], ids=str)
+def test_a_replicas_connection_carries_so_many(house, upstream, connections):
     fake = house.fake(fakes.Says(fakes.whole(b"good"), keep=True))
-    node = node_with(house, [fake], connection_requests=3)
+    node = node_with(house, [fake], **upstream)
     for _ in range(9):
         assert wire.fetch(node.url() + "/x").status == 200
-    assert fake.used_connections == 3
-
-
-def test_none_is_kept_where_none_shall_be(house):
-    fake = house.fake(fakes.Says(fakes.whole(b"good"), keep=True))
-    node = node_with(house, [fake], idle_connections=0)
-    for _ in range(5):
-        assert wire.fetch(node.url() + "/x").status == 200
-    assert fake.used_connections == 5
+    assert fake.used_connections == connections
 
 
 def test_no_more_are_kept_than_were_said(house, replica):
