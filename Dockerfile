@@ -47,7 +47,7 @@ COPY --from=build /usher /usr/local/bin/usher
 # answer (docs/nginx.md). As nginx brings it, nginx.conf says nothing by itself.
 COPY docker/nginx.conf /usr/share/usher/nginx.conf
 COPY docker/nginx.conf /etc/nginx/nginx.conf
-COPY docker/nginx docker/pgrep docker/service docker/entrypoint /usr/local/bin/
+COPY docker/nginx docker/pgrep docker/pidof docker/service docker/entrypoint /usr/local/bin/
 RUN ln -s nginx /usr/local/bin/nginx-debug \
  && ln -s ../local/bin/nginx /usr/sbin/nginx \
  && install -d -o usher -g usher /etc/nginx/conf.d /var/log/nginx \

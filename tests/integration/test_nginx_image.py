@@ -19,7 +19,7 @@ def image(tmp_path):
     for folder in ("bin", "etc/conf.d", "etc/templates", "scripts", "state", "share"):
         (tmp_path / folder).mkdir(parents=True)
     os.symlink(harness.usher_binary(), tmp_path / "bin" / "usher")
-    for script in ("nginx", "pgrep", "service", "entrypoint"):
+    for script in ("nginx", "pgrep", "pidof", "service", "entrypoint"):
         os.symlink(DOCKER / script, tmp_path / "bin" / script)
     stock = (DOCKER / "nginx.conf").read_text().replace("/etc/nginx", str(tmp_path / "etc"))
     for copy in ("etc/nginx.conf", "share/nginx.conf"):
@@ -143,13 +143,14 @@ def test_without_files_of_nginx_the_image_is_usher(image):
 
 
 def test_what_stacks_ask_whether_nginx_runs_by(image):
-    """The health checks "pgrep -f nginx" and "service nginx status"."""
+    """The health checks "pgrep nginx", "pidof nginx" and "service nginx status"."""
     (image / "etc" / "nginx.conf").write_text(CONF.format(port=harness.free_port(), text="x"))
     assert call(image, "service", "nginx", "status").returncode == 3
     with Container(image).up("nginx", "-g", "daemon off;") as container:
-        assert str(container.pid) in call(image, "pgrep", "-f", "nginx").stdout.split()
-        assert str(container.pid) in call(image, "pgrep", "-x", "usher").stdout.split()
-        assert call(image, "pgrep", "-f", "no-such[-]thing").returncode == 1
+        for command in ("pgrep -f nginx", "pgrep nginx", "pgrep -x nginx", "pgrep -x usher", "pidof nginx", "pidof usher"):
+            assert str(container.pid) in call(image, *command.split()).stdout.split(), command
+        for command in ("pgrep -f no-such[-]thing", "pgrep -x ngin", "pidof no-such-thing"):
+            assert call(image, *command.split()).returncode == 1, command
         assert call(image, "pgrep").returncode == 2
         assert call(image, "service", "nginx", "status").returncode == 0
         for word in ("configtest", "reload"):
