@@ -24,7 +24,6 @@ using std::chrono_literals::operator""ms;
 constexpr auto start_limit = 1000ms;
 // While another process still serves, nobody waits for this one.
 constexpr auto takeover_limit = 10'000ms;
-constexpr auto drain_look_interval = 50ms;
 
 std::string host_name() {
   char name[256] = {};
@@ -367,64 +366,12 @@ void Server::doubt_bindings() {
     worker->doubt_bindings();
 }
 
-void Server::stop_on_signal(int signal) {
-  if (successor_ && successor_->ready()) on_successor({});
-  pass_on(signal);
-  successor_.reset();
-  if (std::exchange(stopping_, true) || !open_) {
-    log_.warning("stopped", {{"reason", "signal"}});
-    return loop_.stop();
-  }
-  if (!replaced_) service_manager_.stopping();
-  leave(proxy::Departure::stopping, settings_.timeouts.drain);
-}
-
-void Server::leave(proxy::Departure departure, conf::Millis limit) {
-  draining_ = true;
-  drain_until_ = clock_.now() + limit;
-  log_.info("draining", {{"limit_ms", static_cast<int64_t>(limit.count())}});
-  listeners_.close();
-  for (const auto& worker : workers_)
-    worker->drain(limit, departure);
-  drain_look_.start(drain_look_interval);
-}
-
-void Server::on_drain_look() {
-  uint64_t connections = 0;
-  bool accepts = false;
-  for (const auto& worker : workers_) {
-    // First: one that has left has counted all that it accepted.
-    accepts = !worker->has_left() || accepts;
-    connections += worker->counters().connections.value();
-  }
-  const MonotonicTime now = clock_.now();
-  if ((connections == 0 && !accepts) || now >= drain_until_) {
-    log_.info("drained", {{"cut", connections}});
-    return loop_.stop();
-  }
-  // Whoever watches this process must hear of it now, not when the last connection is over.
-  if (replaced_ && lineage_ && lineage_->extinct()) {
-    log_.error("successor_gone", {{"cut", connections}});
-    return loop_.stop();
-  }
-  drain_look_.start(drain_look_interval);
-}
-
 // On any worker's thread: they are all there before one runs, and until none does.
 proxy::StubStatus Server::stub_status() const {
   proxy::StubStatus status;
   for (const auto& worker : workers_)
     status.add(worker->counters());
   return status;
-}
-
-void Server::stop_workers() {
-  for (const auto& worker : workers_)
-    worker->stop();
-  for (std::thread& thread : threads_)
-    thread.join();
-  threads_.clear();
-  workers_.clear();
 }
 
 }  // namespace usher::control
