@@ -87,7 +87,8 @@ constexpr Key<TlsSettings> tls_keys[] = {
      "long."},
     {"session_cache", &TlsSettings::session_cache, {0, 1'000'000},
      "Without session_tickets: so many sessions are kept in memory, to be resumed on this node, for "
-     "as long as tickets would. A new certificate or a reload forgets them. 0: none."},
+     "as long as tickets would. A new certificate, a new OCSP response or a reload forgets them. 0: "
+     "none."},
     {"dh_parameters", &TlsSettings::dh_parameters, {.example = "\"/certs/dhparam.pem\""},
      "PEM file with the group for DHE cipher suites of TLS 1.2, for who names such. Empty: one "
      "as strong as the certificate's key."},

@@ -27,6 +27,7 @@ class Resolver {
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
+  // As answers are: each once.
   static void sort(std::vector<SocketAddress>& addresses);
 };
 

@@ -2,17 +2,11 @@
 
 #include <netdb.h>
 
-#include <algorithm>
 #include <memory>
 
 #include "base/thread.h"
 
 namespace usher::net {
-
-void Resolver::sort(std::vector<SocketAddress>& addresses) {
-  std::ranges::sort(addresses, {}, [](const SocketAddress& address) { return to_string(address); });
-  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
-}
 
 Result<std::vector<SocketAddress>> SystemResolver::resolve_now(const std::string& host,
                                                                uint16_t port) {

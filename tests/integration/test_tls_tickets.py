@@ -146,7 +146,8 @@ def test_no_more_sessions_are_kept_than_were_said(house, replica, tmp_path):
 
 
 def test_a_kept_session_ends_with_its_time(house, replica, tmp_path):
-    node = house.usher([replica], tls={"session_tickets": False, "session_cache": 10, "ticket_rotate": "1s"})
+    node = house.usher([replica], tls={"session_tickets": False, "session_cache": 10, "ticket_rotate": "5s"})
     session = tmp_path / "session"
     talk(node, "-tls1_2", "-sess_out", session)
-    wait_for(lambda: not resumed(node, session, "-tls1_2"), "the end of the session")
+    assert resumed(node, session, "-tls1_2")
+    wait_for(lambda: not resumed(node, session, "-tls1_2"), "the end of the session", timeout=30)
