@@ -561,7 +561,7 @@ TEST(NginxReader, RefusesLogsInNginxsMannerWithTheLine) {
 TEST(NginxReader, TakesEveryFileThatIsComparedWithNginx) {
   size_t files = 0;
   for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(USHER_SOURCE_DIR) + "/tests/nginx")) {
+       std::filesystem::directory_iterator("tests/nginx")) {
     if (entry.path().extension() != ".conf") continue;
     ++files;
     const auto text = read_file(entry.path().string());

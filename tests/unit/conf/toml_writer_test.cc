@@ -43,7 +43,7 @@ TEST(TomlWriter, WritesWhatEveryNginxFileSays) {
                            [](const std::string&) { return std::vector<std::string>{}; }};
   size_t written = 0;
   for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(USHER_SOURCE_DIR) + "/tests/nginx")) {
+       std::filesystem::directory_iterator("tests/nginx")) {
     if (entry.path().extension() != ".conf") continue;
     const auto made =
         nginx::read(entry.path().string(), *read_file(entry.path().string()), false, files);
