@@ -52,7 +52,6 @@ GOOD = field(b"Content-Length: 2", b"ok")
 
 STATUS_LINES = {
     "HTTP/2.0": status(b"HTTP/2.0 200 OK"),
-    "HTTP/1.2": status(b"HTTP/1.2 200 OK"),
     "HTTP/0.9 said": status(b"HTTP/0.9 200 OK"),
     "HTTP/9.9": status(b"HTTP/9.9 200 OK"),
     "lower case": status(b"http/1.1 200 OK"),
