@@ -3,13 +3,13 @@
 import contextlib
 import shutil
 import socket
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import harness
 import nginx_files
 import pytest
 import wire
-from framing import strict
 from framing.recorder import Recorder
 from harness import wait_for
 
@@ -58,23 +58,56 @@ def accepts(port: int) -> bool:
     return False
 
 
+@dataclass
+class Seen:
+    """A request as a replica has it. strict.py reads what usher makes alone: peers spell and order in their own way."""
+
+    method: str
+    target: str
+    fields: dict[str, str]
+    body: bytes | None = b""  # None: it broke off
+    trailers: list[bytes] = field(default_factory=list)
+
+
+def read_one(note: bytes) -> tuple[Seen, bytes]:
+    head, _, rest = note.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    method, target, _ = first.split(" ")
+    seen = Seen(method, target, {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)})
+    length = int(seen.fields.get("content-length", 0))
+    seen.body, rest = rest[:length], rest[length:]
+    while "transfer-encoding" in seen.fields:
+        size, _, rest = rest.partition(b"\r\n")
+        if not size:
+            return Seen(method, target, seen.fields, None), b""
+        if int(size, 16) > 0:
+            seen.body, rest = seen.body + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
+            continue
+        while line := (cut := rest.partition(b"\r\n"))[0]:
+            seen.trailers.append(line)
+            rest = cut[2]
+        return seen, cut[2]
+    return seen, rest
+
+
 class Peer:
     """One proxy before a replica of its own, which notes what it gets."""
 
     def __init__(self, port: int, recorder: Recorder):
         self.port, self.recorder = port, recorder
 
-    def ask(self, *pieces: bytes) -> tuple[int, list[strict.Message]]:
+    def ask(self, *pieces: bytes) -> tuple[int, list[Seen]]:
         """The status, and the requests that have reached the replica by then."""
         status = self.status(*pieces)
         assert self.status(b"GET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n") == 200
-        notes = b"".join(self.recorder.take())
         seen = []
-        while notes:
-            request, notes = strict.read_request(notes)
-            seen.append(request)
-        assert seen.pop().target == "/other"
-        return status, seen
+        for note in self.recorder.take():
+            while note:
+                request, note = read_one(note)
+                seen.append(request)
+        others = [request for request in seen if request.target == "/other"]
+        assert len(others) == 1
+        return status, [request for request in seen if request.target != "/other"]
 
     def status(self, *pieces: bytes) -> int:
         with socket.create_connection(("127.0.0.1", self.port), 20 * harness.patience()) as client:
@@ -192,33 +225,23 @@ def test_what_all_accept_goes_on_in_its_usual_form(peers, data, host):
         status, [seen] = peer.ask(data)
         assert status == 200, name
         if name != "haproxy":
-            assert seen.one("Host") == host and seen.target == "/", name
+            assert seen.fields["host"] == host and seen.target == "/", name
 
 
 def test_the_host_of_an_absolute_form_replaces_host(peers):
     # RFC 9112 section 3.2.2. HAProxy 2.6 refuses it.
     for name in ("nginx", "usher", "usher with nginx's file"):
         status, [seen] = peers[name].ask(get(b"http://b/c"))
-        assert (status, seen.target, seen.one("Host")) == (200, "/c", "b"), name
+        assert (status, seen.target, seen.fields["host"]) == (200, "/c", "b"), name
 
 
 # --- With nginx's file --------------------------------------------------------------------------------
 
-REFUSED_PATHS = ["/..", "/%00", "/a%zz", "/%2e%2e", "/a%4", "/%", "/a/../..", "/app/%2e%2e/%2e%2e", "//..", "/a%2f..%2f.."]
 PASSED_PATHS = ["/a//../b", "/a/%2e%2e/b", "/a%2f..", "/%252e", "/a?%zz", "/a?%00", "/./x", "/a%7f"]
 
 
-@pytest.mark.parametrize("path", REFUSED_PATHS)
-def test_a_path_that_nginx_refuses_is_refused(peers, path):
-    assert peers["nginx"].ask(get(path.encode())) == (400, [])
-    assert peers["usher with nginx's file"].ask(get(path.encode())) == (400, [])
-    for name in ("haproxy", "usher"):
-        status, [seen] = peers[name].ask(get(path.encode()))
-        assert (status, seen.target) == (200, path), name
-
-
 @pytest.mark.parametrize("path", PASSED_PATHS)
-def test_others_pass_as_they_came(peers, path):
+def test_an_odd_path_passes_as_it_came(peers, path):
     for name, peer in peers.items():
         status, [seen] = peer.ask(get(path.encode()))
         assert (status, seen.target) == (200, path), name

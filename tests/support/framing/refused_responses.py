@@ -345,7 +345,7 @@ ABORTED = [
     }),
     *rows("chunk extension", {
         "empty": chunks(b"5;\r\nhello\r\n0\r\n\r\n"),
-        "space before": chunks(b"5 ;a\r\nhello\r\n0\r\n\r\n"),
+        "space at the end": chunks(b"5;a \r\nhello\r\n0\r\n\r\n"),
         "no semicolon": chunks(b"5 a\r\nhello\r\n0\r\n\r\n"),
         "bare LF": chunks(b"5;a\nhello\r\n0\r\n\r\n"),
         "bare CR": chunks(b"5;a\rb\r\nhello\r\n0\r\n\r\n"),
