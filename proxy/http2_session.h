@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/seeded_hash.h"
 #include "protocol/http2_server_codec.h"
 #include "proxy/client_connection.h"
 #include "proxy/client_session.h"
@@ -75,7 +76,7 @@ class Http2Session final : public ClientSession, private net::TurnEnd {
   ClientConnection& connection_;
   std::shared_ptr<const Snapshot> snapshot_;  // of the connection's beginning
   protocol::Http2ServerCodec codec_;
-  std::unordered_map<protocol::StreamId, std::unique_ptr<Http2Stream>> streams_;
+  std::unordered_map<protocol::StreamId, std::unique_ptr<Http2Stream>, SeededHash> streams_;
   std::vector<protocol::Http2Event> events_;
   std::vector<protocol::StreamId> acting_;  // those whose turn comes at the end of this one
   uint64_t seen_out_ = 0;                   // at the last look
