@@ -18,6 +18,8 @@
 #include "net/timer.h"
 #include "protocol/forwarding.h"
 #include "proxy/client_session.h"
+#include "proxy/crowds.h"
+#include "proxy/idle_connections.h"
 #include "proxy/listener_role.h"
 #include "proxy/snapshot.h"
 #include "proxy/websocket.h"
@@ -25,6 +27,9 @@
 namespace usher::proxy {
 
 class Worker;
+class ClientConnection;
+
+using IdleClients = IdleConnections<ClientConnection>;
 
 class ClientConnection final : public net::Mortal,
                                private net::StreamHandler,
@@ -59,6 +64,13 @@ class ClientConnection final : public net::Mortal,
   void start_deadline(std::chrono::milliseconds after) { deadline_.start(after); }
   // For what ends a connection, and has no line in the access log.
   void note_failure(LogLevel level, const Error& error);
+  // It carries no request from now on, or does.
+  void become_idle();
+  void become_busy();
+  // It carries no request, and others need its descriptor. False: it is still sending something.
+  bool give_way();
+  // How many connections its network has, where that says something of one client.
+  uint64_t crowd() const { return crowd_ ? crowd_->load(std::memory_order_relaxed) : 0; }
   // What it opens next is not heard for a while, unless others are behind the same address.
   void note_flood();
   // Its address is not that of a flooder alone.
@@ -82,6 +94,7 @@ class ClientConnection final : public net::Mortal,
   void on_tunnel_over() override { close(); }
   void on_deadline();
   void take_peer_facts();
+  void join_crowd();
   bool admit();
   void begin_handshake();
   void end_handshake();
@@ -98,6 +111,8 @@ class ClientConnection final : public net::Mortal,
   protocol::ClientFacts facts_;
   std::unique_ptr<net::PeerFacts> facts_of_handshake_;               // what facts_ points to
   std::optional<std::list<ClientConnection*>::iterator> handshake_;  // in the worker's list
+  IdleClients::Place place_;
+  Crowds::Count* crowd_ = nullptr;
   std::unique_ptr<net::Stream> stream_;
   std::string first_bytes_;  // until they tell the protocol
   std::unique_ptr<ClientSession> session_;

@@ -43,6 +43,7 @@ void Http1Session::turn_away(bool page) {
 
 void Http1Session::await_request(std::chrono::milliseconds limit) {
   phase_ = Phase::waiting;
+  connection_.become_idle();
   connection_.start_deadline(limit);
 }
 
@@ -78,6 +79,7 @@ bool Http1Session::parse_one(std::span<const char>& input) {
     case protocol::ServerEventKind::need_more:
       if (phase_ == Phase::waiting && !codec_.idle()) {
         phase_ = Phase::receiving_head;
+        connection_.become_idle();
         receives_.emplace(worker_.count().reading);
         connection_.start_deadline(connection_.limit_of(snapshot_->settings.timeouts.head));
       }
@@ -114,6 +116,7 @@ void Http1Session::begin_exchange() {
   connection_.count_request();
   exchange_ = std::make_unique<Exchange>(worker_, requester, snapshot_);
   phase_ = Phase::exchange;
+  connection_.become_busy();
   receives_.reset();
   watch_for_stall();
 }
@@ -215,6 +218,7 @@ void Http1Session::client_left(Error error) {
 void Http1Session::on_stream_finished() {
   if (phase_ != Phase::flushing) return;
   phase_ = Phase::lingering;
+  connection_.become_idle();
   connection_.start_deadline(linger_limit);
 }
 
@@ -292,6 +296,12 @@ void Http1Session::drain(Duration grace) {
   if (phase_ != Phase::waiting || !codec_.idle()) return;
   if (grace.count() == 0) return linger();
   connection_.start_deadline(grace);
+}
+
+bool Http1Session::give_way() {
+  if (stream().queued() > 0) return false;
+  connection_.close();
+  return true;
 }
 
 void Http1Session::break_exchanges() {

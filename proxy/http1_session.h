@@ -25,6 +25,7 @@ class Http1Session final : public ClientSession, private Requester {
   void drain(Duration grace) override;
   void break_exchanges() override;
   void on_deadline() override;
+  bool give_way() override;
   bool in_good_standing() const override { return served_; }
   void stop() override;
 

@@ -107,11 +107,25 @@ void Http2Session::begin(protocol::StreamId id) {
   if (!std::exchange(served_, true) && worker_.draining()) drain({});
   auto request = codec_.take_request(id);
   if (connection_.refused()) return turn_away(id, request && wants_page(*request));
+  if (!take_descriptor()) {
+    request = Error{Errc::out_of_descriptors, Side::usher, "too many requests on one connection"};
+  }
   Http2Stream& stream = *(streams_[id] = std::make_unique<Http2Stream>(*this, id));
-  if (std::exchange(idle_, false)) watch();
+  if (std::exchange(idle_, false)) {
+    connection_.become_busy();
+    watch();
+  }
   stream.on_request(std::move(request));
   const uint32_t most = snapshot_->settings.limits.connection_requests;
   if (most > 0 && connection_.facts().requests >= most) drain({});
+}
+
+// The connection's share has one for its first request; each further one is to be had.
+bool Http2Session::take_descriptor() {
+  if (streams_.empty()) return true;
+  if (!worker_.shared().descriptors.take_more(more_)) return false;
+  ++more_;
+  return true;
 }
 
 // Says 429 on a connection beyond the limit, without an exchange, and ends it.
@@ -133,8 +147,13 @@ void Http2Session::forget(Http2Stream& stream) {
   codec_.release(stream.id());
   worker_.loop().bury(std::move(found->second));
   streams_.erase(found);
+  if (more_ > 0 && more_ >= streams_.size()) {
+    --more_;
+    worker_.shared().descriptors.give_back(1);
+  }
   if (!streams_.empty()) return;
   idle_ = true;
+  connection_.become_idle();
   if (phase_ == Phase::open && !announced_)
     connection_.start_deadline(snapshot_->settings.timeouts.keep_alive);
   flush_soon();  // it may be over
@@ -305,8 +324,24 @@ void Http2Session::finish() {
 
 void Http2Session::on_stream_finished() {
   if (phase_ != Phase::flushing) return;
+  if (gives_way_) return connection_.close();
   phase_ = Phase::lingering;
+  connection_.become_idle();
   connection_.start_deadline(linger_limit);
+}
+
+// GOAWAY tells the client that what it may just be sending has not been read.
+bool Http2Session::give_way() {
+  if (stream().queued() > 0) return false;
+  if (phase_ == Phase::lingering) {
+    connection_.close();
+    return true;
+  }
+  connection_.become_busy();
+  gives_way_ = true;
+  end();
+  finish();
+  return true;
 }
 
 void Http2Session::break_exchanges() {
@@ -318,6 +353,7 @@ void Http2Session::break_exchanges() {
 
 void Http2Session::stop() {
   phase_ = Phase::over;
+  worker_.shared().descriptors.give_back(std::exchange(more_, 0));
   for (Http2Stream* each : all_streams())
     each->stop();
   for (auto& [id, each] : streams_)

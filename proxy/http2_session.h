@@ -26,6 +26,7 @@ class Http2Session final : public ClientSession, private net::TurnEnd {
   void drain(Duration grace) override;
   void break_exchanges() override;
   void on_deadline() override;
+  bool give_way() override;
   bool in_good_standing() const override { return answered_ && codec_.resets() == 0; }
   void stop() override;
 
@@ -63,6 +64,7 @@ class Http2Session final : public ClientSession, private net::TurnEnd {
   void act_on(const protocol::Http2Event& event);
   void begin(protocol::StreamId id);
   void turn_away(protocol::StreamId id, bool page);
+  bool take_descriptor();
   void flush();
   void fail(Error error);
   void close(Error error);
@@ -81,8 +83,10 @@ class Http2Session final : public ClientSession, private net::TurnEnd {
   std::vector<protocol::StreamId> acting_;  // those whose turn comes at the end of this one
   uint64_t seen_out_ = 0;                   // at the last look
   size_t lingered_ = 0;
+  uint64_t more_ = 0;  // requests beyond the first one, in the DescriptorBudget
   uint8_t still_ = 0;
   Phase phase_ = Phase::open;
+  bool gives_way_ = false;  // it ends without being waited for
   bool announced_ = false;  // that it will end
   bool served_ = false;     // a request has come
   bool answered_ = false;   // wholly
