@@ -154,8 +154,18 @@ bool ClientConnection::over_the_limit() {
 }
 
 void ClientConnection::note_flood() {
-  if (speaks_for_others() || worker_.has_good_neighbour(*this)) return;
+  if (speaks_for_others() || worker_.make_good(*this)) return;
   worker_.flooders().add(facts_.ip, worker_.loop().now());
+}
+
+uint32_t ClientConnection::credit() const {
+  return tunnel_ || (session_ && session_->in_good_standing()) ? good_ : 0;
+}
+
+uint32_t ClientConnection::spend(uint32_t most) {
+  const uint32_t spent = std::min(most, good_);
+  good_ -= spent;
+  return spent;
 }
 
 void ClientConnection::note_failure(LogLevel level, const Error& error) {

@@ -3,6 +3,7 @@
 // all of them.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <list>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "protocol/forwarding.h"
 #include "proxy/client_session.h"
 #include "proxy/crowds.h"
+#include "proxy/flooders.h"
 #include "proxy/idle_connections.h"
 #include "proxy/listener_role.h"
 #include "proxy/snapshot.h"
@@ -71,10 +73,15 @@ class ClientConnection final : public net::Mortal,
   bool give_way();
   // How many connections its network has, where that says something of one client.
   uint64_t crowd() const { return crowd_ ? crowd_->load(std::memory_order_relaxed) : 0; }
-  // What it opens next is not heard for a while, unless others are behind the same address.
+  // What it opens next is not heard for a while, unless others behind the same address make up for
+  // it.
   void note_flood();
-  // Its address is not that of a flooder alone.
-  bool in_good_standing() const { return tunnel_ || (session_ && session_->in_good_standing()); }
+  // A request has been answered well.
+  void count_good() { good_ = std::min(good_ + 1, Flooders::most_of_one); }
+  // Of these, what is not spent; none of one that has done what floods do.
+  uint32_t credit() const;
+  // Returns how much of it that was.
+  uint32_t spend(uint32_t most);
   // The session is over and buried; its stream is the tunnel's.
   Websocket& open_tunnel(std::unique_ptr<net::Channel> replica, TunnelRecord record);
   // Idempotent.
@@ -118,6 +125,7 @@ class ClientConnection final : public net::Mortal,
   std::unique_ptr<ClientSession> session_;
   std::unique_ptr<Websocket> tunnel_;
   net::Timer<&ClientConnection::on_deadline> deadline_;
+  uint32_t good_ = 0;     // answers, within bounds
   bool limited_ = false;  // counted in the ConnectionLimit
   bool refused_ = false;  // beyond it, and to be told so
   bool closed_ = false;

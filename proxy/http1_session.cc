@@ -138,6 +138,7 @@ void Http1Session::refuse(Error error) {
 }
 
 void Http1Session::send_head(const protocol::ResponseHead& head, bool last) {
+  good_ = is_good(head);
   codec_.write_head(head, last, stream().tail());
   stream().commit();
 }
@@ -160,7 +161,7 @@ void Http1Session::send_end(const protocol::Headers& trailers) {
 
 void Http1Session::end_exchange(bool reuse) {
   if (phase_ == Phase::over) return;
-  served_ = true;
+  if (good_) connection_.count_good();
   worker_.loop().bury(std::move(exchange_));
   if (stream().closed()) return connection_.close();
   // A request that has not been read to its end is looked at again when it has.

@@ -90,12 +90,13 @@ void Http2Session::act_on(const protocol::Http2Event& event) {
     return;
   }
   Http2Stream& stream = *found->second;
-  if (event.kind == protocol::Http2EventKind::sent) answered_ = true;
   switch (event.kind) {
     case protocol::Http2EventKind::data: return stream.on_data(event.data);
     case protocol::Http2EventKind::end: return stream.on_end();
     case protocol::Http2EventKind::writable: return stream.on_writable();
-    case protocol::Http2EventKind::sent: return stream.on_sent();
+    case protocol::Http2EventKind::sent:
+      if (stream.good()) connection_.count_good();
+      return stream.on_sent();
     case protocol::Http2EventKind::closed: return stream.on_closed(why_closed(event.code));
     case protocol::Http2EventKind::request:
     case protocol::Http2EventKind::pong: return;
@@ -178,7 +179,7 @@ void Http2Session::fail(Error error) {
   connection_.note_failure(error.code == Errc::http2_error ? LogLevel::info : LogLevel::warning,
                            error);
   if (error.code != Errc::http2_error) {
-    answered_ = false;
+    flooded_ = true;
     connection_.note_flood();
   }
   for (Http2Stream* stream : all_streams())

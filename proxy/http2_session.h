@@ -27,7 +27,7 @@ class Http2Session final : public ClientSession, private net::TurnEnd {
   void break_exchanges() override;
   void on_deadline() override;
   bool give_way() override;
-  bool in_good_standing() const override { return answered_ && codec_.resets() == 0; }
+  bool in_good_standing() const override { return codec_.resets() == 0 && !flooded_; }
   void stop() override;
 
   // For its streams.
@@ -89,7 +89,7 @@ class Http2Session final : public ClientSession, private net::TurnEnd {
   bool gives_way_ = false;  // it ends without being waited for
   bool announced_ = false;  // that it will end
   bool served_ = false;     // a request has come
-  bool answered_ = false;   // wholly
+  bool flooded_ = false;
   bool turn_asked_ = false;
   bool idle_ = true;  // no stream: the deadline is that of a next request
 };

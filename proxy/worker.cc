@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/network.h"
 #include "base/random.h"
 #include "proxy/proxy_protocol_transport.h"
 
@@ -139,12 +140,22 @@ void Worker::accept(Fd fd, const SocketAddress& peer,
   if (shared_.descriptors.is_tight()) make_room();
 }
 
-bool Worker::has_good_neighbour(const ClientConnection& connection) const {
-  const std::string network = Flooders::network_of(connection.facts().ip);
-  return std::any_of(connections_.begin(), connections_.end(), [&](const auto& other) {
-    return other.get() != &connection && other->in_good_standing() &&
-           Flooders::network_of(other->facts().ip) == network;
-  });
+bool Worker::make_good(const ClientConnection& flooder) const {
+  const auto network = network_of(flooder.facts().ip);
+  const auto is_neighbour = [&](const auto& each) {
+    return each.get() != &flooder && each->credit() > 0 && network_of(each->facts().ip) == network;
+  };
+  uint32_t found = 0;
+  for (auto each = connections_.begin(); each != connections_.end() && found < Flooders::price;
+       ++each) {
+    if (is_neighbour(*each)) found += (*each)->credit();
+  }
+  if (found < Flooders::price) return false;
+  uint32_t left = Flooders::price;
+  for (auto each = connections_.begin(); left > 0; ++each) {
+    if (is_neighbour(*each)) left -= (*each)->spend(left);
+  }
+  return true;
 }
 
 void Worker::remove(ClientConnection& connection) {

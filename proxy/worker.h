@@ -143,8 +143,9 @@ class Worker final {
   std::list<ClientConnection*>& handshakes() { return handshakes_; }
   bool draining() const { return drain_.has_value(); }
   Flooders& flooders() { return flooders_; }
-  // Another connection from the same network has been of use, and to nobody's harm.
-  bool has_good_neighbour(const ClientConnection& connection) const;
+  // The other connections of its network have done more good than this one's flood did harm. That
+  // is spent if they have.
+  bool make_good(const ClientConnection& flooder) const;
   // It leads to a replica that its client has left.
   void part_with_moved(Websocket& websocket);
   // It may: this worker does not know where its client lives by now.
