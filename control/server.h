@@ -146,6 +146,7 @@ class Server final : private DrainKeeper::Listener {
   uint64_t descriptors_at_start_ = 0;  // but for the listeners'
   proxy::DescriptorBudget descriptors_;
   proxy::Crowds crowds_;
+  proxy::PasswordFailures password_failures_;
   proxy::LimitZones limit_zones_{settings_, {}};
   routing::LiveSessions live_sessions_;
   routing::MemoryTable node_sids_{clock_, 65'536};

@@ -57,6 +57,7 @@ struct Shared {
   ConnectionLimit& connection_limit;
   DescriptorBudget& descriptors;
   Crowds& crowds;
+  PasswordFailures& password_failures;
   routing::LiveSessions& live_sessions;
   routing::MemoryTable& node_sids;
   routing::NodeBindings& node_bindings;
@@ -192,7 +193,7 @@ class Worker final {
   IdleClients idle_;
   std::atomic<uint32_t> room_ordered_{0};
   ReplicaQueue queue_{loop_};
-  PasswordChecker passwords_{loop_};
+  PasswordChecker passwords_{loop_, shared_.password_failures};
   std::unordered_map<std::string, RetryBudget> retry_budgets_;  // by the upstream's name
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::vector<Websocket*> websockets_;
