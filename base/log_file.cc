@@ -61,7 +61,8 @@ void LogFile::write(std::string_view line) {
   bool first = false;
   {
     const std::lock_guard lock(mutex_);
-    if (buffer_.size() + line.size() > most_buffered) {
+    const size_t most = line.size() > longest_short ? most_buffered / 2 : most_buffered;
+    if (buffer_.size() + line.size() > most) {
       dropped_.fetch_add(1, std::memory_order_relaxed);
       return;
     }

@@ -21,6 +21,9 @@ namespace usher {
 class LogFile final {
  public:
   static constexpr size_t most_buffered = 4 * 1024 * 1024;
+  // Longer lines find room in the first half of the buffer only: however many there are, short ones
+  // of others are written.
+  static constexpr size_t longest_short = 1024;
 
   // "stdout" or a path. An error names the file that cannot be opened.
   static Result<std::unique_ptr<LogFile>> open(const std::string& path);

@@ -25,6 +25,8 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
   }
   ~Connection() override { close(); }
 
+  bool waits_for_answer() const { return waiting_.active(); }
+
   void close() {
     if (!stream_) return;
     waiting_.reset();
@@ -38,6 +40,7 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
 
   size_t on_stream_data(std::span<const char> data) override {
     deadline_.start(idle_limit);
+    admin_.refresh(*this);
     std::span<const char> input = data;
     while (stream_ && !waiting_.active()) {
       auto event = codec_.next(input);
@@ -109,9 +112,14 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
   net::Timer<&Connection::on_deadline> deadline_;
 };
 
-Admin::Admin(net::Loop& loop, Fd fd, Answer answer)
+size_t Admin::most_connections(uint64_t descriptors) {
+  return std::clamp<size_t>(descriptors / 32, 8, 256);
+}
+
+Admin::Admin(net::Loop& loop, Fd fd, Answer answer, size_t most)
     : loop_(loop),
       answer_(std::move(answer)),
+      most_(most),
       listener_(
           std::in_place, loop, std::move(fd),
           [this](Fd accepted, const SocketAddress&) { accept(std::move(accepted)); },
@@ -123,8 +131,19 @@ Admin::~Admin() {
 }
 
 void Admin::accept(Fd fd) {
-  if (connections_.size() >= most_connections) return;
+  if (connections_.size() >= most_) {
+    const auto oldest = std::ranges::find_if(
+        connections_, [](const auto& each) { return !each->waits_for_answer(); });
+    if (oldest == connections_.end()) return;
+    (*oldest)->close();
+  }
   connections_.push_back(std::make_unique<Connection>(*this, std::move(fd)));
+}
+
+void Admin::refresh(Connection& connection) {
+  const auto found =
+      std::ranges::find(connections_, &connection, &std::unique_ptr<Connection>::get);
+  if (found != connections_.end()) connections_.splice(connections_.end(), connections_, found);
 }
 
 void Admin::remove(Connection& connection) {

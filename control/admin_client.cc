@@ -128,6 +128,11 @@ Result<std::string> status_table(std::string_view text) {
     table += std::to_string(status.value("connections", 0ul)) + " connections, " +
              std::to_string(status.value("websockets", 0ul)) + " websockets\n";
   }
+  if (status.contains("open_files")) {
+    const auto& files = status["open_files"];
+    table += "open files at most " + std::to_string(files.value("limit", 0ul)) + ", so at most " +
+             std::to_string(files.value("connections", 0ul)) + " connections\n";
+  }
   if (status.contains("listen")) {
     for (const auto& each : status["listen"])
       table += "listen " + each.value("url", "") + ", " +

@@ -133,6 +133,13 @@ std::string Listeners::urls() const {
   return text;
 }
 
+uint64_t Listeners::descriptors(unsigned workers) const {
+  uint64_t sum = 0;
+  for (const Entry& entry : set_)
+    sum += entry.sockets->fds.size() + std::max<size_t>(workers, entry.sockets->fds.size());
+  return sum;
+}
+
 std::vector<Bequest::Socket> Listeners::to_pass_on() const {
   std::vector<Bequest::Socket> sockets;
   for (const Entry& entry : set_) {

@@ -49,6 +49,8 @@ class Listeners final {
 
   const Set& set() const { return set_; }
   std::string urls() const;
+  // How many they hold, with the workers' own.
+  uint64_t descriptors(unsigned workers) const;
   // For a successor: descriptors of this object's.
   std::vector<Bequest::Socket> to_pass_on() const;
 

@@ -30,6 +30,14 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
   text.single("usher_connections", "gauge", "Client connections open now.",
               sum(
                   facts, [](const WorkerCounters& w) -> auto& { return w.connections; }));
+  text.single("usher_connections_limit", "gauge",
+              "Client connections that the limit of open files allows.", facts.most_connections);
+  text.single("usher_open_files_limit", "gauge", "The limit of open files.",
+              facts.descriptors.soft);
+  text.single("usher_idle_connections_closed_total", "counter",
+              "Idle client connections that were closed because others needed their descriptors.",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.idle_closed; }));
   text.single("usher_connections_accepted_total", "counter", "Client connections accepted.",
               sum(
                   facts, [](const WorkerCounters& w) -> auto& { return w.accepted; }));
@@ -402,6 +410,10 @@ std::string make_status(const ReportFacts& facts) {
       {"connections",
        sum(
            facts, [](const proxy::WorkerCounters& w) -> auto& { return w.connections; })},
+      {"open_files",
+       {{"limit", facts.descriptors.soft},
+        {"raised_from", facts.descriptors.raised_from},
+        {"connections", facts.most_connections}}},
       {"websockets",
        sum(
            facts, [](const proxy::WorkerCounters& w) -> auto& { return w.websockets; })},

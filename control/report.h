@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "control/descriptors.h"
 #include "proxy/counters.h"
 #include "proxy/listener_role.h"
 #include "proxy/route_counters.h"
@@ -36,6 +37,8 @@ struct ReportFacts {
   uint64_t store_timeouts = 0;
   Histogram::Reading store_round_trips{};
   uint64_t log_lines_dropped = 0;
+  DescriptorLimit descriptors{};
+  uint64_t most_connections = 0;  // of clients, that the descriptors allow
   bool draining = false;
 };
 

@@ -1,12 +1,12 @@
 #include "control/server.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 
 #include "base/thread.h"
@@ -22,6 +22,8 @@ using std::chrono_literals::operator""ms;
 // A start does not wait longer than this for DNS or the store: the doors open, and who comes before
 // a replica is known gets the waiting page.
 constexpr auto start_limit = 1000ms;
+// While there is room left, a connection that has just come may have a request on its way.
+constexpr auto first_request_grace = 1000ms;
 // While another process still serves, nobody waits for this one.
 constexpr auto takeover_limit = 10'000ms;
 
@@ -29,14 +31,6 @@ std::string host_name() {
   char name[256] = {};
   if (::gethostname(name, sizeof name - 1) != 0) return "usher";
   return name;
-}
-
-// Two descriptors a websocket: the soft limit of many systems (1024) is an accident, not a choice.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace
@@ -104,7 +98,7 @@ Result<int> Server::run() {
 
 Outcome Server::prepare() {
   std::signal(SIGPIPE, SIG_IGN);
-  raise_descriptor_limit();
+  descriptor_limit_ = DescriptorLimit::raise();
   auto files = log_files_.open(settings_.log);
   if (!files) return std::move(files).error();
   use(std::move(*files));
@@ -119,14 +113,15 @@ Outcome Server::prepare() {
   if (!replica_tls) return std::move(replica_tls).error();
   replica_tls_ = std::move(*replica_tls);
   if (Outcome prepared = stores_.prepare(); !prepared) return prepared;
-  shared_.emplace(
-      proxy::Shared{clock_, log_, connections_, connection_limit_, live_sessions_, node_sids_,
-                    node_bindings_, &tls::make_hmac_sha256, throttle_,
-                    [this](const std::string& id) { loop_.post([this, id] { look_at(id); }); },
-                    [this](const std::string& client, const std::string& replica_id) {
-                      loop_.post([this, client, replica_id] { bring_home(client, replica_id); });
-                    },
-                    [this] { return stub_status(); }});
+  shared_.emplace(proxy::Shared{
+      clock_, log_, connections_, connection_limit_, descriptors_, crowds_, password_failures_,
+      live_sessions_, node_sids_, node_bindings_, &tls::make_hmac_sha256, throttle_,
+      [this](const std::string& id) { loop_.post([this, id] { look_at(id); }); },
+      [this](const std::string& client, const std::string& replica_id) {
+        loop_.post([this, client, replica_id] { bring_home(client, replica_id); });
+      },
+      [this] { return stub_status(); }, [this](proxy::Worker& asker) { make_room(asker); },
+      [this] { loop_.post([this] { allot_descriptors(); }); }});
   if (Outcome bound = bind_listeners(); !bound) return bound;
   if (Outcome bound = bind_admin(); !bound) return bound;
 
@@ -286,16 +281,21 @@ void Server::open_doors() {
   health_.watch(*snapshot_);
   drains_.watch(snapshot_->upstreams);
   if (admin_fd_.valid()) {
-    admin_ = std::make_unique<Admin>(loop_, Fd(::fcntl(admin_fd_.get(), F_DUPFD_CLOEXEC, 0)),
-                                     [this](const AdminRequest& request, Admin::Respond respond) {
-                                       return answer_soon(request, std::move(respond));
-                                     });
+    admin_ = std::make_unique<Admin>(
+        loop_, Fd(::fcntl(admin_fd_.get(), F_DUPFD_CLOEXEC, 0)),
+        [this](const AdminRequest& request, Admin::Respond respond) {
+          return answer_soon(request, std::move(respond));
+        },
+        Admin::most_connections(descriptor_limit_.soft));
   }
   const auto make_store = [this](net::Loop& loop) { return stores_.make(loop); };
   for (unsigned i = 0; i < worker_count(); ++i) {
     workers_.push_back(std::make_unique<proxy::Worker>(*shared_, snapshot_, make_store));
   }
   listeners_.open(workers_);
+  const uint64_t listening = listeners_.descriptors(worker_count());
+  descriptors_at_start_ = std::max(open_descriptors(), listening) - listening;
+  allot_descriptors();
   for (const auto& worker : workers_) {
     threads_.push_back(start_thread([raw = worker.get()] { raw->run(); }));
   }
@@ -329,8 +329,24 @@ std::shared_ptr<const proxy::Snapshot> Server::make_snapshot() const {
                                                  passwords_.files(), log_plan_);
 }
 
+void Server::allot_descriptors() {
+  descriptor_limit_.soft = DescriptorLimit::current();
+  const DescriptorNeeds needs{
+      .at_start = descriptors_at_start_ + listeners_.descriptors(worker_count()),
+      .admin = Admin::most_connections(descriptor_limit_.soft),
+      .replicas =
+          std::accumulate(snapshot_->upstreams.begin(), snapshot_->upstreams.end(), uint64_t{0},
+                          [](uint64_t sum, const routing::Upstream& upstream) {
+                            return sum + upstream.replicas.size();
+                          }),
+      .workers = worker_count(),
+      .shared_store = shared_store_ != nullptr};
+  descriptors_.set(descriptor_limit_.soft, needs.sum(), worker_count());
+}
+
 void Server::publish() {
   snapshot_ = make_snapshot();
+  allot_descriptors();
   health_.watch(*snapshot_);
   drains_.watch(snapshot_->upstreams);
   for (const auto& worker : workers_)
@@ -372,6 +388,14 @@ proxy::StubStatus Server::stub_status() const {
   for (const auto& worker : workers_)
     status.add(worker->counters());
   return status;
+}
+
+// They may look at each other: they are all there before one runs, and until none does.
+void Server::make_room(proxy::Worker& asker) const {
+  const auto& from = *std::ranges::min_element(workers_, {}, &proxy::Worker::idle_since);
+  const Duration grace = descriptors_.has_room() ? first_request_grace : Duration(0);
+  if (from->idle_since() > clock_.now() - grace) return;
+  from.get() == &asker ? asker.close_idle() : from->order_room();
 }
 
 }  // namespace usher::control

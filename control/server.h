@@ -16,6 +16,7 @@
 #include "conf/load.h"
 #include "control/admin.h"
 #include "control/certificate_keeper.h"
+#include "control/descriptors.h"
 #include "control/discovery.h"
 #include "control/drain_keeper.h"
 #include "control/health_checker.h"
@@ -68,6 +69,8 @@ class Server final : private DrainKeeper::Listener {
   Outcome bind_admin();
   void watch_signals();
   unsigned worker_count() const;
+  // What the limit of open files leaves for clients.
+  void allot_descriptors();
   static LogLevel log_level(const conf::LogSettings& settings);
   // When names are resolved and the nodes agree on the secret, or when that takes too long.
   void on_start_progress();
@@ -87,6 +90,8 @@ class Server final : private DrainKeeper::Listener {
   void look_at(const std::string& replica_id);
 
   proxy::StubStatus stub_status() const;
+  // On any worker's thread.
+  void make_room(proxy::Worker& asker) const;
   void learn(std::vector<routing::Moved> moved);
   void doubt_bindings();
   void bring_home(const std::string& client, const std::string& replica_id);
@@ -137,6 +142,11 @@ class Server final : private DrainKeeper::Listener {
   net::Loop loop_;
   routing::ReplicaBoard board_;
   proxy::ConnectionLimit connection_limit_;
+  DescriptorLimit descriptor_limit_;
+  uint64_t descriptors_at_start_ = 0;  // but for the listeners'
+  proxy::DescriptorBudget descriptors_;
+  proxy::Crowds crowds_;
+  proxy::PasswordFailures password_failures_;
   proxy::LimitZones limit_zones_{settings_, {}};
   routing::LiveSessions live_sessions_;
   routing::MemoryTable node_sids_{clock_, 65'536};

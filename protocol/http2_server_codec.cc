@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/seeded_hash.h"
 #include "base/strings.h"
 #include "protocol/http2_head.h"
 
@@ -91,7 +92,7 @@ struct Http2ServerCodec::Impl {
 
   Http2Limits limits;
   std::unique_ptr<nghttp2_session, SessionDeleter> session;
-  std::unordered_map<StreamId, Stream> streams;
+  std::unordered_map<StreamId, Stream, SeededHash> streams;
   std::vector<Http2Event> events;
   Http2HeadBuilder builder;  // one head at a time: nothing comes between its frames
   StreamId building = 0;     // the stream whose head is being read

@@ -44,7 +44,8 @@ struct WorkerCounters {
   Counter connections;  // open now
   Counter accepted;
   Counter flooders_refused;
-  Counter websockets;  // open now
+  Counter idle_closed;  // so that others find a descriptor
+  Counter websockets;   // open now
   Counter websockets_opened;
   std::array<Counter, 3> websockets_closed;     // by the Side that began
   std::array<Counter, 6> responses;             // by status class; [0]: none was sent

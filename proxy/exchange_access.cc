@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/address.h"
+#include "base/network.h"
 #include "proxy/exchange.h"
 #include "proxy/requester.h"
 #include "proxy/worker.h"
@@ -59,9 +60,23 @@ Outcome Exchange::check_password() {
     ask_for_password();
     return {};
   }
-  if (worker_.passwords().remembers(*file->second, *given)) return serve_route();
-  lookup_ = worker_.passwords().check(
-      *file->second, *given,
+  PasswordChecker& passwords = worker_.passwords();
+  if (passwords.remembers(*file->second, *given)) return serve_route();
+  const auto address = SocketAddress::from_ip(client_address_, 0);
+  const std::string_view network = address ? network_of(address->ip_bytes()) : std::string_view();
+  const auto standing = passwords.standing(*file->second, *given, network);
+  if (standing.repeated) {
+    on_verdict(PasswordChecker::Verdict::wrong, given->name);
+    return {};
+  }
+  if (standing.wait.count() > 0) {
+    refuse({Errc::passwords_busy, Side::client,
+            std::to_string(standing.failures) + " wrong passwords from this address"},
+           429, std::chrono::ceil<std::chrono::seconds>(standing.wait));
+    return {};
+  }
+  lookup_ = passwords.check(
+      *file->second, *given, network,
       [this, name = given->name](PasswordChecker::Verdict verdict) { on_verdict(verdict, name); });
   return {};
 }

@@ -43,6 +43,7 @@ void Http1Session::turn_away(bool page) {
 
 void Http1Session::await_request(std::chrono::milliseconds limit) {
   phase_ = Phase::waiting;
+  connection_.become_idle();
   connection_.start_deadline(limit);
 }
 
@@ -81,6 +82,7 @@ bool Http1Session::parse_one(std::span<const char>& input) {
     case protocol::ServerEventKind::need_more:
       if (phase_ == Phase::waiting && !codec_.idle()) {
         phase_ = Phase::receiving_head;
+        connection_.become_idle();
         receives_.emplace(worker_.count().reading);
         connection_.start_deadline(connection_.limit_of(snapshot_->settings.timeouts.head));
       }
@@ -125,6 +127,7 @@ void Http1Session::begin_exchange() {
   connection_.count_request();
   exchange_ = std::make_unique<Exchange>(worker_, requester, snapshot_);
   phase_ = Phase::exchange;
+  connection_.become_busy();
   receives_.reset();
   watch_for_stall();
 }
@@ -146,6 +149,7 @@ void Http1Session::refuse(Error error) {
 }
 
 void Http1Session::send_head(const protocol::ResponseHead& head, bool last) {
+  good_ = is_good(head);
   codec_.write_head(head, last, stream().tail());
   stream().commit();
 }
@@ -168,7 +172,7 @@ void Http1Session::send_end(const protocol::Headers& trailers) {
 
 void Http1Session::end_exchange(bool reuse) {
   if (phase_ == Phase::over) return;
-  served_ = true;
+  if (good_) connection_.count_good();
   worker_.loop().bury(std::move(exchange_));
   if (stream().closed()) return connection_.close();
   // A request that has not been read to its end is looked at again when it has.
@@ -226,6 +230,7 @@ void Http1Session::client_left(Error error) {
 void Http1Session::on_stream_finished() {
   if (phase_ != Phase::flushing) return;
   phase_ = Phase::lingering;
+  connection_.become_idle();
   connection_.start_deadline(linger_limit);
 }
 
@@ -303,6 +308,12 @@ void Http1Session::drain(Duration grace) {
   if (phase_ != Phase::waiting || !codec_.idle()) return;
   if (grace.count() == 0) return linger();
   connection_.start_deadline(grace);
+}
+
+bool Http1Session::give_way() {
+  if (stream().queued() > 0) return false;
+  connection_.close();
+  return true;
 }
 
 void Http1Session::break_exchanges() {

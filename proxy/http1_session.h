@@ -25,7 +25,8 @@ class Http1Session final : public ClientSession, private Requester {
   void drain(Duration grace) override;
   void break_exchanges() override;
   void on_deadline() override;
-  bool in_good_standing() const override { return served_; }
+  bool give_way() override;
+  bool in_good_standing() const override { return true; }
   void stop() override;
 
  private:
@@ -86,7 +87,7 @@ class Http1Session final : public ClientSession, private Requester {
   size_t lingered_ = 0;
   uint8_t still_ = 0;  // looks in a row without progress
   Phase phase_ = Phase::waiting;
-  bool served_ = false;  // a response has been completed
+  bool good_ = false;  // the answer under way: it is no refusal and no failure
   bool request_complete_ = false;
   bool request_has_body_ = false;
 };

@@ -90,12 +90,13 @@ void Http2Session::act_on(const protocol::Http2Event& event) {
     return;
   }
   Http2Stream& stream = *found->second;
-  if (event.kind == protocol::Http2EventKind::sent) answered_ = true;
   switch (event.kind) {
     case protocol::Http2EventKind::data: return stream.on_data(event.data);
     case protocol::Http2EventKind::end: return stream.on_end();
     case protocol::Http2EventKind::writable: return stream.on_writable();
-    case protocol::Http2EventKind::sent: return stream.on_sent();
+    case protocol::Http2EventKind::sent:
+      if (stream.good()) connection_.count_good();
+      return stream.on_sent();
     case protocol::Http2EventKind::closed: return stream.on_closed(why_closed(event.code));
     case protocol::Http2EventKind::request:
     case protocol::Http2EventKind::pong: return;
@@ -107,11 +108,25 @@ void Http2Session::begin(protocol::StreamId id) {
   if (!std::exchange(served_, true) && worker_.draining()) drain({});
   auto request = codec_.take_request(id);
   if (connection_.refused()) return turn_away(id, request && wants_page(*request));
+  if (!take_descriptor()) {
+    request = Error{Errc::out_of_descriptors, Side::usher, "too many requests on one connection"};
+  }
   Http2Stream& stream = *(streams_[id] = std::make_unique<Http2Stream>(*this, id));
-  if (std::exchange(idle_, false)) watch();
+  if (std::exchange(idle_, false)) {
+    connection_.become_busy();
+    watch();
+  }
   stream.on_request(std::move(request));
   const uint32_t most = snapshot_->settings.limits.connection_requests;
   if (most > 0 && connection_.facts().requests >= most) drain({});
+}
+
+// The connection's share has one for its first request; each further one is to be had.
+bool Http2Session::take_descriptor() {
+  if (streams_.empty()) return true;
+  if (!worker_.shared().descriptors.take_more(more_)) return false;
+  ++more_;
+  return true;
 }
 
 // Says 429 on a connection beyond the limit, without an exchange, and ends it.
@@ -133,8 +148,13 @@ void Http2Session::forget(Http2Stream& stream) {
   codec_.release(stream.id());
   worker_.loop().bury(std::move(found->second));
   streams_.erase(found);
+  if (more_ > 0 && more_ >= streams_.size()) {
+    --more_;
+    worker_.shared().descriptors.give_back(1);
+  }
   if (!streams_.empty()) return;
   idle_ = true;
+  connection_.become_idle();
   if (phase_ == Phase::open && !announced_)
     connection_.start_deadline(snapshot_->settings.timeouts.keep_alive);
   flush_soon();  // it may be over
@@ -159,7 +179,7 @@ void Http2Session::fail(Error error) {
   connection_.note_failure(error.code == Errc::http2_error ? LogLevel::info : LogLevel::warning,
                            error);
   if (error.code != Errc::http2_error) {
-    answered_ = false;
+    flooded_ = true;
     connection_.note_flood();
   }
   for (Http2Stream* stream : all_streams())
@@ -305,8 +325,24 @@ void Http2Session::finish() {
 
 void Http2Session::on_stream_finished() {
   if (phase_ != Phase::flushing) return;
+  if (gives_way_) return connection_.close();
   phase_ = Phase::lingering;
+  connection_.become_idle();
   connection_.start_deadline(linger_limit);
+}
+
+// GOAWAY tells the client that what it may just be sending has not been read.
+bool Http2Session::give_way() {
+  if (stream().queued() > 0) return false;
+  if (phase_ == Phase::lingering) {
+    connection_.close();
+    return true;
+  }
+  connection_.become_busy();
+  gives_way_ = true;
+  end();
+  finish();
+  return true;
 }
 
 void Http2Session::break_exchanges() {
@@ -318,6 +354,7 @@ void Http2Session::break_exchanges() {
 
 void Http2Session::stop() {
   phase_ = Phase::over;
+  worker_.shared().descriptors.give_back(std::exchange(more_, 0));
   for (Http2Stream* each : all_streams())
     each->stop();
   for (auto& [id, each] : streams_)

@@ -229,6 +229,7 @@ void Http2Stream::resume_body() {
 }
 
 void Http2Stream::send_head(const protocol::ResponseHead& head, bool) {
+  good_ = is_good(head);
   codec().send_head(id_, head);
   session_.flush_soon();
 }

@@ -25,6 +25,8 @@ class Http2Stream final : public net::Mortal, private Requester, private Websock
   ~Http2Stream() override;
 
   protocol::StreamId id() const { return id_; }
+  // Its answer is no refusal and no failure.
+  bool good() const { return good_; }
 
   // From the session.
   void on_request(Result<protocol::RequestHead> request);
@@ -85,8 +87,9 @@ class Http2Stream final : public net::Mortal, private Requester, private Websock
   bool request_complete_ = false;  // and the exchange knows
   bool websocket_ = false;         // or a request for one
   bool closed_ = false;            // nothing reaches the client any more
-  bool sent_ = false;              // our end has left
-  std::optional<Error> broken_;    // for the tunnel, once it has read what came before
+  bool good_ = false;
+  bool sent_ = false;            // our end has left
+  std::optional<Error> broken_;  // for the tunnel, once it has read what came before
 };
 
 }  // namespace usher::proxy

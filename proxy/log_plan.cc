@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/json.h"
+#include "base/log_text.h"
 
 namespace usher::proxy {
 namespace {
@@ -70,10 +70,14 @@ std::string LogPlan::escaped(const conf::TemplatePart& part, Escape escape,
                              const VariableSource& from) {
   if (part.variable == Variable::text) return part.text;
   std::string value = value_of(part, from);
-  if (escape == Escape::none) return value;
+  if (escape == Escape::none) {
+    const size_t length = value.size();
+    if (length > longest_log_field) value.replace(longest_log_field, length, cut_note(length));
+    return value;
+  }
   std::string text;
   if (escape == Escape::json) {
-    append_json_string(text, value);
+    append_log_string(text, value);
     return text.substr(1, text.size() - 2);
   }
   if (!value.empty() || !may_be_empty(part.variable)) append_escaped(text, value);

@@ -16,6 +16,9 @@
 
 namespace usher::proxy {
 
+// It is no refusal and no failure.
+inline bool is_good(const protocol::ResponseHead& head) { return head.status < 400; }
+
 class Requester {
  public:
   virtual const ListenerRole& role() const = 0;

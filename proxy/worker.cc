@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/network.h"
 #include "base/random.h"
 #include "proxy/proxy_protocol_transport.h"
 
@@ -11,6 +12,9 @@ namespace {
 
 // For the closing handshake of a websocket whose client has moved.
 constexpr std::chrono::milliseconds parting_with_the_moved{1000};
+// Idle connections that are compared before one is closed.
+constexpr int candidates = 8;
+constexpr std::chrono::milliseconds room_log_interval{10'000};
 // How soon websockets notice that their replica is down or drains.
 constexpr std::chrono::milliseconds replica_look{250};
 
@@ -27,10 +31,7 @@ HomeCheck::Resident resident_of(const Websocket& websocket) {
 
 Worker::Worker(const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
                const MakeStore& make_store)
-    : shared_(shared),
-      store_(make_store(loop_)),
-      placement_(make_jitter()(), shared.clock),
-      pool_(loop_) {
+    : shared_(shared), store_(make_store(loop_)), placement_(make_jitter()(), shared.clock) {
   sessions_ = std::make_unique<routing::SessionDirectory>(*store_, shared.clock, affinity_,
                                                           placement_, shared.live_sessions,
                                                           shared.node_sids, shared.node_bindings);
@@ -59,9 +60,7 @@ void Worker::listen(std::vector<Fd> fds, std::shared_ptr<const ListenerRole> rol
           [this, role](Fd accepted, const SocketAddress& peer) {
             accept(std::move(accepted), peer, role);
           },
-          [this](const Error& why) {
-            shared_.log.warning("listener_rests", {{"reason", to_string(why)}});
-          });
+          [this](const Error& why) { on_resting(why); }, [this] { return has_room(); });
       doors_.push_back({role, std::move(listener)});
     }
   });
@@ -82,6 +81,46 @@ void Worker::run() {
   loop_.run();
 }
 
+bool Worker::has_room() {
+  if (shared_.descriptors.has_room()) return true;
+  make_room();
+  return shared_.descriptors.has_room();
+}
+
+void Worker::make_room() {
+  if (const auto held_back =
+          shared_.throttle.admit("connections_near_limit", room_log_interval, loop_.now())) {
+    shared_.log.warning("connections_near_limit",
+                        {{"most", shared_.descriptors.most_clients()}, {"held_back", *held_back}});
+  }
+  shared_.make_room(*this);
+}
+
+void Worker::order_room() {
+  if (room_ordered_.fetch_add(1, std::memory_order_relaxed) > 0) return;
+  loop_.post([this] {
+    for (uint32_t left = room_ordered_.exchange(0, std::memory_order_relaxed); left > 0; --left)
+      close_idle();
+  });
+}
+
+// The oldest one of a network that has many: neither does one client drive out the others, nor does
+// it cost a look at all of them.
+void Worker::close_idle() {
+  for (int tries = 0; tries < candidates; ++tries) {
+    ClientConnection* chosen =
+        idle_.choose(candidates, [](const ClientConnection& each) { return each.crowd(); });
+    if (!chosen) return;
+    if (chosen->give_way()) return counters_.idle_closed.add();
+    chosen->become_idle();
+  }
+}
+
+void Worker::on_resting(const Error& why) {
+  shared_.log.warning("listener_rests", {{"reason", to_string(why)}});
+  if (shared_.descriptors.has_room()) shared_.out_of_descriptors();
+}
+
 void Worker::accept(Fd fd, const SocketAddress& peer,
                     const std::shared_ptr<const ListenerRole>& role) {
   counters_.accepted.add();
@@ -98,14 +137,25 @@ void Worker::accept(Fd fd, const SocketAddress& peer,
   connection->index = connections_.size();
   connections_.push_back(std::move(connection));
   connections_.back()->start();
+  if (shared_.descriptors.is_tight()) make_room();
 }
 
-bool Worker::has_good_neighbour(const ClientConnection& connection) const {
-  const std::string network = Flooders::network_of(connection.facts().ip);
-  return std::any_of(connections_.begin(), connections_.end(), [&](const auto& other) {
-    return other.get() != &connection && other->in_good_standing() &&
-           Flooders::network_of(other->facts().ip) == network;
-  });
+bool Worker::make_good(const ClientConnection& flooder) const {
+  const auto network = network_of(flooder.facts().ip);
+  const auto is_neighbour = [&](const auto& each) {
+    return each.get() != &flooder && each->credit() > 0 && network_of(each->facts().ip) == network;
+  };
+  uint32_t found = 0;
+  for (auto each = connections_.begin(); each != connections_.end() && found < Flooders::price;
+       ++each) {
+    if (is_neighbour(*each)) found += (*each)->credit();
+  }
+  if (found < Flooders::price) return false;
+  uint32_t left = Flooders::price;
+  for (auto each = connections_.begin(); left > 0; ++each) {
+    if (is_neighbour(*each)) left -= (*each)->spend(left);
+  }
+  return true;
 }
 
 void Worker::remove(ClientConnection& connection) {

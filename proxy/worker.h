@@ -23,10 +23,13 @@
 #include "proxy/client_connection.h"
 #include "proxy/connection_limit.h"
 #include "proxy/counters.h"
+#include "proxy/crowds.h"
+#include "proxy/descriptor_budget.h"
 #include "proxy/drain_schedule.h"
 #include "proxy/flooders.h"
 #include "proxy/held_requests.h"
 #include "proxy/home_check.h"
+#include "proxy/idle_connections.h"
 #include "proxy/password_checker.h"
 #include "proxy/replica_pool.h"
 #include "proxy/replica_queue.h"
@@ -44,12 +47,17 @@
 
 namespace usher::proxy {
 
+class Worker;
+
 // What the process lends to its workers. Outlives them; safe for any thread.
 struct Shared {
   const Clock& clock;
   const Log& log;
   std::atomic<uint64_t>& connections;  // accepted so far
   ConnectionLimit& connection_limit;
+  DescriptorBudget& descriptors;
+  Crowds& crowds;
+  PasswordFailures& password_failures;
   routing::LiveSessions& live_sessions;
   routing::MemoryTable& node_sids;
   routing::NodeBindings& node_bindings;
@@ -62,6 +70,10 @@ struct Shared {
   std::function<void(const std::string& client, const std::string& replica_id)> bring_home;
   // Of all workers.
   std::function<StubStatus()> stub_status;
+  // The connection that has been idle for longest is to be closed, whichever worker has it.
+  std::function<void(Worker& asker)> make_room;
+  // A descriptor was refused: there are fewer than was thought.
+  std::function<void()> out_of_descriptors;
 };
 
 // Why a worker drains.
@@ -102,6 +114,10 @@ class Worker final {
   // Lets the websockets to a draining replica go, spread over the last third of the limit.
   void part_from(const routing::ReplicaStatus& replica, std::chrono::milliseconds limit);
   void stop() { loop_.stop(); }
+  // Since when its oldest idle connection has been so; IdleClients::nobody: it has none.
+  MonotonicTime idle_since() const { return idle_.oldest(); }
+  // Closes an idle connection soon.
+  void order_room();
   const WorkerCounters& counters() const { return counters_; }
   const RouteTraffic& route_traffic() const { return route_traffic_; }
 
@@ -121,12 +137,16 @@ class Worker final {
   RouteCounters& count(const routing::Route& route) { return route_traffic_.of(route); }
   Jitter& jitter() { return jitter_; }
   RefusalBudget& refusals() { return refusals_; }
+  IdleClients& idle() { return idle_; }
+  // Closes the idle connection that is missed least.
+  void close_idle();
   // Connections whose handshake is under way, the oldest first.
   std::list<ClientConnection*>& handshakes() { return handshakes_; }
   bool draining() const { return drain_.has_value(); }
   Flooders& flooders() { return flooders_; }
-  // Another connection from the same network has been of use, and to nobody's harm.
-  bool has_good_neighbour(const ClientConnection& connection) const;
+  // The other connections of its network have done more good than this one's flood did harm. That
+  // is spent if they have.
+  bool make_good(const ClientConnection& flooder) const;
   // It leads to a replica that its client has left.
   void part_with_moved(Websocket& websocket);
   // It may: this worker does not know where its client lives by now.
@@ -143,6 +163,9 @@ class Worker final {
     std::unique_ptr<net::Listener> listener;
   };
 
+  bool has_room();
+  void make_room();
+  void on_resting(const Error& why);
   void accept(Fd fd, const SocketAddress& peer, const std::shared_ptr<const ListenerRole>& role);
   void on_drain_tick();
   void on_parting_tick();
@@ -166,9 +189,11 @@ class Worker final {
   // The last one seals. Earlier ones stay for lookups that began with them; secrets change rarely.
   std::vector<std::unique_ptr<routing::AffinityCookies>> cookies_;
   std::vector<Door> doors_;
-  ReplicaPool pool_;
+  ReplicaPool pool_{loop_, shared_.descriptors};
+  IdleClients idle_;
+  std::atomic<uint32_t> room_ordered_{0};
   ReplicaQueue queue_{loop_};
-  PasswordChecker passwords_{loop_};
+  PasswordChecker passwords_{loop_, shared_.password_failures};
   std::unordered_map<std::string, RetryBudget> retry_budgets_;  // by the upstream's name
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::vector<Websocket*> websockets_;

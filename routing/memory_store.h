@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/executor.h"
+#include "base/seeded_hash.h"
 #include "base/strings.h"
 #include "routing/store.h"
 
@@ -37,7 +38,7 @@ class MemoryTable final {
   size_t most_;
   mutable std::mutex mutex_;
   Entries entries_;
-  std::unordered_map<std::string_view, Entries::iterator> by_key_;
+  std::unordered_map<std::string_view, Entries::iterator, SeededHash> by_key_;
 };
 
 // The challenges of a single node. Bounded: the one that would be over first goes first. Any

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/seeded_hash.h"
 #include "base/strings.h"
 #include "conf/settings.h"
 #include "routing/affinity_cookie.h"
@@ -155,7 +156,7 @@ class SessionDirectory final {
   MonotonicTime doubted_ = BindingCache::never;
   Counters counters_;
   BindingCache cache_;
-  std::unordered_map<std::string, Question> questions_;
+  std::unordered_map<std::string, Question, SeededHash> questions_;
   std::list<Lookup> lookups_;
   std::list<Learning> learnings_;
 };

@@ -37,6 +37,10 @@ def lines(path):
     return path.read_text().splitlines() if path.exists() else []
 
 
+def lines_of(path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True) if path.exists() else []
+
+
 def test_lines_are_written_as_the_file_says_and_where(house, replica, tmp_path):
     errors, times = tmp_path / "errors.log", tmp_path / "times.log"
     log = {
@@ -67,6 +71,27 @@ def test_lines_are_written_as_the_file_says_and_where(house, replica, tmp_path):
     own = wait_for(lambda: len(found := [line for line in harness.json_lines(node.stdout_path) if "agent" in line]) == 2 and found, "the lines of [log]")
     assert own[0] == {"path": "/gone", "agent": 'a "quoted" agent', "forwarded": "192.0.2.9", "user": "joe", "nothing": ""}
     assert own[1]["path"] == "/whoami" and own[1]["forwarded"] == "192.0.2.9"
+
+
+def test_a_field_that_is_too_long_is_cut_and_says_so(house, replica, tmp_path):
+    """60 KB of a byte that JSON writes as six and nginx as four."""
+    escapes = ("default", "json", "none")
+    paths = {escape: tmp_path / f"{escape}.log" for escape in escapes}
+    log = {"file": [{"name": escape, "access": str(path), "format": "[$http_user_agent] $uri", "escape": escape} for escape, path in paths.items()]}
+    route = [{"path": "/", "upstream": "open-webui", "access_logs": ["main", *escapes]}]
+    node = house.usher(settings=harness.settings_for([replica], log=log, route=route))
+    target = "/whoami?id=" + "a" * 3000
+    with wire.Wire(node.url()) as connection:
+        connection.send(f"GET {target} HTTP/1.1\r\nHost: a\r\nUser-Agent: ".encode() + b"\xff" * 60_000 + b"\r\n\r\n")
+        assert connection.response().status == 200
+    note = "...[60000 bytes]"
+    line = node.await_access(lambda line: line["path"] == "/whoami")
+    assert line["user_agent"].endswith("\ufffd" + note) and len(line["user_agent"]) < 1000
+    wait_for(lambda: all(lines_of(path) for path in paths.values()), "a line in each log")
+    written = {escape: lines_of(path)[0].rstrip(b"\n") for escape, path in paths.items()}
+    assert written["default"] == b"[" + b"\\xFF" * 512 + note.encode() + b"] /whoami"
+    assert written["json"] == b"[" + b"\\ufffd" * 341 + note.encode() + b"] /whoami"
+    assert written["none"] == b"[" + b"\xff" * 2048 + note.encode() + b"] /whoami"
 
 
 def test_a_reload_writes_another_format_to_another_file(house, replica, tmp_path):

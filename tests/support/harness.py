@@ -258,10 +258,12 @@ class Usher(Child):
         env: dict | None = None,
         args: list | None = None,
         hosts: "Hosts | None" = None,
+        descriptors: str | None = None,  # its limits when it starts, as prlimit takes them: "soft:hard"
     ):
         super().__init__(name, folder)
         self.settings = settings
         self.hosts = hosts
+        self.descriptor_limits = descriptors
         self.env = env or {}
         self.args = args or []
         self.state = self.folder / f"{name}.state"
@@ -270,6 +272,8 @@ class Usher(Child):
 
     def start(self, timeout: float = 30) -> "Usher":
         command = [*(self.hosts.around if self.hosts else []), usher_binary(), "run"]
+        if self.descriptor_limits:
+            command = ["prlimit", f"--nofile={self.descriptor_limits}", "--", *command]
         if self.settings is not None:
             self.config = self.folder / f"{self.name}.toml"
             self.config.write_text(self.settings if isinstance(self.settings, str) else toml(self.settings))
@@ -627,11 +631,11 @@ class House:
     def replicas(self, names=("alpha", "beta", "gamma"), **options) -> list[Replica]:
         return [self.replica(name, **options) for name in names]
 
-    def usher(self, replicas=(), store: str = "memory:", name: str = "usher", env=None, args=None, settings=USUAL, wait=True, hosts=None, **extra) -> Usher:
+    def usher(self, replicas=(), store: str = "memory:", name: str = "usher", env=None, args=None, settings=USUAL, wait=True, hosts=None, descriptors=None, **extra) -> Usher:
         """A started node; `settings` replaces everything, `extra` single tables of settings_for."""
         if settings is USUAL:
             settings = settings_for(replicas, store, **extra)
-        node = self.keep(Usher(self.folder, settings, name, env, args, hosts)).start()
+        node = self.keep(Usher(self.folder, settings, name, env, args, hosts, descriptors)).start()
         return node.await_replicas(len(replicas)) if wait and replicas else node
 
     def clients(self, nodes, count: int, **options) -> Clients:

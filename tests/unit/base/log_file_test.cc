@@ -64,6 +64,27 @@ TEST(LogFile, DropsAndCountsWhenNobodyReadsAndEndsAllTheSame) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(LogFile, AFloodOfLongLinesLeavesRoomForShortOnes) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("usher-flood-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  const std::string path = folder / "fifo";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const Fd reader(::open(path.c_str(), O_RDONLY | O_NONBLOCK));
+  auto log = LogFile::open(path);
+  ASSERT_TRUE(log);
+  const std::string long_line = std::string(8 * LogFile::longest_short, 'y') + '\n';
+  for (size_t i = 0; i < 3 * LogFile::most_buffered / long_line.size(); ++i)
+    (*log)->write(long_line);
+  const uint64_t dropped = (*log)->dropped();
+  EXPECT_GT(dropped, 0u);
+  for (int i = 0; i < 1000; ++i)
+    (*log)->write(line);
+  EXPECT_EQ((*log)->dropped(), dropped) << "none of these";
+  log->reset();
+  std::filesystem::remove_all(folder);
+}
+
 TEST(LogFile, SaysWhichFileCannotBeOpened) {
   const auto log = LogFile::open("/nonexistent-folder/access.log");
   ASSERT_FALSE(log);
