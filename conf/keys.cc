@@ -169,6 +169,10 @@ constexpr Key<LimitSettings> limit_keys[] = {
     {"handshakes", &LimitSettings::handshakes, {0, 1'000'000},
      "Handshakes of TLS and of the PROXY protocol under way in one worker; beyond it the oldest is "
      "given up. 0: no limit."},
+    {"strict_paths", &LimitSettings::strict_paths, {},
+     "Refuse (400), as nginx does, a path that leads above its root, and one with a NUL or a \"%\" "
+     "without two hexadecimal digits. false: replicas get such a path as it came. Of an nginx.conf "
+     "it is true."},
 };
 
 constexpr Key<Http2Settings> http2_keys[] = {
@@ -276,7 +280,7 @@ constexpr Key<Settings> settings_keys[] = {
     {"forwarded", &Settings::forwarded, {},
      "What is believed of a request that came through another proxy."},
     {"limits", &Settings::limits, {},
-     "How much a peer may send."},
+     "What a peer may send, and how much."},
     {"http2", &Settings::http2, {},
      "How HTTP/2 is spoken to clients."},
     {"timeouts", &Settings::timeouts, {},

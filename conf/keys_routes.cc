@@ -237,6 +237,10 @@ constexpr Key<RouteSettings> route_keys[] = {
     {"set_headers", &RouteSettings::set_headers, {},
      "Headers set on the request to the replica, such as { \"X-Client\" = \"$remote_addr\" }. Empty: "
      "the replica gets none of that name."},
+    {"request_trailers", &RouteSettings::request_trailers, {},
+     "Send the trailers of requests on to the replica, but for names that this route sets or "
+     "empties and those that no client may set. false: they are dropped, because a replica that "
+     "merges them into the headers would take them for checked."},
     {"add_headers", &RouteSettings::add_headers, {},
      "Headers added to every response, those of usher included."},
     {"add_headers_on_success", &RouteSettings::add_headers_on_success, {},

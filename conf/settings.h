@@ -317,6 +317,7 @@ struct RouteSettings {
   bool stub_status = false;
   std::string replace_path;
   std::vector<HeaderSetting> set_headers;
+  bool request_trailers = false;
   std::vector<HeaderSetting> add_headers;
   std::vector<HeaderSetting> add_headers_on_success;
   std::vector<std::string> remove_headers;
@@ -396,6 +397,7 @@ struct LimitSettings {
   uint32_t connections = 0;          // per client address; 0: no limit
   uint32_t connection_requests = 0;  // that one of them carries; 0: no limit
   uint32_t handshakes = 4096;        // in progress at a time; 0: no limit
+  bool strict_paths = false;         // true: paths that nginx refuses are refused
   friend bool operator==(const LimitSettings&, const LimitSettings&) = default;
 };
 

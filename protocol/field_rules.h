@@ -35,6 +35,14 @@ constexpr bool equals_canonical(std::string_view name, std::string_view canonica
   }
   return true;
 }
+// One field to a server that makes variables of names.
+constexpr bool are_twins(std::string_view name, std::string_view other) {
+  if (name.size() != other.size()) return false;
+  for (size_t i = 0; i < name.size(); ++i) {
+    if (to_canonical(name[i]) != to_canonical(other[i])) return false;
+  }
+  return true;
+}
 constexpr bool starts_with_canonical(std::string_view name, std::string_view canonical) {
   return equals_canonical(name.substr(0, canonical.size()), canonical);
 }

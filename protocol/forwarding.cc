@@ -195,6 +195,13 @@ void Forwarding::strip_identity(Headers& headers, const ClientFacts& client) con
   });
 }
 
+void Forwarding::strip_trailers(Headers& trailers, const ClientFacts& client) const {
+  strip_identity(trailers, client);
+  trailers.remove_if([&](const Field& field) {
+    return field.is(not_in_trailers) || are_twins(field.name, client_header_);
+  });
+}
+
 std::string Forwarding::client_address(const Headers& headers, const ClientFacts& client) const {
   return client_among(believable_hops(headers, client));
 }

@@ -17,9 +17,9 @@
 
 namespace usher::protocol {
 
-// Removes Connection and what it names, Keep-Alive, Proxy-Connection,
-// Proxy-Authenticate/-Authorization (requests keep none, responses none), TE (but for "trailers"),
-// Trailer, Transfer-Encoding, Content-Length (framing is rebuilt), Upgrade, HTTP2-Settings. Fields
+// Removes Connection and what it names, Keep-Alive,
+// Proxy and Proxy-* (but Proxy-Status), TE (but for "trailers"), Trailer, Transfer-Encoding,
+// Content-Length (framing is rebuilt), Upgrade, HTTP2-Settings. Fields
 // that a `Connection` token names are removed unless they are ones a message cannot do without
 // (Host, Cookie, Authorization, …: a client must not make a proxy drop them).
 void strip_hop_by_hop(Headers& headers);
@@ -63,8 +63,11 @@ class Forwarding final {
 
   // Removes the identity headers, also when spelled with "_" for "-" (a CGI-like server would read
   // them alike). A trusted peer may set them, but for X-Client-Cert-Subject and -Fingerprint, which
-  // only add_forwarded() sets. Trailers of a request want this too.
+  // only add_forwarded() sets.
   void strip_identity(Headers& headers, const ClientFacts& client) const;
+
+  // The same for a request's trailers, in which nobody says who the client is either.
+  void strip_trailers(Headers& trailers, const ClientFacts& client) const;
 
   // The address that logs and limits speak of: the peer's, or from a trusted peer the rightmost
   // element of `forwarded.client_header` that is not itself trusted; without `forwarded.recursive`

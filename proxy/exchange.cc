@@ -4,6 +4,7 @@
 #include "base/strings.h"
 #include "protocol/cookies.h"
 #include "protocol/forwarding.h"
+#include "protocol/request_path.h"
 #include "protocol/trace_context.h"
 #include "proxy/requester.h"
 #include "proxy/worker.h"
@@ -58,6 +59,10 @@ void Exchange::on_request_error(Error error) { fail(std::move(error)); }
 
 Outcome Exchange::serve() {
   client_address_ = snapshot_->forwarding.client_address(request_.headers, client_.facts());
+  if (snapshot_->settings.limits.strict_paths && protocol::needs_normalising(request_.path()) &&
+      !protocol::is_strict(request_.path())) {
+    return Error{Errc::bad_request, Side::client, "a path above the root, or malformed"};
+  }
   if (ask_for_challenge()) return {};
   return find_route();
 }
@@ -280,11 +285,11 @@ void Exchange::on_request_data(std::span<const char> data) {
   if (replica_->above_high_mark()) client_.pause_body();
 }
 
-void Exchange::on_request_end(protocol::Headers) {
+void Exchange::on_request_end(protocol::Headers trailers) {
   // A request without a body may be complete before there is a replica: on_replica_ready() knows.
   if (!takes_body()) return;
-  // A replica that merges trailers into the headers would take them for checked.
-  replica_->send_end({});
+  filter_request_trailers(trailers);
+  replica_->send_end(trailers);
 }
 
 void Exchange::on_replica_writable() { client_.resume_body(); }

@@ -109,6 +109,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void keep_response(protocol::ResponseHead& head);
   void apply_request_rules();
   void forward_headers();
+  void filter_request_trailers(protocol::Headers& trailers) const;
   void filter_response_trailers(protocol::Headers& trailers) const;
   void name_request();
   void apply_response_rules(protocol::ResponseHead& head) const;

@@ -174,7 +174,19 @@ void Exchange::apply_request_rules() {
   }
 }
 
-// A client that merges trailers into the headers must not find there what is removed.
+// What a replica that merges trailers into the headers would believe must have passed the same
+// rules as those.
+void Exchange::filter_request_trailers(protocol::Headers& trailers) const {
+  if (!route_->rules.request_trailers) return trailers.clear();
+  snapshot_->forwarding.strip_trailers(trailers, client_.facts());
+  trailers.remove_if([&](const protocol::Field& field) {
+    return std::ranges::any_of(route_->rules.set_headers, [&](const conf::HeaderSetting& header) {
+      return protocol::are_twins(field.name, header.name);
+    });
+  });
+}
+
+// The same of a client that merges, and of what is removed.
 void Exchange::filter_response_trailers(protocol::Headers& trailers) const {
   for (const std::string& name : route_->rules.remove_headers)
     trailers.remove(name);

@@ -123,6 +123,7 @@ Result<ReadSettings> read(const std::string& path, std::string_view text, bool l
   const auto& block = fragment ? *main : http->block;
   Translator(made.settings, report, path.substr(0, path.rfind('/') + 1))
       .translate(fragment ? std::vector<Directive>{} : *main, block);
+  made.settings.limits.strict_paths = true;
   if (made.settings.listen.empty()) report.error(top, "no \"server\" in this file");
   if (report.any_error()) return report.to_error();
 

@@ -237,7 +237,17 @@ def test_the_host_of_an_absolute_form_replaces_host(peers):
 
 # --- With nginx's file --------------------------------------------------------------------------------
 
+REFUSED_PATHS = ["/..", "/%00", "/a%zz", "/%2e%2e", "/a%4", "/%", "/a/../..", "/app/%2e%2e/%2e%2e", "//..", "/a%2f..%2f.."]
 PASSED_PATHS = ["/a//../b", "/a/%2e%2e/b", "/a%2f..", "/%252e", "/a?%zz", "/a?%00", "/./x", "/a%7f"]
+
+
+@pytest.mark.parametrize("path", REFUSED_PATHS)
+def test_a_path_that_nginx_refuses_is_refused(peers, path):
+    assert peers["nginx"].ask(get(path.encode())) == (400, [])
+    assert peers["usher with nginx's file"].ask(get(path.encode())) == (400, [])
+    for name in ("haproxy", "usher"):
+        status, [seen] = peers[name].ask(get(path.encode()))
+        assert (status, seen.target) == (200, path), name
 
 
 @pytest.mark.parametrize("path", PASSED_PATHS)

@@ -41,10 +41,11 @@ def test_headers_are_set_from_variables_for_the_replica(house, replica):
 TRAILERS = b"X-Secret: forged\r\nx_secret: forged\r\nX-User: root\r\nX-User-Email: root@a\r\nX-Forwarded-For: 192.0.2.1\r\nX-Request-Id: mine\r\nDigest: x\r\n"
 
 
-def test_trailers_do_not_say_what_a_route_sets(house):
+@pytest.mark.parametrize("asked_for", [True, False])
+def test_trailers_do_not_say_what_a_route_sets(house, asked_for):
     recorder = house.fake(Recorder())
     rules = {"path": "/", "upstream": "open-webui", "set_headers": {"X-Secret": "", "X-User": "nobody"}}
-    node = house.usher(settings=harness.settings_for([recorder], route=[rules]))
+    node = house.usher(settings=harness.settings_for([recorder], route=[{**rules, "request_trailers": asked_for}]))
     node.await_replicas(1)
     with wire.Wire(node.url()) as connection:
         connection.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n" + TRAILERS + b"\r\n")
@@ -52,7 +53,7 @@ def test_trailers_do_not_say_what_a_route_sets(house):
     [note] = recorder.take()
     request, _ = strict.read_request(note)
     assert request.all("X-Secret") == [] and request.all("X-User") == ["nobody"]
-    assert request.body == b"hello" and request.trailers == []
+    assert request.body == b"hello" and request.trailers == ([("Digest", "x")] if asked_for else [])
 
 
 def test_trailers_of_a_response_do_not_say_what_a_route_removes(house):

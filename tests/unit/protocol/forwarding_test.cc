@@ -37,6 +37,8 @@ TEST(StripHopByHop, RemovesWhatBelongsToOneConnection) {
                       {"Proxy-Connection", "keep-alive"},
                       {"Proxy-Authenticate", "x"},
                       {"Proxy-Authorization", "x"},
+                      {"Proxy", "x"},
+                      {"PROXY_Features", "x"},
                       {"TE", "gzip"},
                       {"Trailer", "A"},
                       {"Transfer-Encoding", "chunked"},
@@ -274,6 +276,27 @@ TEST(Forwarding, StripsWhatTheOperatorNames) {
   fill(headers, {{"x-custom-id", "1"}, {"X-User-Email", "not named, so kept"}});
   forwarding.strip_identity(headers, stranger);
   EXPECT_EQ(fields_of(headers), (Fields{{"X-User-Email", "not named, so kept"}}));
+}
+
+TEST(Forwarding, LetsNobodySayInTrailersWhatHeadsMayNot) {
+  conf::ForwardedSettings settings;
+  settings.client_header = "CF-Connecting-IP";
+  const Forwarding forwarding(settings);
+  Headers trailers;
+  fill(trailers, {{"Digest", "1"},
+                  {"X-User-Email", "2"},
+                  {"x_user_email", "3"},
+                  {"X-Forwarded-For", "4"},
+                  {"X_Forwarded_For", "5"},
+                  {"Forwarded", "6"},
+                  {"cf_connecting_ip", "7"},
+                  {"X-Request-Id", "8"},
+                  {"traceparent", "9"},
+                  {"X-Client-Cert-Subject", "10"},
+                  {"Proxy", "11"},
+                  {"Authorization", "12"}});
+  forwarding.strip_trailers(trailers, stranger);
+  EXPECT_EQ(fields_of(trailers), (Fields{{"Digest", "1"}}));
 }
 
 struct AddressRow {

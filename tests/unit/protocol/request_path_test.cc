@@ -29,6 +29,16 @@ TEST(RequestPath, IsDecodedOnceMergedAndResolved) {
     EXPECT_EQ(normalise_path(path), expected) << path;
 }
 
+TEST(RequestPath, IsStrictWhereItCanBeReadInOneWayOnly) {
+  for (const char* path : {"/", "/a/../b", "/a/./../b", "/a//../b/", "/a/b/../..", "/%61", "/a%2e",
+                           "/a/%2E%2e/b", "/...", "/a/..b/../..", "/%25zz", "/%2f", "/%01"})
+    EXPECT_TRUE(is_strict(path)) << path;
+  for (const char* path :
+       {"/..", "/../", "/a/../..", "/a/../../b", "//..", "/./..", "/%2e%2e", "/.%2E/a",
+        "/a%2f..%2f..", "/%", "/a%4", "/a%zz", "/%g0", "/%00", "/a%00b", "/a/%2%35"})
+    EXPECT_FALSE(is_strict(path)) << path;
+}
+
 TEST(RequestPath, NeedsNoWorkWhereNothingWouldChange) {
   for (const char* path : {"/", "/api/v1/chats", "/a.b", "/a/b.c/"}) {
     EXPECT_FALSE(needs_normalising(path)) << path;
