@@ -28,6 +28,8 @@ class Checker final {
 
  private:
   void listeners();
+  void admin(const std::map<std::string, Position>& listeners);
+  void trust();
   void tls();
   void upstreams();
   void maps();

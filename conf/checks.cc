@@ -16,6 +16,21 @@ namespace {
 constexpr size_t shortest_secret = 16;
 constexpr unsigned longest_map_chain = 100;
 
+std::string too_short() {
+  return "a secret this short can be guessed: take at least " + std::to_string(shortest_secret) +
+         " characters";
+}
+
+bool is_of_all(const Endpoint& address) {
+  return address.unix_path.empty() &&
+         (address.host.empty() || address.host == "0.0.0.0" || address.host == "::");
+}
+
+bool is_of_this_host(const Endpoint& address) {
+  return !address.unix_path.empty() || address.host == "localhost" || address.host == "::1" ||
+         (address.host.starts_with("127.") && is_digit(address.host.back()));
+}
+
 }  // namespace
 
 void Checker::run() {
@@ -54,13 +69,41 @@ void Checker::listeners() {
     }
   }
 
+  admin(seen);
+  trust();
+}
+
+void Checker::admin(const std::map<std::string, Position>& listeners) {
   const auto& admin = settings_.admin;
-  const auto taken = seen.find(to_string(admin.address));
-  if (admin.enabled && taken != seen.end() &&
+  const auto taken = listeners.find(to_string(admin.address));
+  if (admin.enabled && taken != listeners.end() &&
       (admin.address.port != 0 || !admin.address.unix_path.empty())) {
     const Position at = places_.of(admin.address);
     problems_.error(at.line > 0 ? at : taken->second,
                     "a listener and the admin API are both on " + in_quotes(taken->first));
+  }
+  if (!admin.token.empty() && !admin.token_file.empty()) {
+    problems_.error(places_.of(admin.token_file, admin),
+                    "admin.token and admin.token_file are two ways to say one thing");
+  }
+  if (!admin.token.empty() && admin.token.size() < shortest_secret)
+    problems_.warning(places_.of(admin.token), too_short());
+  const bool any_token = !admin.token.empty() || !admin.token_file.empty();
+  if (!admin.enabled || any_token || is_of_this_host(admin.address)) return;
+  problems_.warning(places_.of(admin.address),
+                    "the admin API listens on " +
+                        std::string(is_of_all(admin.address) ? "all addresses" : "the network") +
+                        " without admin.token: anybody reads /metrics, and only this host may use "
+                        "/api/");
+}
+
+// Whoever is trusted says who the client is: of everybody, any client is whoever it likes.
+void Checker::trust() {
+  for (const Cidr& network : settings_.forwarded.trusted) {
+    if (network.bits > 0) continue;
+    problems_.warning(places_.of(network, settings_.forwarded),
+                      "forwarded.trusted has " + in_quotes(to_string(network)) +
+                          ": any client may say that it is another one");
   }
 }
 
@@ -264,8 +307,7 @@ void Checker::store() {
 void Checker::secret() {
   const auto& text = settings_.affinity.secret;
   if (text.empty() || text.size() >= shortest_secret) return;
-  problems_.warning(places_.of(text), "a secret this short can be guessed: take at least " +
-                                          std::to_string(shortest_secret) + " characters");
+  problems_.warning(places_.of(text), too_short());
 }
 
 void check(const Settings& settings, const Places& places, Problems& problems) {

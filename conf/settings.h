@@ -422,6 +422,9 @@ struct ClientTimeouts {
 struct AdminSettings {
   bool enabled = true;
   Endpoint address{.host = "127.0.0.1", .port = 9180, .unix_path = {}};
+  std::string token;               // empty: only this host may use the API
+  std::string token_file;          // where the token is read from
+  std::vector<std::string> hosts;  // further names of this listener in Host; "*": any
   friend bool operator==(const AdminSettings&, const AdminSettings&) = default;
 };
 

@@ -9,18 +9,25 @@
 #include <string_view>
 #include <vector>
 
+#include "base/address.h"
 #include "base/fd.h"
 #include "base/pending.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "protocol/message.h"
 
 namespace usher::control {
 
+// Lives during the call only.
 struct AdminRequest {
-  std::string_view method;
-  std::string_view path;
-  std::string_view query;
+  const protocol::RequestHead& head;
   std::string_view body;
+  const SocketAddress& peer;
+  const SocketAddress& local;
+
+  std::string_view method() const { return head.method; }
+  std::string_view path() const { return head.path(); }
+  std::string_view query() const { return head.query(); }
 };
 
 struct AdminResponse {
@@ -47,7 +54,7 @@ class Admin final {
  private:
   class Connection;
 
-  void accept(Fd fd);
+  void accept(Fd fd, const SocketAddress& peer);
   void remove(Connection& connection);
 
   net::Loop& loop_;
