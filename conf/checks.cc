@@ -56,10 +56,11 @@ void Checker::listeners() {
       problems_.error(places_.of(listen.redirect_to_https, listen),
                       "this listener speaks https itself: it cannot redirect to https");
     }
-    if (listen.proxy_protocol && settings_.forwarded.trusted.empty() &&
+    if (listen.proxy_protocol && settings_.forwarded.trusted.empty() && listen.trusted.empty() &&
         listen.address.unix_path.empty()) {
       problems_.error(places_.of(listen.proxy_protocol, listen),
-                      "forwarded.trusted names no balancer that may speak the PROXY protocol");
+                      "neither trusted nor forwarded.trusted names a balancer that may speak the "
+                      "PROXY protocol");
     }
     const std::string address = to_string(listen.address);
     const bool chosen_by_kernel = listen.address.unix_path.empty() && listen.address.port == 0;
@@ -98,12 +99,28 @@ void Checker::admin(const std::map<std::string, Position>& listeners) {
 }
 
 // Whoever is trusted says who the client is: of everybody, any client is whoever it likes.
-void Checker::trust() {
-  for (const Cidr& network : settings_.forwarded.trusted) {
-    if (network.bits > 0) continue;
-    problems_.warning(places_.of(network, settings_.forwarded),
-                      "forwarded.trusted has " + in_quotes(to_string(network)) +
+template <typename Owner>
+void Checker::trust(const std::vector<Cidr>& networks, const Owner& owner, const char* key) {
+  for (const Cidr& network : networks) {
+    if (network.bits > 0 || network.address.empty()) continue;
+    problems_.warning(places_.of(network, owner),
+                      std::string(key) + " has " + in_quotes(to_string(network)) +
                           ": any client may say that it is another one");
+  }
+}
+
+void Checker::trust() {
+  trust(settings_.forwarded.trusted, settings_.forwarded, "forwarded.trusted");
+  for (const ListenSettings& listen : settings_.listen)
+    trust(listen.trusted, listen, "listen.trusted");
+  for (const RouteSettings& route : settings_.routes) {
+    const TrustSettings& own = route.forwarded;
+    trust(own.trusted, own, "route.forwarded.trusted");
+    if (own.nobody && !own.trusted.empty()) {
+      problems_.error(places_.of(own.nobody, own), "route.forwarded trusts somebody, and nobody");
+    }
+    if (!own.given() && own != TrustSettings())
+      problems_.error(places_.of(own, route), "route.forwarded needs trusted");
   }
 }
 

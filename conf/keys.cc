@@ -66,8 +66,10 @@ constexpr Key<ListenSettings> listen_keys[] = {
      "Answer every request here with a redirect to https."},
     {"proxy_protocol", &ListenSettings::proxy_protocol, {},
      "Every connection here comes through a balancer and begins with the PROXY protocol's header, "
-     "version 1 or 2. Only the balancers in forwarded.trusted, and those that come over a unix "
-     "socket, are listened to."},
+     "version 1 or 2. Only the balancers in trusted, and those that come over a unix socket, are "
+     "listened to."},
+    {"trusted", &ListenSettings::trusted, {},
+     "The networks of those balancers. Empty: those in forwarded.trusted."},
 };
 
 constexpr Key<CertificateSettings> certificate_keys[] = {
@@ -158,7 +160,8 @@ constexpr Key<AffinitySettings> affinity_keys[] = {
 
 constexpr Key<ForwardedSettings> forwarded_keys[] = {
     {"trusted", &ForwardedSettings::trusted, {},
-     "Networks (\"10.0.0.0/8\") of the proxies in front whose X-Forwarded-* headers are believed."},
+     "Networks (\"10.0.0.0/8\") of the proxies in front whose X-Forwarded-* headers are believed; "
+     "\"unix:\" for those that come by a unix socket."},
     {"client_header", &ForwardedSettings::client_header, {.check = header_name},
      "The header in which they say who the client is, such as \"CF-Connecting-IP\": read from the "
      "right as far as there are trusted proxies."},

@@ -69,11 +69,11 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
   // What comes meanwhile is read when this is answered.
   void answer() {
     const SocketAddress local = stream_->local_address();
-    waiting_ = admin_.answer_({request_, body_, peer_, local},
-                              [this](const AdminResponse& response) {
-                                send(response, !request_.keep_alive);
-                                if (stream_) stream_->resume_reading();
-                              });
+    waiting_ =
+        admin_.answer_({request_, body_, peer_, local}, [this](const AdminResponse& response) {
+          send(response, !request_.keep_alive);
+          if (stream_) stream_->resume_reading();
+        });
   }
 
   void send(const AdminResponse& response, bool close) {

@@ -118,7 +118,8 @@ Result<AdminAnswer> ask_admin(const std::string& url, const std::string& token,
   const auto port = colon == std::string_view::npos
                         ? std::nullopt
                         : parse_decimal<uint16_t>(authority.substr(colon + 1));
-  if (!port) return Error{Errc::bad_config, Side::usher, url + ": expected http://host:port or unix:/path"};
+  if (!port)
+    return Error{Errc::bad_config, Side::usher, url + ": expected http://host:port or unix:/path"};
   std::string host(authority.substr(0, colon));
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   const auto addresses = net::SystemResolver::resolve_now(host, *port);

@@ -72,8 +72,8 @@ std::optional<Refusal> AdminGuard::refuse(const protocol::RequestHead& request,
   const bool metrics = reads && path == "/metrics";
   if (metrics && any_name_for_metrics_) return std::nullopt;
   if (!names_this(request.authority, local)) {
-    return Refusal{421, host_of(request.authority) +
-                            " is no name of this listener; admin.hosts may name it"};
+    return Refusal{
+        421, host_of(request.authority) + " is no name of this listener; admin.hosts may name it"};
   }
   if (metrics) return std::nullopt;
   if (comes_from_elsewhere(request)) return Refusal{403, "another site has sent this request"};

@@ -117,7 +117,8 @@ AdminResponse Server::answer(const AdminRequest& request) {
     }
     for (const Listeners::Entry& entry : listeners_.set())
       facts.listeners.push_back({entry.url, entry.settings.tls, *entry.sockets->counters});
-    if (request.path() == "/metrics") return {200, "text/plain; version=0.0.4", make_metrics(facts)};
+    if (request.path() == "/metrics")
+      return {200, "text/plain; version=0.0.4", make_metrics(facts)};
     return {200, "application/json", make_status(facts)};
   }
   if (request.path() == "/api/reload" && request.method() == "POST") {

@@ -271,8 +271,8 @@ std::string reference_markdown() {
   for (const auto& row : all_overrides()) {
     const std::string flag =
         row.flag.empty() ? "-" : "`" + std::string(row.flag) + " " + std::string(row.value) + "`";
-    writer.plain("| " + flag + " | `" +
-                 std::string(row.variable) + "` | " + std::string(row.help) + " |\n");
+    writer.plain("| " + flag + " | `" + std::string(row.variable) + "` | " + std::string(row.help) +
+                 " |\n");
   }
   writer.plain("\n## Top level\n");
   writer.table(built_in_settings(), {});

@@ -300,7 +300,8 @@ TEST(Load, WarnsOfAnAdminListenerThatOthersReachWithoutAToken) {
 
 TEST(Load, WarnsOfWhatTheEnvironmentMakesDoubtful) {
   Process process;
-  process.files["usher.toml"] = "[[upstream]]\nname = \"idle\"\nreplicas = [\"a:1\"]\n[[route]]\nstatus = 404\n";
+  process.files["usher.toml"] =
+      "[[upstream]]\nname = \"idle\"\nreplicas = [\"a:1\"]\n[[route]]\nstatus = 404\n";
   EXPECT_THAT(process.good().warnings, ElementsAre(HasSubstr("no route leads")));
   process.environment["USHER_ADMIN"] = ":9180";
   EXPECT_THAT(process.good().warnings, ElementsAre(HasSubstr("no route leads"),
@@ -309,7 +310,8 @@ TEST(Load, WarnsOfWhatTheEnvironmentMakesDoubtful) {
 
 TEST(Load, WarnsWhenEverybodyIsTrusted) {
   Process process;
-  process.files["usher.toml"] = "[forwarded]\ntrusted = [\"10.0.0.0/8\", \"0.0.0.0/0\", \"::/0\"]\n";
+  process.files["usher.toml"] =
+      "[forwarded]\ntrusted = [\"10.0.0.0/8\", \"0.0.0.0/0\", \"::/0\"]\n";
   EXPECT_THAT(process.good().warnings,
               ElementsAre(HasSubstr("usher.toml:2:26: forwarded.trusted has \"0.0.0.0/0\""),
                           HasSubstr("\"::/0\"")));

