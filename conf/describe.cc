@@ -63,6 +63,8 @@ std::string describe_route(const RouteSettings& route) {
     text.append(before).append(std::to_string(port));
     before = ",";
   }
+  for (const Endpoint& listener : route.listen)
+    text += " at " + to_string(listener);
   text += " ";
   if (route.match != PathMatch::segments) text += std::string(name_of(route.match)) + " ";
   text += route.path + " -> ";

@@ -25,6 +25,19 @@ const char* store_prefix(std::string_view text) {
   return taken ? "a prefix that Open WebUI does not use itself" : nullptr;
 }
 
+// RFC 6750 section 2.1.
+const char* bearer_token(std::string_view text) {
+  const auto end = text.find_last_not_of('=');
+  const std::string_view body = text.substr(0, end == text.npos ? 0 : end + 1);
+  return text.empty() || is_identifier(body, "-._~+/")
+             ? nullptr
+             : R"(letters, digits, "-", ".", "_", "~", "+" and "/", with "=" at the end alone)";
+}
+
+const char* admin_host(std::string_view text) {
+  return text == "*" || is_identifier(text, "-_.") ? nullptr : R"(a name without a port, or "*")";
+}
+
 constexpr std::string_view protocol_names[] = {"h2", "http/1.1"};
 constexpr std::string_view tls_versions[] = {"1.2", "1.3"};
 constexpr std::string_view certificate_policies[] = {"none", "request", "require"};
@@ -53,8 +66,10 @@ constexpr Key<ListenSettings> listen_keys[] = {
      "Answer every request here with a redirect to https."},
     {"proxy_protocol", &ListenSettings::proxy_protocol, {},
      "Every connection here comes through a balancer and begins with the PROXY protocol's header, "
-     "version 1 or 2. Only the balancers in forwarded.trusted, and those that come over a unix "
-     "socket, are listened to."},
+     "version 1 or 2. Only the balancers in trusted, and those that come over a unix socket, are "
+     "listened to."},
+    {"trusted", &ListenSettings::trusted, {},
+     "The networks of those balancers. Empty: those in forwarded.trusted."},
 };
 
 constexpr Key<CertificateSettings> certificate_keys[] = {
@@ -145,7 +160,8 @@ constexpr Key<AffinitySettings> affinity_keys[] = {
 
 constexpr Key<ForwardedSettings> forwarded_keys[] = {
     {"trusted", &ForwardedSettings::trusted, {},
-     "Networks (\"10.0.0.0/8\") of the proxies in front whose X-Forwarded-* headers are believed."},
+     "Networks (\"10.0.0.0/8\") of the proxies in front whose X-Forwarded-* headers are believed; "
+     "\"unix:\" for those that come by a unix socket."},
     {"client_header", &ForwardedSettings::client_header, {.check = header_name},
      "The header in which they say who the client is, such as \"CF-Connecting-IP\": read from the "
      "right as far as there are trusted proxies."},
@@ -210,8 +226,17 @@ constexpr Key<ClientTimeouts> client_timeout_keys[] = {
 
 constexpr Key<AdminSettings> admin_keys[] = {
     {"address", Switched<AdminSettings>{&AdminSettings::enabled, &AdminSettings::address}, {},
-     "Where health, metrics and the admin API are served, plain http: keep it on loopback or a "
-     "private network. \"\" switches it off."},
+     "Where health, metrics and the admin API are served, plain http: \"host:port\", or "
+     "\"unix:/path\". Beyond loopback the API wants a token. \"\" switches it off."},
+    {"token", &AdminSettings::token, {.max = 4096, .check = bearer_token},
+     "What a request to /api/ must say as \"Authorization: Bearer …\"; /healthz, /readyz and "
+     "/metrics need none. Empty: only clients on this host may use the API."},
+    {"token_file", &AdminSettings::token_file, {.example = "\"/run/secrets/usher-admin\""},
+     "A file that holds the token; it is read at the start and at a reload."},
+    {"hosts", &AdminSettings::hosts, {.max = 253, .check = admin_host},
+     "Further names that clients reach this listener by, as they stand in Host, without a port; "
+     "\"*\": any. Its own addresses, the name of this host and loopback need not be named. /metrics "
+     "is answered under any name while none is named here."},
 };
 
 constexpr Key<AccessLogSettings> access_log_keys[] = {

@@ -40,15 +40,16 @@ template <typename T, typename... Types>
 concept OneOf = (std::same_as<T, Types> || ...);
 
 template <typename T>
-concept Table = OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSettings, StoreSettings,
-                      AffinitySettings, HealthSettings, UpstreamTimeouts, UpstreamSettings,
-                      RateZoneSettings, ConnectionZoneSettings, BasicAuthSettings,
-                      CompressionSettings, RouteTimeouts, RouteSettings, RewriteSettings,
-                      TypesSettings, MapEntry, MapSettings, ForwardedSettings, LimitSettings,
-                      Http2Settings, ClientTimeouts, AdminSettings, AccessLogSettings, LogSettings>;
+concept Table =
+    OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSettings, StoreSettings,
+          AffinitySettings, HealthSettings, UpstreamTimeouts, UpstreamSettings, RateZoneSettings,
+          ConnectionZoneSettings, BasicAuthSettings, CompressionSettings, RouteTimeouts,
+          TrustSettings, RouteSettings, RewriteSettings, TypesSettings, MapEntry, MapSettings,
+          ForwardedSettings, LimitSettings, Http2Settings, ClientTimeouts, AdminSettings,
+          AccessLogSettings, LogSettings>;
 
 template <typename T>
-concept Enum = OneOf<T, Balance, PathMatch, Satisfy, LogLevelName>;
+concept Enum = OneOf<T, Balance, PathMatch, OddHeaders, Satisfy, LogLevelName>;
 
 template <typename... Types>
 struct Kinds {};
@@ -73,7 +74,7 @@ struct OwnKinds<Settings> {
 };
 template <>
 struct OwnKinds<ListenSettings> {
-  using Are = Kinds<Endpoint>;
+  using Are = Kinds<Endpoint, std::vector<Cidr>>;
 };
 template <>
 struct OwnKinds<TlsSettings> {
@@ -94,10 +95,11 @@ struct OwnKinds<RateZoneSettings> {
 template <>
 struct OwnKinds<RouteSettings> {
   using Are =
-      Kinds<uint16_t, std::vector<uint16_t>, PathMatch, Satisfy, std::vector<Template>,
-            std::vector<Cidr>, std::vector<HeaderSetting>, std::vector<RateLimitSettings>,
-            std::vector<ConnectionLimitSettings>, std::vector<CookieFlags>, BasicAuthSettings,
-            CompressionSettings, RouteTimeouts, std::vector<RewriteSettings>>;
+      Kinds<uint16_t, std::vector<uint16_t>, std::vector<Endpoint>, PathMatch, OddHeaders, Satisfy,
+            TrustSettings, std::vector<Template>, std::vector<Cidr>, std::vector<HeaderSetting>,
+            std::vector<RateLimitSettings>, std::vector<ConnectionLimitSettings>,
+            std::vector<CookieFlags>, BasicAuthSettings, CompressionSettings, RouteTimeouts,
+            std::vector<RewriteSettings>>;
 };
 template <>
 struct OwnKinds<RewriteSettings> {
@@ -106,6 +108,10 @@ struct OwnKinds<RewriteSettings> {
 template <>
 struct OwnKinds<MapSettings> {
   using Are = Kinds<std::vector<MapEntry>>;
+};
+template <>
+struct OwnKinds<TrustSettings> {
+  using Are = Kinds<std::vector<Cidr>>;
 };
 template <>
 struct OwnKinds<ForwardedSettings> {
@@ -165,6 +171,8 @@ std::span<const Key<CompressionSettings>> keys_of();
 template <>
 std::span<const Key<RouteTimeouts>> keys_of();
 template <>
+std::span<const Key<TrustSettings>> keys_of();
+template <>
 std::span<const Key<RouteSettings>> keys_of();
 template <>
 std::span<const Key<RewriteSettings>> keys_of();
@@ -213,6 +221,8 @@ template <>
 std::span<const Named<Balance>> names_of();
 template <>
 std::span<const Named<PathMatch>> names_of();
+template <>
+std::span<const Named<OddHeaders>> names_of();
 template <>
 std::span<const Named<Satisfy>> names_of();
 template <>

@@ -12,9 +12,11 @@
 
 #include "base/fd.h"
 #include "conf/checks.h"
+#include "conf/keys.h"
 #include "conf/nginx/reader.h"
 #include "conf/overrides.h"
 #include "conf/toml_reader.h"
+#include "conf/values.h"
 
 namespace usher::conf {
 namespace {
@@ -127,6 +129,27 @@ bool apply_overrides(const Overrides& flags, const Environment& environment, Set
   return any;
 }
 
+// The token is the file's one line.
+void read_admin_token(const FileReader& files, AdminSettings& admin, Messages& messages) {
+  if (admin.token_file.empty()) return;
+  const std::string name = "admin.token_file: " + admin.token_file + ": ";
+  const auto text = files(admin.token_file);
+  if (!text) return messages.add(name + text.error().detail);
+  std::string_view line = *text;
+  while (line.ends_with('\n') || line.ends_with('\r'))
+    line.remove_suffix(1);
+  const auto taken = assign(line, admin.token, rule_of(&AdminSettings::token));
+  if (!taken) messages.add(name + "expected a token in one line");
+}
+
+// Those of the settings as they are, with what was put over the file.
+std::vector<std::string> doubts_about(const Settings& settings, Messages& messages) {
+  Problems problems("flags and environment");
+  check(settings, {}, problems);
+  if (problems.any_error()) messages.add(problems.to_error().detail);
+  return problems.warnings();
+}
+
 }  // namespace
 
 std::optional<std::string> process_environment(const std::string& name) {
@@ -181,16 +204,21 @@ Result<Loaded> load(const CommandLine& command_line, const Environment& environm
     }
   }
 
+  Messages of_the_file;  // its reader has told them
+  const auto known = doubts_about(loaded.settings, of_the_file);
   const bool overridden =
       apply_overrides(command_line.overrides, environment, loaded.settings, messages);
   if (messages.any()) return std::move(messages).to_error();
 
   if (overridden) {
     // The file's own problems were told by the reader; these come from what was put over it.
-    Problems problems("flags and environment");
-    check(loaded.settings, {}, problems);
-    if (problems.any_error()) return problems.to_error();
+    for (std::string& doubt : doubts_about(loaded.settings, messages)) {
+      if (std::find(known.begin(), known.end(), doubt) == known.end())
+        loaded.warnings.push_back(std::move(doubt));
+    }
   }
+  read_admin_token(files, loaded.settings.admin, messages);
+  if (messages.any()) return std::move(messages).to_error();
   return loaded;
 }
 

@@ -70,6 +70,16 @@ Outcome apply_admin(std::string_view text, Settings& settings) {
   return assign(text, settings.admin.address, {});
 }
 
+Outcome apply_admin_token(std::string_view text, Settings& settings) {
+  settings.admin.token_file.clear();
+  return assign(text, settings.admin.token, rule_of(&AdminSettings::token));
+}
+
+Outcome apply_admin_token_file(std::string_view text, Settings& settings) {
+  settings.admin.token.clear();
+  return assign(text, settings.admin.token_file, rule_of(&AdminSettings::token_file));
+}
+
 Outcome apply_state(std::string_view text, Settings& settings) {
   return assign(text, settings.state, rule_of(&Settings::state));
 }
@@ -91,6 +101,10 @@ constexpr Override rows[] = {
      "Threads that serve; 0: one per CPU."},
     {"--admin", "USHER_ADMIN", "ADDRESS", &Overrides::admin, apply_admin,
      "Where the admin API listens; \"off\" switches it off."},
+    {"", "USHER_ADMIN_TOKEN", "TOKEN", &Overrides::admin_token, apply_admin_token,
+     "The token of the admin API."},
+    {"--admin-token-file", "USHER_ADMIN_TOKEN_FILE", "FILE", &Overrides::admin_token_file,
+     apply_admin_token_file, "The file that holds it."},
     {"--state", "USHER_STATE", "DIRECTORY", &Overrides::state, apply_state,
      "The directory for what must survive a restart."},
 };

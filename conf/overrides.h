@@ -21,11 +21,13 @@ struct Overrides {
   std::optional<std::string> tls_key;
   std::optional<std::string> workers;
   std::optional<std::string> admin;
+  std::optional<std::string> admin_token;
+  std::optional<std::string> admin_token_file;
   std::optional<std::string> state;
 };
 
 struct Override {
-  std::string_view flag;
+  std::string_view flag;  // empty: none, since other users of the machine see flags
   std::string_view variable;
   std::string_view value;  // what help calls the argument
   std::optional<std::string> Overrides::*given;

@@ -30,13 +30,14 @@ struct Endpoint {
 };
 std::string to_string(const Endpoint& endpoint);
 
-// An address and how many leading bits count; 4 or 16 bytes.
+// An address and how many leading bits count; 4 or 16 bytes. Without any: those who come by a unix
+// socket.
 struct Cidr {
   std::vector<uint8_t> address;
   uint8_t bits = 0;
   friend bool operator==(const Cidr&, const Cidr&) = default;
 };
-// "10.0.0.0/8"
+// "10.0.0.0/8", "unix:"
 std::string to_string(const Cidr& cidr);
 
 struct ListenSettings {
@@ -45,6 +46,7 @@ struct ListenSettings {
   std::vector<std::string> protocols{};  // best first; empty: offered_protocols() knows
   bool redirect_to_https = false;
   bool proxy_protocol = false;
+  std::vector<Cidr> trusted{};  // who may speak it; empty: forwarded.trusted
   friend bool operator==(const ListenSettings&, const ListenSettings&) = default;
 };
 
@@ -277,6 +279,25 @@ struct CompressionSettings {
   friend bool operator==(const CompressionSettings&, const CompressionSettings&) = default;
 };
 
+// What of a request's fields a route passes on whose names have other characters than letters,
+// digits and "-": servers behind it may take them for those that have "-" there.
+enum class OddHeaders : uint8_t {
+  pass,
+  underscores,  // "_" alone
+  drop,
+};
+
+// Whom a route believes in the place of those whom [forwarded] names.
+struct TrustSettings {
+  std::vector<Cidr> trusted{};
+  bool nobody = false;  // empty, and yet in their place
+  std::string client_header = "X-Forwarded-For";
+  bool recursive = true;
+
+  bool given() const { return nobody || !trusted.empty(); }
+  friend bool operator==(const TrustSettings&, const TrustSettings&) = default;
+};
+
 enum class PathMatch : uint8_t {
   segments,  // whole segments at the path's beginning
   prefix,
@@ -300,6 +321,7 @@ struct RouteSettings {
   std::string host = "*";          // "*", "chat.example.org", "*.example.org", "chat.*" or "~regex"
   std::vector<std::string> hosts;  // not empty: these, instead of host
   std::vector<uint16_t> ports;     // of the listeners; empty: all
+  std::vector<Endpoint> listen;    // the addresses of the listeners; empty: all
   std::string path = "/";
   PathMatch match = PathMatch::segments;
   std::string upstream;
@@ -316,6 +338,7 @@ struct RouteSettings {
   bool etag = true;
   bool stub_status = false;
   std::string replace_path;
+  OddHeaders odd_headers = OddHeaders::pass;
   std::vector<HeaderSetting> set_headers;
   bool request_trailers = false;
   std::vector<HeaderSetting> add_headers;
@@ -327,6 +350,7 @@ struct RouteSettings {
   std::vector<CookieFlags> cookie_flags;
   std::vector<Cidr> allow;
   std::vector<Cidr> deny;
+  TrustSettings forwarded;
   Satisfy satisfy = Satisfy::all;
   std::vector<RateLimitSettings> rate_limits;
   uint16_t rate_limit_status = 429;
@@ -424,6 +448,9 @@ struct ClientTimeouts {
 struct AdminSettings {
   bool enabled = true;
   Endpoint address{.host = "127.0.0.1", .port = 9180, .unix_path = {}};
+  std::string token;               // empty: only this host may use the API
+  std::string token_file;          // where the token is read from
+  std::vector<std::string> hosts;  // further names of this listener in Host; "*": any
   friend bool operator==(const AdminSettings&, const AdminSettings&) = default;
 };
 

@@ -203,6 +203,9 @@ Outcome assign(std::string_view text, CookieFlags& value, const Rule&) {
 Outcome assign(std::string_view text, PathMatch& value, const Rule&) {
   return assign_name(text, value);
 }
+Outcome assign(std::string_view text, OddHeaders& value, const Rule&) {
+  return assign_name(text, value);
+}
 Outcome assign(std::string_view text, Satisfy& value, const Rule&) {
   return assign_name(text, value);
 }
@@ -259,6 +262,7 @@ std::string expected(const Pattern&, const Rule&) { return "a text in quotes"; }
 std::string expected(const CookieFlags&, const Rule&) { return std::string(cookie_flags_form); }
 
 std::string expected(const PathMatch&, const Rule&) { return any_of(words_of<PathMatch>()); }
+std::string expected(const OddHeaders&, const Rule&) { return any_of(words_of<OddHeaders>()); }
 std::string expected(const Satisfy&, const Rule&) { return any_of(words_of<Satisfy>()); }
 
 std::string expected(const Balance&, const Rule&) { return any_of(words_of<Balance>()); }

@@ -10,18 +10,25 @@
 #include <string>
 #include <string_view>
 
+#include "base/address.h"
 #include "base/fd.h"
 #include "base/pending.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "protocol/message.h"
 
 namespace usher::control {
 
+// Lives during the call only.
 struct AdminRequest {
-  std::string_view method;
-  std::string_view path;
-  std::string_view query;
+  const protocol::RequestHead& head;
   std::string_view body;
+  const SocketAddress& peer;
+  const SocketAddress& local;
+
+  std::string_view method() const { return head.method; }
+  std::string_view path() const { return head.path(); }
+  std::string_view query() const { return head.query(); }
 };
 
 struct AdminResponse {
@@ -49,7 +56,7 @@ class Admin final {
  private:
   class Connection;
 
-  void accept(Fd fd);
+  void accept(Fd fd, const SocketAddress& peer);
   void remove(Connection& connection);
   // It has said something: of those that are idle it is the last to go.
   void refresh(Connection& connection);

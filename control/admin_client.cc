@@ -23,9 +23,10 @@ constexpr size_t most_body = 16 * 1024 * 1024;
 // One request on a loop that runs for nothing else.
 class Call final : private net::StreamHandler {
  public:
-  Call(const SocketAddress& address, std::string authority, std::string_view method,
-       std::string_view path, std::string_view body)
+  Call(const SocketAddress& address, std::string authority, std::string token,
+       std::string_view method, std::string_view path, std::string_view body)
       : authority_(std::move(authority)),
+        token_(std::move(token)),
         method_(method),
         path_(path),
         body_(body),
@@ -49,6 +50,8 @@ class Call final : private net::StreamHandler {
     head.method = method_;
     head.target = path_;
     head.authority = authority_;
+    head.headers.append("X-Usher-Admin", "1");
+    if (!token_.empty()) head.headers.append("Authorization", "Bearer " + token_);
     if (method_ != "GET") head.body = {protocol::BodyKind::length, body_.size()};
     parser_.expect(method_);
     protocol::write_request_head(stream_->tail(), head);
@@ -86,6 +89,7 @@ class Call final : private net::StreamHandler {
 
   net::Loop loop_;
   std::string authority_;
+  std::string token_;
   std::string method_;
   std::string path_;
   std::string body_;
@@ -98,8 +102,15 @@ class Call final : private net::StreamHandler {
 
 }  // namespace
 
-Result<AdminAnswer> ask_admin(const std::string& url, std::string_view method,
-                              std::string_view path, std::string_view body) {
+Result<AdminAnswer> ask_admin(const std::string& url, const std::string& token,
+                              std::string_view method, std::string_view path,
+                              std::string_view body) {
+  constexpr std::string_view unix_scheme = "unix:";
+  if (url.starts_with(unix_scheme)) {
+    const auto address = SocketAddress::from_unix_path(url.substr(unix_scheme.size()));
+    if (!address) return Error{Errc::bad_config, Side::usher, url + ": expected unix:/path"};
+    return Call(*address, "localhost", token, method, path, body).run();
+  }
   std::string_view authority = url;
   if (authority.starts_with("http://")) authority.remove_prefix(7);
   authority = authority.substr(0, authority.find('/'));
@@ -107,12 +118,13 @@ Result<AdminAnswer> ask_admin(const std::string& url, std::string_view method,
   const auto port = colon == std::string_view::npos
                         ? std::nullopt
                         : parse_decimal<uint16_t>(authority.substr(colon + 1));
-  if (!port) return Error{Errc::bad_config, Side::usher, url + ": expected http://host:port"};
+  if (!port)
+    return Error{Errc::bad_config, Side::usher, url + ": expected http://host:port or unix:/path"};
   std::string host(authority.substr(0, colon));
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   const auto addresses = net::SystemResolver::resolve_now(host, *port);
   if (!addresses) return addresses.error();
-  return Call(addresses->front(), std::string(authority), method, path, body).run();
+  return Call(addresses->front(), std::string(authority), token, method, path, body).run();
 }
 
 Result<std::string> status_table(std::string_view text) {

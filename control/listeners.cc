@@ -64,8 +64,9 @@ proxy::ListenerRole make_role(const conf::ListenSettings& settings,
           .alpn = tls::AlpnProtocols(conf::offered_protocols(settings)),
           .redirect_to_https = settings.redirect_to_https,
           .https_port = https_port,
-          .port = sockets.bound.port(),
+          .entrance = {sockets.bound.port(), settings.address},
           .proxy_protocol = settings.proxy_protocol,
+          .balancers = settings.trusted,
           .counters = sockets.counters};
 }
 

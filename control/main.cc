@@ -96,25 +96,33 @@ int import_nginx(const conf::CommandLine& command_line) {
   return written && closed ? 0 : complain(command_line.output + ": " + std::strerror(errno));
 }
 
-// Where the settings say that a usher on this machine listens.
-Result<std::string> admin_url(const conf::CommandLine& command_line) {
-  if (!command_line.admin_url.empty()) return command_line.admin_url;
+struct AdminPlace {
+  std::string url;
+  std::string token;
+};
+
+// Where the settings say that a usher on this machine listens, and what it wants to be told. Who
+// asks another one may do without settings.
+Result<AdminPlace> admin_place(const conf::CommandLine& command_line) {
   const auto loaded = conf::load(command_line);
+  if (!command_line.admin_url.empty())
+    return AdminPlace{command_line.admin_url, loaded ? loaded->settings.admin.token : ""};
   if (!loaded) return loaded.error();
   const conf::AdminSettings& admin = loaded->settings.admin;
   if (!admin.enabled)
     return Error{Errc::bad_config, Side::usher, "the admin listener is switched off"};
   conf::Endpoint address = admin.address;
   if (address.host.empty()) address.host = "127.0.0.1";
-  return "http://" + to_string(address);
+  const std::string scheme = address.unix_path.empty() ? "http://" : "";
+  return AdminPlace{scheme + to_string(address), admin.token};
 }
 
 int ask(const conf::CommandLine& command_line, std::string_view method, const std::string& path,
         std::string_view body = {}) {
-  const auto url = admin_url(command_line);
-  if (!url) return complain(url.error().detail);
-  const auto answer = control::ask_admin(*url, method, path, body);
-  if (!answer) return complain(*url + ": " + to_string(answer.error()));
+  const auto place = admin_place(command_line);
+  if (!place) return complain(place.error().detail);
+  const auto answer = control::ask_admin(place->url, place->token, method, path, body);
+  if (!answer) return complain(place->url + ": " + to_string(answer.error()));
   if (answer->status != 200) return complain(answer->body);
   if (command_line.command != conf::Command::status || command_line.json) {
     std::printf("%s\n", answer->body.c_str());

@@ -61,6 +61,7 @@ Server::Server(conf::Settings settings, Reload reload, std::vector<std::string> 
                [this](const tls::Credential& credential, const std::string& der) {
                  certificates_.staple(credential, der);
                }),
+      admin_guard_(settings_.admin, node_),
       start_deadline_(loop_, *this),
       drain_look_(loop_, *this),
       log_look_(loop_, *this) {}

@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "conf/load.h"
 #include "control/admin.h"
+#include "control/admin_guard.h"
 #include "control/certificate_keeper.h"
 #include "control/descriptors.h"
 #include "control/discovery.h"
@@ -115,6 +116,7 @@ class Server final : private DrainKeeper::Listener {
   bool pass_on(int signal);
   void stop_workers();
 
+  void note_refusal(const AdminRequest& request, const Refusal& refusal);
   Pending answer_soon(const AdminRequest& request, Admin::Respond respond);
   AdminResponse answer(const AdminRequest& request);
   Pending order_challenge(const AdminRequest& request, Admin::Respond respond);
@@ -173,6 +175,7 @@ class Server final : private DrainKeeper::Listener {
   std::shared_ptr<const proxy::Snapshot> snapshot_;
 
   Listeners listeners_;
+  AdminGuard admin_guard_;
   std::string admin_url_;
   Fd admin_fd_;
   std::unique_ptr<Admin> admin_;

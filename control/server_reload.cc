@@ -25,6 +25,7 @@ std::string differences(const conf::Settings& now, const conf::Settings& then) {
   compare("limits", &conf::Settings::limits);
   compare("http2", &conf::Settings::http2);
   compare("timeouts", &conf::Settings::timeouts);
+  compare("admin", &conf::Settings::admin);
   compare("log", &conf::Settings::log);
   return names;
 }
@@ -48,7 +49,8 @@ Outcome Server::reload() {
   keep(settings_.workers, next.workers, "workers");
   keep(settings_.store, next.store, "store");
   keep(settings_.affinity, next.affinity, "affinity");
-  keep(settings_.admin, next.admin, "admin");
+  keep(settings_.admin.enabled, next.admin.enabled, "admin.address");
+  keep(settings_.admin.address, next.admin.address, "admin.address");
   keep(settings_.state, next.state, "state");
   keep(settings_.tls.session_tickets, next.tls.session_tickets, "tls.session_tickets");
   keep(settings_.tls.ticket_rotate, next.tls.ticket_rotate, "tls.ticket_rotate");
@@ -71,6 +73,7 @@ Outcome Server::reload() {
   replica_tls_ = std::move(*replica_tls);
   passwords_.use(std::move(*passwords));
   settings_ = std::move(next);
+  admin_guard_ = AdminGuard(settings_.admin, node_);
   use(std::move(*files));
   limit_zones_ = proxy::LimitZones(settings_, limit_zones_);
   log_.set_least(log_level(settings_.log));

@@ -28,7 +28,7 @@ ClientConnection::ClientConnection(Worker& worker, std::shared_ptr<const Listene
   facts_ = {.ip = peer_.ip_bytes(),
             .ip_text = peer_ip_,
             .secure = role_->tls,
-            .local_port = role_->port,
+            .local_port = role_->entrance.port,
             .remote_port = peer_.port(),
             .connection = worker.shared().connections.fetch_add(1, std::memory_order_relaxed) + 1};
   net::StreamHandler& handler = *this;
@@ -127,7 +127,7 @@ std::chrono::milliseconds ClientConnection::limit_of(conf::Millis usual) const {
 
 // A trusted proxy is not a client, and the clients of a unix socket have no address.
 bool ClientConnection::speaks_for_others() const {
-  return peer_.is_unix() || worker_.snapshot()->forwarding.trusts(facts_.ip);
+  return peer_.is_unix() || worker_.snapshot()->any_trusts(facts_.ip);
 }
 
 void ClientConnection::join_crowd() {

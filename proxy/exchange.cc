@@ -80,7 +80,7 @@ Outcome Exchange::find_route() {
   if (client_.facts().unknown_name && snapshot_->settings.tls.unknown_name == "misdirected") {
     return Error{Errc::misdirected, Side::client, "no certificate is for the name it asked for"};
   }
-  route_ = snapshot_->routes.find(request_.authority, request_.path(), client_.role().port);
+  route_ = snapshot_->routes.find(request_.authority, request_.path(), client_.role().entrance);
   return follow_route();
 }
 
@@ -97,10 +97,29 @@ Outcome Exchange::follow_route() {
     return Error{Errc::no_route, Side::client,
                  std::string(request_.authority) + std::string(request_.path())};
   }
+  if (route_->gave_up) {
+    return Error{Errc::expression_gave_up, Side::usher, "the expression of a route's host or path"};
+  }
+  drop_odd_headers();
+  // Whom the route believes says who the client is.
+  if (route_->forwarding || detours_ > 0)
+    client_address_ = forwarding().client_address(request_.headers, client_.facts());
   if (route_->compression) coding_wish_ = protocol::read_coding_wish(request_);
   if (!route_->has_limits || limited_) return enter_route();
   limited_ = true;
   return pass_limits();
+}
+
+const protocol::Forwarding& Exchange::forwarding() const {
+  return route_ && route_->forwarding ? *route_->forwarding : snapshot_->forwarding;
+}
+
+void Exchange::drop_odd_headers() {
+  const conf::OddHeaders rule = route_->rules.odd_headers;
+  if (rule == conf::OddHeaders::pass) return;
+  const char more = rule == conf::OddHeaders::underscores ? '_' : '-';
+  request_.headers.remove_if(
+      [more](const protocol::Field& field) { return !protocol::is_plain_name(field.name, more); });
 }
 
 Outcome Exchange::enter_route() { return route_->has_access_rules ? pass_access() : serve_route(); }
@@ -116,7 +135,7 @@ Outcome Exchange::serve_route() {
 
   keep_asked_fields();
   if (route_->has_request_rules) {
-    apply_request_rules();
+    if (Outcome applied = apply_request_rules(); !applied) return applied;
   } else {
     forward_headers();
   }
@@ -128,15 +147,15 @@ Outcome Exchange::serve_route() {
 
 void Exchange::forward_headers() {
   protocol::strip_hop_by_hop(request_.headers);
-  snapshot_->forwarding.strip_identity(request_.headers, client_.facts());
-  snapshot_->forwarding.add_forwarded(request_, client_.facts());
+  forwarding().strip_identity(request_.headers, client_.facts());
+  forwarding().add_forwarded(request_, client_.facts());
   name_request();
 }
 
 void Exchange::name_request() {
   const auto given_id = request_.headers.get("X-Request-Id");
   if (!given_id || !is_plausible_request_id(*given_id)) {
-    request_.headers.set("X-Request-Id", make_request_id());
+    request_.headers.set_alone("X-Request-Id", make_request_id());
   }
   if (!protocol::continue_trace(request_.headers)) {
     request_.headers.set("traceparent",
@@ -159,7 +178,7 @@ void Exchange::read_session() {
   }
   if (protocol::is_polling_handshake(request_)) {
     // The sid stands in the response's body, which must not be compressed for that.
-    request_.headers.set("Accept-Encoding", "identity");
+    request_.headers.set_alone("Accept-Encoding", "identity");
     open_packet_.emplace();
   }
 }
@@ -309,22 +328,25 @@ void Exchange::on_client_stalled() {
 }
 
 void Exchange::respond(OwnResponse response) {
-  begin_response(response.head);
+  if (!begin_response(response.head)) return;
   if (request_.method != "HEAD" && !response.body.empty()) send_body(response.body);
   finish_response({});
 }
 
-void Exchange::begin_response(protocol::ResponseHead& head) {
+// False: what the response should say is not known, and that is answered.
+bool Exchange::begin_response(protocol::ResponseHead& head) {
+  if (route_ && route_->has_response_rules) apply_response_rules(head);
+  if (fail_undecided()) return false;
   status_ = head.status;
   response_started_ = true;
   // The rest of a body has no taker; and a request that could not be read hides where the next
   // begins.
   client_must_close_ = (!client_.request_complete() && has_body(request_)) ||
                        request_.method.empty() || is_last_on_connection();
-  if (route_ && route_->has_response_rules) apply_response_rules(head);
   if (route_ && route_->compression) compress(head);
   client_.send_head(head, client_must_close_);
   keep_response(head);
+  return true;
 }
 
 bool Exchange::is_last_on_connection() const {

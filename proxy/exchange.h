@@ -76,6 +76,8 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   Outcome find_route();
   std::string asked_host() const;
   Outcome follow_route();
+  const protocol::Forwarding& forwarding() const;
+  void drop_odd_headers();
   Outcome pass_limits();
   void on_turn();
   bool allows_body(uint64_t bytes) const;
@@ -107,7 +109,9 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   std::optional<VariableSource> log_variables(const protocol::ResponseHead* response) const;
   void keep_asked_fields();
   void keep_response(protocol::ResponseHead& head);
-  void apply_request_rules();
+  Error undecided() const;
+  bool fail_undecided();
+  Outcome apply_request_rules();
   void forward_headers();
   void filter_request_trailers(protocol::Headers& trailers) const;
   void filter_response_trailers(protocol::Headers& trailers) const;
@@ -115,7 +119,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void apply_response_rules(protocol::ResponseHead& head) const;
   void rewrite(protocol::ResponseHead& head) const;
   void respond(OwnResponse response);
-  void begin_response(protocol::ResponseHead& head);
+  bool begin_response(protocol::ResponseHead& head);
   void compress(protocol::ResponseHead& head);
   void send_body(std::span<const char> data);
   void read_session();
@@ -211,6 +215,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   std::unique_ptr<FileBody> file_;
   std::unique_ptr<CompressedBody> compressed_;  // what the response's body goes through
   std::optional<Diagnosis> diagnosis_;
+  mutable std::string undecided_;  // VariableSource::undecided, or what else gave up
 
   MonotonicTime started_;
   WallTime started_wall_;

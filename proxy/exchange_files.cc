@@ -36,18 +36,19 @@ void Exchange::respond_with_file() {
   };
   const FilePlace place(route_->rules, expand);
   const FileTree tree(place.folder());
-  const uint16_t port = client_.role().port;
+  const routing::Entrance& entrance = client_.role().entrance;
   const bool gets = request_.method == "GET" || request_.method == "HEAD";
   const FileView view{[&tree](const std::string& path) { return tree.look(path); }, expand,
                       !gets && request_.method != "POST"};
   FileChoice choice =
       choose_file(route_->rules, place, protocol::path_of_target(served_target_), view);
+  if (fail_undecided()) return;
   const std::string_view query = cut(served_target_, '?').second.value_or("");
   switch (choice.kind) {
     case FileChoice::Kind::elsewhere:
       return go_on_with(choice.path, choice.query ? *choice.query : query);
     case FileChoice::Kind::named:
-      return go_on_at(snapshot_->routes.find_named(asked_authority_, choice.path, port),
+      return go_on_at(snapshot_->routes.find_named(asked_authority_, choice.path, entrance),
                       choice.path);
     case FileChoice::Kind::status:
       if (choice.status == no_answer) return close_without_answer();
@@ -67,7 +68,7 @@ void Exchange::go_on_with(const std::string& path, std::string_view query) {
   served_target_ = request_.headers.keep(
       with_query(protocol::escape_path(rooted), protocol::escape_query(query)));
   request_.target = served_target_;
-  go_on_at(snapshot_->routes.find(asked_authority_, served_target_, client_.role().port), path);
+  go_on_at(snapshot_->routes.find(asked_authority_, served_target_, client_.role().entrance), path);
 }
 
 // With the rules of that route, and its access. Limits count once.
@@ -97,7 +98,7 @@ void Exchange::respond_with(StaticFile file, std::string_view path) {
     return respond(std::move(refused));
   }
   head.reason = reason_of(head.status);
-  begin_response(head);
+  if (!begin_response(head)) return;
   if (head.status == 304 || request_.method == "HEAD") return finish_response({});
   file_ = std::make_unique<FileBody>(std::move(file), worker_.loop(), *this);
   send_file();

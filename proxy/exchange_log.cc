@@ -30,7 +30,7 @@ TunnelRecord Exchange::make_tunnel_record(const protocol::ResponseHead& response
   record.affinity = name_of(home_.outcome);
   record.first_byte = std::chrono::duration_cast<Duration>(*first_byte_ - started_);
   record.attempts = attempts_;
-  record.port = client_.role().port;
+  record.entrance = &client_.role().entrance;
   if (snapshot_->logs->has_texts()) response_size_ = size_of(response);
   if (route_->rules.access_log) {
     const auto from = log_variables(&response);

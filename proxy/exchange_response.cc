@@ -26,6 +26,7 @@ void Exchange::on_replica_head(protocol::ResponseHead head) {
 
   protocol::strip_hop_by_hop(head.headers);
   if (route_->has_response_rules) apply_response_rules(head);
+  if (fail_undecided()) return;
   add_cookie(head.headers);
   if (open_packet_ && (head.status != 200 || head.headers.has("Content-Encoding")))
     open_packet_.reset();
@@ -138,6 +139,7 @@ void Exchange::upgrade(protocol::ResponseHead head) {
   }
   protocol::strip_hop_by_hop(head.headers);
   if (route_->has_response_rules) apply_response_rules(head);
+  if (fail_undecided()) return;
   add_cookie(head.headers);
   status_ = 101;
   response_started_ = true;

@@ -30,7 +30,9 @@ bool only_asks(const protocol::RequestHead& request) {
 bool Exchange::answer_by_route() {
   const conf::RouteSettings& rules = route_->rules;
   if (route_->redirects()) {
-    respond(make_redirect(expand(rules.redirect, variables(nullptr)), rules.redirect_status));
+    OwnResponse redirect =
+        make_redirect(expand(rules.redirect, variables(nullptr)), rules.redirect_status);
+    if (!fail_undecided()) respond(std::move(redirect));
     return true;
   }
   if (route_->serves_files()) {
@@ -46,9 +48,23 @@ bool Exchange::answer_by_route() {
     return true;
   }
   if (route_->status == 0) return false;
-  respond(rules.body.empty() ? make_status_response(route_->status, wants_page(request_))
+  OwnResponse response = rules.body.empty()
+                             ? make_status_response(route_->status, wants_page(request_))
                              : make_text_response(route_->status, rules.content_type,
-                                                  expand(rules.body, variables(nullptr))));
+                                                  expand(rules.body, variables(nullptr)));
+  if (!fail_undecided()) respond(std::move(response));
+  return true;
+}
+
+// What follows from an expression that gave up is not known, and so nothing follows.
+Error Exchange::undecided() const {
+  return {Errc::expression_gave_up, Side::usher, "an expression of " + undecided_};
+}
+
+// True: that is answered. Once.
+bool Exchange::fail_undecided() {
+  if (undecided_.empty() || error_.code == Errc::expression_gave_up) return false;
+  fail(undecided());
   return true;
 }
 
@@ -94,7 +110,7 @@ bool Exchange::ask_for_challenge() {
 bool Exchange::answers_challenges() const {
   if (!request_.path().starts_with(challenge_path)) return false;
   const routing::Route* route =
-      snapshot_->routes.find(request_.authority, request_.path(), client_.role().port);
+      snapshot_->routes.find(request_.authority, request_.path(), client_.role().entrance);
   return route && (route->path + "/").starts_with(challenge_path);
 }
 
@@ -141,7 +157,7 @@ VariableSource Exchange::variables(const protocol::ResponseHead* response) const
           .target = asked_target_,
           .served_target = served_target_,
           .requester = client_,
-          .forwarding = snapshot_->forwarding,
+          .forwarding = forwarding(),
           .client_address = client_address_.empty() ? client_.facts().ip_text : client_address_,
           .request_id = request_.headers.get("X-Request-Id").value_or(""),
           .request_number = request_number_,
@@ -150,16 +166,19 @@ VariableSource Exchange::variables(const protocol::ResponseHead* response) const
           .progress = progress(),
           .status = response ? response->status : status_,
           .response = response,
-          .replica = replica_id_};
+          .replica = replica_id_,
+          .groups = nullptr,
+          .undecided = &undecided_};
 }
 
 // Values are of the request as it came; then it is prepared as any other, and they are set.
-void Exchange::apply_request_rules() {
+Outcome Exchange::apply_request_rules() {
   const conf::RouteSettings& rules = route_->rules;
   std::vector<std::pair<std::string_view, std::string>> values;
   name_request();
   for (const conf::HeaderSetting& header : rules.set_headers)
     values.emplace_back(header.name, expand(header.value, variables(nullptr)));
+  if (!undecided_.empty()) return undecided();
   if (!rules.replace_path.empty())
     request_.target = request_.headers.keep(replace_path(*route_, served_target_));
   forward_headers();
@@ -167,11 +186,12 @@ void Exchange::apply_request_rules() {
     if (equals_ignoring_case(name, "host")) {
       if (!value.empty()) request_.authority = request_.headers.keep(value);
     } else if (value.empty()) {
-      request_.headers.remove(name);
+      request_.headers.remove_every(name);
     } else {
-      request_.headers.set(name, value);
+      request_.headers.set_alone(name, value);
     }
   }
+  return {};
 }
 
 // What a replica that merges trailers into the headers would believe must have passed the same
@@ -210,7 +230,7 @@ void Exchange::apply_response_rules(protocol::ResponseHead& head) const {
 }
 
 void Exchange::rewrite(protocol::ResponseHead& head) const {
-  route_->rewriting.apply(
+  const bool decided = route_->rewriting.apply(
       head.headers, [&](const conf::Template& text, const protocol::Rewriting::Groups* found) {
         VariableSource source = variables(&head);
         if (!found) return expand(text, source);
@@ -218,6 +238,7 @@ void Exchange::rewrite(protocol::ResponseHead& head) const {
         source.groups = &groups;
         return expand(text, source);
       });
+  if (!decided) undecided_ = "a rule for redirects or cookies";
 }
 
 }  // namespace usher::proxy

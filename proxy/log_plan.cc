@@ -54,8 +54,12 @@ void LogPlan::for_each(const routing::Route* route, const VariableSource* from,
   const auto offer = [&](const Destination& to) {
     if (!to.file) return;
     if (!to.when.empty()) {
-      const std::string said = expand_plainly(to.when, *from);
-      if (said.empty() || said == "0") return;
+      // Who sends what an expression gives up on is not to escape the log.
+      VariableSource asked = *from;
+      std::string undecided;
+      asked.undecided = &undecided;
+      const std::string said = expand_plainly(to.when, asked);
+      if (undecided.empty() && (said.empty() || said == "0")) return;
     }
     visit(to);
   };

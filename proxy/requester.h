@@ -23,7 +23,7 @@ class Requester {
  public:
   virtual const ListenerRole& role() const = 0;
   virtual const protocol::ClientFacts& facts() const = 0;
-  // Numeric, of the socket; "unix" of a unix socket.
+  // Numeric, of the socket; "unix:" of a unix socket.
   virtual std::string server_address() const = 0;
   // In the TLS handshake (SNI), where Snapshot::keeps_asked_names; or empty.
   virtual std::string_view asked_name() const = 0;

@@ -118,7 +118,11 @@ std::string named(const std::string& name, const VariableSource& from) {
   VariableSource within = from;
   within.groups = nullptr;
   const std::string source = expand_plainly(map->source(), within);
-  const auto [value, expression] = map->find(source);
+  const auto [value, expression, gave_up] = map->find(source);
+  if (gave_up) {
+    if (from.undecided) *from.undecided = name;
+    return {};
+  }
   if (!expression) return expand_plainly(value, within);
   const MapGroups groups{*expression,
                          expression->groups(source).value_or(std::vector<std::string>())};

@@ -129,7 +129,10 @@ void Worker::accept(Fd fd, const SocketAddress& peer,
       role->tls ? snapshot_->tls->make_transport(role->alpn) : net::make_plain_transport();
   if (role->proxy_protocol) {
     // Whoever reaches a unix socket may speak for others.
-    const bool trusted = peer.is_unix() || snapshot_->forwarding.trusts(peer.ip_bytes());
+    const auto ip = peer.ip_bytes();
+    const bool trusted =
+        peer.is_unix() || (role->balancers.empty() ? snapshot_->forwarding.trusts(ip)
+                                                   : protocol::in_any(role->balancers, ip));
     transport = make_proxy_protocol_transport(std::move(transport), trusted);
   }
   auto connection =

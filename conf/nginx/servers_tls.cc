@@ -23,8 +23,9 @@ void Servers::certificates(const Server& server) {
     return report_.error(server.block->at,
                          "\"ssl_certificate\" and \"ssl_certificate_key\" belong together");
   }
-  const bool tls = std::any_of(server.ports.begin(), server.ports.end(),
-                               [&](uint16_t port) { return ports_[port].tls; });
+  const bool tls =
+      std::any_of(server.addresses.begin(), server.addresses.end(),
+                  [&](const std::string& address) { return addresses_[address].listen.tls; });
   if (!tls) return;
   if (chains.empty()) {
     report_.warning(server.block->at,

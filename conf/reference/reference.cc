@@ -269,8 +269,10 @@ std::string reference_markdown() {
   MarkdownWriter writer;
   writer.plain(markdown_head);
   for (const auto& row : all_overrides()) {
-    writer.plain("| `" + std::string(row.flag) + " " + std::string(row.value) + "` | `" +
-                 std::string(row.variable) + "` | " + std::string(row.help) + " |\n");
+    const std::string flag =
+        row.flag.empty() ? "-" : "`" + std::string(row.flag) + " " + std::string(row.value) + "`";
+    writer.plain("| " + flag + " | `" + std::string(row.variable) + "` | " + std::string(row.help) +
+                 " |\n");
   }
   writer.plain("\n## Top level\n");
   writer.table(built_in_settings(), {});

@@ -356,7 +356,8 @@ class Usher(Child):
         return json.loads(self.admin_get("/api/status")[1])
 
     def admin_get(self, path: str, method: str = "GET") -> tuple[int, bytes]:
-        request = urllib.request.Request(self.admin + path, method=method)
+        headers = {} if method == "GET" else {"X-Usher-Admin": "1"}
+        request = urllib.request.Request(self.admin + path, method=method, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=10 * patience()) as response:
                 return response.status, response.read()

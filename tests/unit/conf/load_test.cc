@@ -282,5 +282,56 @@ status = 404)";
 )");
 }
 
+TEST(Load, WarnsOfAnAdminListenerThatOthersReachWithoutAToken) {
+  const auto warnings = [](const std::string& address, const std::string& more = "") {
+    Process process;
+    process.files["usher.toml"] = "[admin]\naddress = \"" + address + "\"\n" + more;
+    return process.good().warnings;
+  };
+  EXPECT_THAT(warnings(":9180"), ElementsAre(HasSubstr("usher.toml:2:11: the admin API listens on "
+                                                       "all addresses without admin.token")));
+  EXPECT_THAT(warnings("0.0.0.0:9180"), ElementsAre(HasSubstr("on all addresses")));
+  EXPECT_THAT(warnings("10.0.0.5:9180"), ElementsAre(HasSubstr("on the network")));
+  EXPECT_THAT(warnings(":9180", "token = \"0123456789abcdef\""), IsEmpty());
+  EXPECT_THAT(warnings(":9180", "token = \"short\""), ElementsAre(HasSubstr("can be guessed")));
+  for (const char* address : {"127.0.0.1:9180", "[::1]:9180", "localhost:1", "unix:/a.sock", ""})
+    EXPECT_THAT(warnings(address), IsEmpty()) << address;
+}
+
+TEST(Load, WarnsOfWhatTheEnvironmentMakesDoubtful) {
+  Process process;
+  process.files["usher.toml"] =
+      "[[upstream]]\nname = \"idle\"\nreplicas = [\"a:1\"]\n[[route]]\nstatus = 404\n";
+  EXPECT_THAT(process.good().warnings, ElementsAre(HasSubstr("no route leads")));
+  process.environment["USHER_ADMIN"] = ":9180";
+  EXPECT_THAT(process.good().warnings, ElementsAre(HasSubstr("no route leads"),
+                                                   HasSubstr("flags and environment: the admin")));
+}
+
+TEST(Load, WarnsWhenEverybodyIsTrusted) {
+  Process process;
+  process.files["usher.toml"] =
+      "[forwarded]\ntrusted = [\"10.0.0.0/8\", \"0.0.0.0/0\", \"::/0\"]\n";
+  EXPECT_THAT(process.good().warnings,
+              ElementsAre(HasSubstr("usher.toml:2:26: forwarded.trusted has \"0.0.0.0/0\""),
+                          HasSubstr("\"::/0\"")));
+}
+
+TEST(Load, ReadsTheAdminTokenOfAFile) {
+  Process process;
+  process.files["usher.toml"] = "[admin]\ntoken_file = \"/run/token\"\n";
+  EXPECT_THAT(process.bad(), HasSubstr("admin.token_file: /run/token: cannot be read"));
+  process.files["/run/token"] = "a-secret-of-the-file\n";
+  EXPECT_EQ(process.good().settings.admin.token, "a-secret-of-the-file");
+  process.environment["USHER_ADMIN_TOKEN"] = "another-of-the-environment";
+  EXPECT_EQ(process.good().settings.admin.token, "another-of-the-environment");
+  process.environment.clear();
+  process.environment["USHER_ADMIN_TOKEN_FILE"] = "/run/other";
+  process.files["/run/other"] = "two lines\nof it\n";
+  EXPECT_THAT(process.bad(), HasSubstr("expected a token in one line"));
+  process.files["/run/other"] = "";
+  EXPECT_THAT(process.bad(), HasSubstr("expected a token in one line"));
+}
+
 }  // namespace
 }  // namespace usher::conf

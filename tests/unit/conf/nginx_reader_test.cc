@@ -477,13 +477,15 @@ TEST(NginxReader, ReadsTheProxyProtocolOfKnownBalancers) {
   ASSERT_EQ(settings.listen.size(), 2U);
   EXPECT_TRUE(settings.listen[0].proxy_protocol);
   EXPECT_FALSE(settings.listen[1].proxy_protocol);
-  EXPECT_EQ(settings.forwarded.trusted, std::vector{*parse_cidr("10.0.0.0/8")});
+  EXPECT_EQ(settings.listen[0].trusted, std::vector{*parse_cidr("10.0.0.0/8")});
+  EXPECT_TRUE(settings.listen[1].trusted.empty());
+  EXPECT_TRUE(settings.forwarded.trusted.empty()) << "no header is believed";
   EXPECT_THAT(error_of(of("")), HasSubstr("name them with set_real_ip_from"));
   EXPECT_THAT(error_of(server("real_ip_header proxy_protocol; return 200;")),
               HasSubstr("believed where \"listen\" says proxy_protocol"));
 }
 
-TEST(NginxReader, OneHeaderSaysWhoTheClientIs) {
+TEST(NginxReader, AHeaderOfItsOwnSaysToEachServerWhoTheClientIs) {
   const auto of = [](const std::string& first, const std::string& second = "") {
     return "events {} http { set_real_ip_from 10.0.0.0/8; server { listen 80; return 200; " +
            first + " } server { listen 81; return 200; " + second + " } }";
@@ -494,9 +496,11 @@ TEST(NginxReader, OneHeaderSaysWhoTheClientIs) {
   EXPECT_EQ(header("", ""), "X-Real-IP");
   const std::string cloudflare = "real_ip_header CF-Connecting-IP;";
   EXPECT_EQ(header(cloudflare, "real_ip_header cf-connecting-ip;"), "CF-Connecting-IP");
-  EXPECT_THAT(error_of(of(cloudflare, "real_ip_header X-Forwarded-For;")),
-              HasSubstr("here it is \"X-Forwarded-For\", in another one \"CF-Connecting-IP\""));
-  EXPECT_THAT(error_of(of(cloudflare)), HasSubstr("here it is \"X-Real-IP\""));
+  const Settings two = settings_of(of(cloudflare, "real_ip_header X-Forwarded-For;"));
+  ASSERT_EQ(two.routes.size(), 2u);
+  EXPECT_EQ(two.routes[0].forwarded.client_header, "CF-Connecting-IP");
+  EXPECT_EQ(two.routes[1].forwarded.client_header, "X-Forwarded-For");
+  EXPECT_TRUE(two.forwarded.trusted.empty());
   // Without set_real_ip_from nobody is believed, whatever the header.
   EXPECT_EQ(settings_of(server(cloudflare + "return 200;")).forwarded.client_header,
             "X-Forwarded-For");

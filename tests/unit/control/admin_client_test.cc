@@ -46,9 +46,9 @@ TEST(StatusTable, RefusesWhatIsNoStatus) {
 }
 
 TEST(AskAdmin, SaysWhatAnAddressLooksLike) {
-  const auto answer = ask_admin("http://localhost", "GET", "/api/status");
+  const auto answer = ask_admin("http://localhost", "", "GET", "/api/status");
   ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().detail, "http://localhost: expected http://host:port");
+  EXPECT_EQ(answer.error().detail, "http://localhost: expected http://host:port or unix:/path");
 }
 
 }  // namespace

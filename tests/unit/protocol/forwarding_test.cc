@@ -299,6 +299,44 @@ TEST(Forwarding, LetsNobodySayInTrailersWhatHeadsMayNot) {
   EXPECT_EQ(fields_of(trailers), (Fields{{"Digest", "1"}}));
 }
 
+TEST(Forwarding, StripsNamesOfAnyLength) {
+  for (const size_t length : {1u, 61u, 62u, 63u, 64u, 65u, 128u, 129u, 500u}) {
+    const std::string name = "X" + std::string(length - 1, 'a');
+    conf::ForwardedSettings settings;
+    settings.strip = {name};
+    Headers headers;
+    fill(headers, {{name, "1"}, {"x" + std::string(length - 1, 'A'), "2"}, {name + "a", "3"}});
+    Forwarding(settings).strip_identity(headers, stranger);
+    EXPECT_EQ(fields_of(headers), (Fields{{name + "a", "3"}})) << length;
+  }
+}
+
+TEST(Forwarding, StripsEverySpellingThatAServerMayTakeForTheName) {
+  Headers headers;
+  fill(headers,
+       {{"X.User.Email", "1"}, {"X!User~Email", "2"}, {"X-User_Email", "3"}, {"XUserEmail", "4"}});
+  Forwarding(conf::ForwardedSettings()).strip_identity(headers, stranger);
+  EXPECT_EQ(fields_of(headers), (Fields{{"XUserEmail", "4"}}));
+  EXPECT_EQ(forwarded({{"X.Forwarded.For", "10.0.0.1"}, {"X!Real~IP", "10.0.0.1"}}, stranger),
+            said_of_stranger);
+}
+
+TEST(Forwarding, BelievesWhoComesByAUnixSocketIfTheSettingsDo) {
+  ClientFacts local = stranger;
+  local.ip = {};
+  local.ip_text = "unix:";
+  Headers headers;
+  fill(headers, {{"X-Forwarded-For", "203.0.113.7"}});
+  conf::ForwardedSettings settings;
+  settings.trusted = {{{0, 0, 0, 0}, 0}};
+  EXPECT_EQ(Forwarding(settings).client_address(headers, local), "unix:");
+  settings.trusted.emplace_back();
+  EXPECT_EQ(Forwarding(settings).client_address(headers, local), "203.0.113.7");
+  const uint8_t any[] = {192, 0, 2, 1};
+  settings.trusted = {{}};
+  EXPECT_FALSE(Forwarding(settings).trusts(any));
+}
+
 struct AddressRow {
   std::string what;
   Fields fields;

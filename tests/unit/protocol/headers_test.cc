@@ -142,5 +142,24 @@ TEST(FieldRules, KnowNamesInAnySpelling) {
   }
 }
 
+TEST(Headers, SetsAndRemovesEverySpellingThatCgiWouldMerge) {
+  Headers headers;
+  for (const char* name : {"X_User", "A", "x-user", "X.User", "X-User", "XUser", "X-Users"})
+    headers.append(name, "theirs");
+  headers.set_alone("X-User", "ours");
+  std::vector<std::pair<std::string_view, std::string_view>> fields;
+  for (const Field& field : headers)
+    fields.emplace_back(field.name, field.value);
+  EXPECT_EQ(headers.get("X-User"), "ours");
+  EXPECT_EQ(fields.size(), 4u);
+  for (const char* name : {"X_User", "X.User"})
+    EXPECT_FALSE(headers.has(name)) << name;
+  EXPECT_EQ(headers.get("XUser"), "theirs");
+  headers.append("X~User", "theirs");
+  headers.remove_every("x_user");
+  EXPECT_EQ(headers.size(), 3u);
+  EXPECT_FALSE(headers.has("X-User"));
+}
+
 }  // namespace
 }  // namespace usher::protocol
