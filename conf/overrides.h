@@ -17,11 +17,13 @@ struct Overrides {
   std::optional<std::string> listen;
   std::optional<std::string> upstream;
   std::optional<std::string> store;
+  std::optional<std::string> store_file;
   std::optional<std::string> tls_chain;
   std::optional<std::string> tls_key;
   std::optional<std::string> workers;
   std::optional<std::string> admin;
   std::optional<std::string> state;
+  std::optional<std::string> user;
 };
 
 struct Override {
@@ -34,6 +36,7 @@ struct Override {
   std::string_view help;
   // Means nothing without this one.
   std::optional<std::string> Overrides::*needs = nullptr;
+  bool is_read = false;  // the path of a file, as Rule has it
 };
 
 // In the order in which they are applied.

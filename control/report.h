@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "control/certificate_keeper.h"
 #include "proxy/counters.h"
 #include "proxy/listener_role.h"
 #include "proxy/route_counters.h"
@@ -36,6 +37,7 @@ struct ReportFacts {
   uint64_t store_timeouts = 0;
   Histogram::Reading store_round_trips{};
   uint64_t log_lines_dropped = 0;
+  std::vector<CertificateProblem> certificate_problems{};
   bool draining = false;
 };
 

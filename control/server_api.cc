@@ -91,6 +91,7 @@ AdminResponse Server::answer(const AdminRequest& request) {
                       .store_timeouts = stores_.status().timeouts(),
                       .store_round_trips = stores_.status().round_trips(),
                       .log_lines_dropped = log_files_.dropped(),
+                      .certificate_problems = certificates_.problems(),
                       .draining = draining_};
     for (const auto& worker : workers_) {
       facts.workers.push_back(&worker->counters());

@@ -9,11 +9,14 @@ constexpr size_t most_lines = 20;
 
 }  // namespace
 
-std::string Report::line(const Place& at, const std::string& text) {
+std::string line_of(const Place& at) {
   std::string said = at.file ? *at.file : std::string();
   said.append(":").append(std::to_string(at.line));
-  said.append(":").append(std::to_string(at.column));
-  return said.append(": ").append(text);
+  return said.append(":").append(std::to_string(at.column));
+}
+
+std::string Report::line(const Place& at, const std::string& text) {
+  return line_of(at) + ": " + text;
 }
 
 void Report::accepted(const std::string& name, std::string_view why) {
