@@ -34,6 +34,8 @@ int complain(const std::string& text) {
   return 1;
 }
 
+using Reader = std::unique_ptr<control::FileReader>;
+
 std::string absolute(const std::string& path) {
   std::error_code error;
   const auto whole = std::filesystem::absolute(path, error);
@@ -42,19 +44,18 @@ std::string absolute(const std::string& path) {
 
 // Root becomes whom the settings name. From then on a process that stays root reads for this one:
 // the settings are read again that way, as each reload will.
-Result<std::unique_ptr<control::FileReader>> give_up_rights(const conf::CommandLine& command_line,
-                                                            conf::Loaded& loaded) {
+Result<Reader> give_up_rights(const conf::CommandLine& command_line, conf::Loaded& loaded) {
   const std::string& user = loaded.settings.user;
-  if (user.empty()) return nullptr;
+  if (user.empty()) return Reader();
   const auto account = control::find_account(user);
   if (::geteuid() != 0) {
     if (!account || account->uid != ::geteuid())
       loaded.warnings.push_back("user = \"" + user +
                                 "\" has no effect: usher is not started as root");
-    return nullptr;
+    return Reader();
   }
   if (!account) return account.error();
-  if (account->uid == 0) return nullptr;
+  if (account->uid == 0) return Reader();
   if (Outcome done = control::hand_over_files(loaded.settings, *account); !done)
     return std::move(done).error();
   auto reader = control::FileReader::start(command_line, *account);
@@ -72,7 +73,7 @@ int run(const conf::CommandLine& command_line, std::vector<std::string> command)
     inherited.say_failed(why);
     return complain(why);
   };
-  std::unique_ptr<control::FileReader> reader;
+  Reader reader;
   if (Fd line = inherited.take_line_to_reader(); line.valid())
     reader = std::make_unique<control::FileReader>(std::move(line));
   const auto load = [&] {
@@ -130,7 +131,7 @@ int import_nginx(const conf::CommandLine& command_line) {
   nginx.config = command_line.nginx_file;
   nginx.lenient = command_line.lenient;
   const auto nothing = [](const std::string&) -> std::optional<std::string> { return {}; };
-  const auto loaded = conf::load(nginx, nothing);
+  const auto loaded = conf::load(nginx, nothing, {}, {});
   if (!loaded) return complain(loaded.error().detail);
   std::string text = "# Made by usher import-nginx of " + loaded->source + ".\n";
   for (const std::string& warning : loaded->warnings) {

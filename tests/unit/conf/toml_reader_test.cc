@@ -323,6 +323,11 @@ TEST(TomlReader, TellsAllErrorsInTheOrderOfTheLines) {
             "usher.toml:4:11: admin.address: expected an address such as \"127.0.0.1:8080\", got "
             "the integer 4\n"
             "usher.toml:6:1: unknown key \"uri\" in [store]; did you mean \"url\"?");
+  // What it is called elsewhere counts for more than a table that has the word.
+  EXPECT_EQ(fails("[admin]\nlisten = \"127.0.0.1:1\""),
+            "usher.toml:2:1: unknown key \"listen\" in [admin]; did you mean \"address\"?");
+  EXPECT_THAT(fails("[[listen]]\nport = 80"), HasSubstr("did you mean \"address\"?"));
+  EXPECT_THAT(fails("user = \"a b\""), HasSubstr("expected \"name\", \"name:group\""));
 }
 
 TEST(TomlReader, CountsColumnsInCharacters) {
