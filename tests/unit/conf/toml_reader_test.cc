@@ -146,7 +146,7 @@ level = "debug"
 )";
 
 TEST(TomlReader, ReadsEveryKey) {
-  const auto [settings, warnings] = read(everything);
+  const auto [settings, origins, warnings] = read(everything);
   EXPECT_THAT(warnings, IsEmpty());
 
   EXPECT_EQ(settings.workers, 3U);
@@ -222,7 +222,7 @@ TEST(TomlReader, ReadsEveryKey) {
 }
 
 TEST(TomlReader, GivesTheDefaultListenersUpstreamAndRouteToAFileWithoutThem) {
-  const auto [settings, warnings] = read("workers = 1");
+  const auto [settings, origins, warnings] = read("workers = 1");
   EXPECT_THAT(settings.listen, ElementsAre(ListenSettings{.address = {{}, 8088, {}}},
                                            ListenSettings{.address = {{}, 8443, {}}, .tls = true}));
   EXPECT_THAT(settings.upstreams, ElementsAre(UpstreamSettings{}));
@@ -231,12 +231,12 @@ TEST(TomlReader, GivesTheDefaultListenersUpstreamAndRouteToAFileWithoutThem) {
 }
 
 TEST(TomlReader, GivesNoUpstreamToAFileThatHasNoUseForOne) {
-  const auto [settings, warnings] = read("[[route]]\nstatus = 404");
+  const auto [settings, origins, warnings] = read("[[route]]\nstatus = 404");
   EXPECT_THAT(settings.upstreams, IsEmpty());
 }
 
 TEST(TomlReader, RoutesEverythingToTheFirstUpstreamWithoutRoutes) {
-  const auto [settings, warnings] = read(R"(
+  const auto [settings, origins, warnings] = read(R"(
     [[upstream]]
     name = "chat"
     replicas = ["a:1"])");
@@ -244,7 +244,7 @@ TEST(TomlReader, RoutesEverythingToTheFirstUpstreamWithoutRoutes) {
 }
 
 TEST(TomlReader, GivesARouteTheTimeoutsOfItsUpstreamButForThoseItSets) {
-  const auto [settings, warnings] = read(
+  const auto [settings, origins, warnings] = read(
       "[[route]]\nupstream = \"open-webui\"\n"
       "timeouts.first_byte = \"5s\"\n");
   EXPECT_THAT(warnings, IsEmpty());
@@ -256,7 +256,7 @@ TEST(TomlReader, GivesARouteTheTimeoutsOfItsUpstreamButForThoseItSets) {
 }
 
 TEST(TomlReader, WarnsOfTimeoutsThatNothingCanMeet) {
-  const auto [settings, warnings] = read(
+  const auto [settings, origins, warnings] = read(
       "[[route]]\npath = \"/gone\"\nstatus = 410\ntimeouts.connect = \"5s\"\n"
       "[[route]]\nupstream = \"open-webui\"\n");
   EXPECT_THAT(warnings,
@@ -270,7 +270,7 @@ TEST(TomlReader, KnowsNoKeepAliveOfARoute) {
 }
 
 TEST(TomlReader, TakesInlineTablesAndDottedKeysForTheSame) {
-  const auto [settings, warnings] = read(R"(
+  const auto [settings, origins, warnings] = read(R"(
     listen = [{address = ":1"}, {address = ":2", tls = true}]
     upstream = [{name = "a", replicas = ["h:1"], health = {fall = 9}, timeouts.connect = "9s"}])");
   ASSERT_EQ(settings.listen.size(), 2U);
@@ -280,7 +280,7 @@ TEST(TomlReader, TakesInlineTablesAndDottedKeysForTheSame) {
 }
 
 TEST(TomlReader, OffersHttp2WithTlsUnlessToldOtherwise) {
-  const auto [settings, warnings] = read(R"([[listen]]
+  const auto [settings, origins, warnings] = read(R"([[listen]]
 address = ":1"
 [[listen]]
 address = ":2"
@@ -295,7 +295,7 @@ protocols = ["h2"])");
 }
 
 TEST(TomlReader, WarnsOfWhatIsNotUsedAndOfAShortSecret) {
-  const auto [settings, warnings] = read(R"([[listen]]
+  const auto [settings, origins, warnings] = read(R"([[listen]]
 address = ":1"
 [[tls.certificate]]
 chain = "a"
@@ -373,7 +373,7 @@ TEST(TomlReader, RefusesKeysThatAreNestedWithoutEnd) {
 }
 
 TEST(TomlReader, TakesPortZeroForSeveralListeners) {
-  const auto [settings, warnings] = read(R"(
+  const auto [settings, origins, warnings] = read(R"(
     listen = [{address = "127.0.0.1:0"}, {address = "127.0.0.1:0"}]
     admin.address = "127.0.0.1:0")");
   EXPECT_EQ(settings.listen.size(), 2U);
