@@ -173,7 +173,8 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_EQ(settings.store.prefix, "front");
   EXPECT_EQ(settings.store.timeout, 1s);
   EXPECT_EQ(settings.affinity,
-            (AffinitySettings{.cookie = "door", .secret = "0123456789abcdef", .idle = 12h}));
+            (AffinitySettings{
+                .cookie = "door", .secret = "0123456789abcdef", .secret_file = {}, .idle = 12h}));
   ASSERT_EQ(settings.upstreams.size(), 2U);
   const auto& chat = settings.upstreams[0];
   EXPECT_EQ(chat.name, "chat");
