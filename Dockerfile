@@ -63,6 +63,8 @@ VOLUME /var/lib/usher
 # container (since 20.10). File capabilities are not used: they would make the binary fail to start under
 # cap_drop: ALL.
 USER 10001:10001
+# Started as root (--user 0), to read what only root may, it becomes this user too (docs/operations.md).
+ENV USHER_USER=10001:10001
 EXPOSE 80 443
 
 # usher drains on SIGTERM; give it longer than timeouts.drain (docker run --stop-timeout 40).

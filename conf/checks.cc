@@ -310,11 +310,15 @@ void Checker::logs() {
 
 void Checker::store() {
   const auto& store = settings_.store;
+  if (!store.url_file.empty() && places_.of(store.url).line > 0) {
+    problems_.error(places_.of(store.url_file),
+                    "store.url and store.url_file both say where the store is");
+  }
   if (store.cert.empty() != store.key.empty()) {
     const auto& lonely = store.cert.empty() ? store.key : store.cert;
     problems_.error(places_.of(lonely), "store.cert and store.key belong together");
   }
-  if (store.url.tls) return;
+  if (store.url.tls || !store.url_file.empty()) return;
   for (const auto* file : {&store.ca, &store.cert, &store.key}) {
     if (file->empty()) continue;
     problems_.warning(places_.of(*file), "store.url speaks no TLS: this file is not used");
@@ -323,6 +327,11 @@ void Checker::store() {
 
 void Checker::secret() {
   const auto& text = settings_.affinity.secret;
+  const auto& file = settings_.affinity.secret_file;
+  if (!file.empty() && places_.of(text).line > 0) {
+    problems_.error(places_.of(file),
+                    "affinity.secret and affinity.secret_file both say what the secret is");
+  }
   if (text.empty() || text.size() >= shortest_secret) return;
   problems_.warning(places_.of(text), too_short());
 }

@@ -101,6 +101,7 @@ std::string describe(const Loaded& loaded) {
   page.line("admin",
             settings.admin.enabled ? "http://" + to_string(settings.admin.address) : "off");
   page.line("store", to_string(settings.store.url));
+  if (!settings.user.empty()) page.line("user", settings.user + ", when started as root");
   page.line("workers", settings.workers == 0 ? "one per CPU" : std::to_string(settings.workers));
   for (const auto& each : settings.upstreams)
     upstream(each, page);

@@ -38,6 +38,14 @@ const char* admin_host(std::string_view text) {
   return text == "*" || is_identifier(text, "-_.") ? nullptr : R"(a name without a port, or "*")";
 }
 
+// "usher", "usher:www-data", "10001:10001".
+const char* user(std::string_view text) {
+  const size_t colon = text.find(':');
+  const bool good = is_identifier(text.substr(0, colon), "-_.") &&
+                    (colon == text.npos || is_identifier(text.substr(colon + 1), "-_."));
+  return text.empty() || good ? nullptr : R"("name", "name:group" or their numbers)";
+}
+
 constexpr std::string_view protocol_names[] = {"h2", "http/1.1"};
 constexpr std::string_view tls_versions[] = {"1.2", "1.3"};
 constexpr std::string_view certificate_policies[] = {"none", "request", "require"};
@@ -53,7 +61,8 @@ constexpr Named<LogLevelName> log_level_names[] = {
 
 // clang-format off
 constexpr Key<ListenSettings> listen_keys[] = {
-    {"address", &ListenSettings::address, {.required = true},
+    {"address", &ListenSettings::address,
+     {.required = true, .others = "listen bind port host addr"},
      "Where to listen: \"host:port\", \":port\" (IPv4 and IPv6) or \"unix:/path\". Port 0 lets "
      "the kernel choose."},
     {"tls", &ListenSettings::tls, {},
@@ -74,10 +83,18 @@ constexpr Key<ListenSettings> listen_keys[] = {
 
 constexpr Key<CertificateSettings> certificate_keys[] = {
     {"chain", &CertificateSettings::chain,
-     {.check = file, .required = true, .example = "\"/certs/fullchain.pem\""},
+     {.check = file,
+      .required = true,
+      .example = "\"/certs/fullchain.pem\"",
+      .is_read = true,
+      .others = "cert certificate crt fullchain"},
      "PEM file: the certificate, then the intermediate ones."},
     {"key", &CertificateSettings::key,
-     {.check = file, .required = true, .example = "\"/certs/privkey.pem\""},
+     {.check = file,
+      .required = true,
+      .example = "\"/certs/privkey.pem\"",
+      .is_read = true,
+      .others = "private_key privkey"},
      "PEM file: the private key."},
 };
 
@@ -104,7 +121,7 @@ constexpr Key<TlsSettings> tls_keys[] = {
      "Without session_tickets: so many sessions are kept in memory, to be resumed on this node, for "
      "as long as tickets would. A new certificate, a new OCSP response or a reload forgets them. 0: "
      "none."},
-    {"dh_parameters", &TlsSettings::dh_parameters, {.example = "\"/certs/dhparam.pem\""},
+    {"dh_parameters", &TlsSettings::dh_parameters, {.example = "\"/certs/dhparam.pem\"", .is_read = true},
      "PEM file with the group for DHE cipher suites of TLS 1.2, for who names such. Empty: one "
      "as strong as the certificate's key."},
     {"ocsp_stapling", &TlsSettings::ocsp_stapling, {},
@@ -114,11 +131,14 @@ constexpr Key<TlsSettings> tls_keys[] = {
      "Whether clients are asked for a certificate, and whether they must show one. Its subject and "
      "its SHA-256 fingerprint go to the replica in X-Client-Cert-Subject and "
      "X-Client-Cert-Fingerprint, which nobody else can set."},
-    {"client_ca", &TlsSettings::client_ca, {},
+    {"client_ca", &TlsSettings::client_ca, {.is_read = true},
      "PEM file of the authorities that may sign the certificates of clients, and are named to them."},
-    {"trusted_ca", &TlsSettings::trusted_ca, {.example = "\"/certs/ca.pem\""},
+    {"trusted_ca", &TlsSettings::trusted_ca, {.example = "\"/certs/ca.pem\"", .is_read = true},
      "PEM file of further authorities: those that may sign the certificates of clients too, and "
      "issuers that OCSP stapling must know."},
+    {"client_verify_depth", &TlsSettings::client_verify_depth, {0, 100},
+     "How many intermediate certificates may stand between a client's own and that of the authority "
+     "that is trusted."},
     {"certificate", &TlsSettings::certificates, {},
      "A certificate and its key, chosen by the name that the client asks for (SNI); the first is "
      "the default. A name may have one with an ECDSA key and one with an RSA key: the client gets "
@@ -126,23 +146,27 @@ constexpr Key<TlsSettings> tls_keys[] = {
 };
 
 constexpr Key<StoreSettings> store_keys[] = {
-    {"url", &StoreSettings::url, {},
+    {"url", &StoreSettings::url, {.others = "uri address host server servers redis"},
      "\"memory:\" for one node; for several that route alike Redis or Valkey: "
      "\"redis://[[user]:password@]host[:port][/database]\", "
      "\"redis+sentinel://[[user]:password@]host[:port],…/service[/database]\" or "
      "\"redis+cluster://[[user]:password@]host[:port],…\"; with rediss in the place of redis: "
      "over TLS. User and password are percent-encoded."},
+    {"url_file", &StoreSettings::url_file,
+     {.example = "\"/run/secrets/usher-store\"", .is_read = true},
+     "A file that holds the URL instead, so that its password stands nowhere else. It is read at the "
+     "start."},
     {"prefix", &StoreSettings::prefix, {.max = 64, .check = store_prefix},
      "Every key in the store begins with this. Nodes that belong together share it."},
     {"timeout", &StoreSettings::timeout, {1, minute},
      "A store slower than this is treated as down for that request; no request fails because of "
      "it."},
-    {"ca", &StoreSettings::ca, {.example = "\"/certs/redis-ca.pem\""},
+    {"ca", &StoreSettings::ca, {.example = "\"/certs/redis-ca.pem\"", .is_read = true},
      "PEM file: the authorities that may have signed the certificate of a rediss:// server, which "
      "must name the host of the URL. Empty: the system's."},
-    {"cert", &StoreSettings::cert, {.example = "\"/certs/usher.pem\""},
+    {"cert", &StoreSettings::cert, {.example = "\"/certs/usher.pem\"", .is_read = true},
      "PEM file: the certificate that is shown to a rediss:// server, with its chain. Empty: none."},
-    {"key", &StoreSettings::key, {.example = "\"/certs/usher.key\""},
+    {"key", &StoreSettings::key, {.example = "\"/certs/usher.key\"", .is_read = true},
      "PEM file: its private key."},
 };
 
@@ -151,6 +175,9 @@ constexpr Key<AffinitySettings> affinity_keys[] = {
      "The cookie that ties a client to its replica."},
     {"secret", &AffinitySettings::secret, {},
      "Signs the cookie. Empty: made once and shared through the store."},
+    {"secret_file", &AffinitySettings::secret_file,
+     {.example = "\"/run/secrets/usher-cookies\"", .is_read = true},
+     "A file that holds the secret instead. It is read at the start."},
     {"rotate", &AffinitySettings::rotate, {0, 366 * day},
      "How often the secret in a shared store is replaced by a new one; the old one is believed for "
      "as long again and affinity.idle. \"0s\": only by `usher rotate-secret`."},
@@ -225,7 +252,8 @@ constexpr Key<ClientTimeouts> client_timeout_keys[] = {
 };
 
 constexpr Key<AdminSettings> admin_keys[] = {
-    {"address", Switched<AdminSettings>{&AdminSettings::enabled, &AdminSettings::address}, {},
+    {"address", Switched<AdminSettings>{&AdminSettings::enabled, &AdminSettings::address},
+      {.others = "listen bind port host addr url"},
      "Where health, metrics and the admin API are served, plain http: \"host:port\", or "
      "\"unix:/path\". Beyond loopback the API wants a token. \"\" switches it off."},
     {"token", &AdminSettings::token, {.max = 4096, .check = bearer_token},
@@ -254,7 +282,7 @@ constexpr Key<AccessLogSettings> access_log_keys[] = {
 };
 
 constexpr Key<LogSettings> log_keys[] = {
-    {"access", &LogSettings::access, {.check = file},
+    {"access", &LogSettings::access, {.check = file, .others = "access_log"},
      "\"stdout\", \"off\", or a file's path."},
     {"format", &LogSettings::format, {.check = log_format},
      "\"json\": one object a line; \"combined\": nginx's format of this name; or a text with nginx's "
@@ -265,7 +293,7 @@ constexpr Key<LogSettings> log_keys[] = {
     {"when", &LogSettings::when, {},
      "A text with variables; where it is empty or \"0\" there is no line. Empty: a line for each "
      "request."},
-    {"process", &LogSettings::process, {.check = file},
+    {"process", &LogSettings::process, {.check = file, .others = "error_log error stderr"},
      "Where usher's own log goes: \"stderr\", or a file's path."},
     {"level", &LogSettings::level, {},
      "What is worth a line there."},
@@ -276,6 +304,10 @@ constexpr Key<LogSettings> log_keys[] = {
 constexpr Key<Settings> settings_keys[] = {
     {"workers", &Settings::workers, {0, 1024},
      "Threads that serve; 0: one per CPU."},
+    {"user", &Settings::user, {.check = user, .example = "\"usher\""},
+     "Whom usher becomes when it is started as root: \"name\", \"name:group\" or their numbers. A "
+     "small process stays root and reads for it what only root may read and these settings name. "
+     "Empty: it stays whoever started it."},
     {"state", &Settings::state, {},
      "A directory for what must survive a restart, such as the self-signed certificate. Empty: "
      "found at start."},

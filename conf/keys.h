@@ -27,6 +27,8 @@ struct Rule {
   Check check = nullptr;
   bool required = false;
   std::string_view example{};  // in TOML, for documents, where the default is no value to show
+  bool is_read = false;        // the path of a file: messages about it say where it was named
+  std::string_view others{};   // what people call it elsewhere: words for "did you mean"
 };
 
 // One key, two fields: the empty text switches off.

@@ -129,7 +129,7 @@ constexpr Key<BasicAuthSettings> basic_auth_keys[] = {
      "What the browser calls that for which it asks; with variables. Where it comes to \"off\", no "
      "password is asked for."},
     {"file", &BasicAuthSettings::file,
-     {.check = file, .example = "\"/etc/usher/htpasswd\""},
+     {.check = file, .example = "\"/etc/usher/htpasswd\"", .is_read = true},
      "Lines \"name:hash\" or \"name:hash:comment\", as htpasswd writes them: bcrypt, yescrypt, "
      "sha512-crypt and what else crypt(3) knows, apr1, {SSHA}, {SHA}, {PLAIN}. It is read again "
      "when it has changed."},

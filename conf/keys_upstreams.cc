@@ -74,7 +74,7 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
     {"tls_name", &UpstreamSettings::tls_name, {.max = 253, .check = name_or_nothing},
      "The name that https replicas are asked for (SNI) and that their certificates must have. Empty: "
      "the name or address in `replicas`."},
-    {"ca", &UpstreamSettings::ca, {},
+    {"ca", &UpstreamSettings::ca, {.is_read = true},
      "PEM file of the authorities that may sign the certificates of https replicas. Empty: those "
      "of the system."},
     {"resolve", &UpstreamSettings::resolve, {100, hour},

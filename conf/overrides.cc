@@ -44,7 +44,12 @@ Outcome apply_upstream(std::string_view text, Settings& settings) {
 }
 
 Outcome apply_store(std::string_view text, Settings& settings) {
+  settings.store.url_file.clear();
   return assign(text, settings.store.url, rule_of(&StoreSettings::url));
+}
+
+Outcome apply_store_file(std::string_view text, Settings& settings) {
+  return assign(text, settings.store.url_file, rule_of(&StoreSettings::url_file));
 }
 
 // The pair replaces every certificate of the file; the chain comes first.
@@ -84,6 +89,10 @@ Outcome apply_state(std::string_view text, Settings& settings) {
   return assign(text, settings.state, rule_of(&Settings::state));
 }
 
+Outcome apply_user(std::string_view text, Settings& settings) {
+  return assign(text, settings.user, rule_of(&Settings::user));
+}
+
 constexpr Override rows[] = {
     {"--listen", "USHER_LISTEN", "ADDRESSES", &Overrides::listen, apply_listen,
      "Listen here instead: addresses, separated by commas. https:// before one makes it speak TLS; "
@@ -92,11 +101,13 @@ constexpr Override rows[] = {
      "The replicas of the first upstream instead: \"host:port\", separated by commas."},
     {"--store", "USHER_STORE", "URL", &Overrides::store, apply_store,
      "Where session affinity lives: \"memory:\" or \"redis://host:6379/1\"."},
+    {"--store-file", "USHER_STORE_FILE", "FILE", &Overrides::store_file, apply_store_file,
+     "A file that holds this URL, which beats the URL itself.", nullptr, true},
     {"--tls-chain", "USHER_TLS_CHAIN", "FILE", &Overrides::tls_chain, apply_tls_chain,
      "The one certificate instead, with its intermediate ones (PEM). Needs the key, too.",
-     &Overrides::tls_key},
+     &Overrides::tls_key, true},
     {"--tls-key", "USHER_TLS_KEY", "FILE", &Overrides::tls_key, apply_tls_key,
-     "The private key of that certificate (PEM).", &Overrides::tls_chain},
+     "The private key of that certificate (PEM).", &Overrides::tls_chain, true},
     {"--workers", "USHER_WORKERS", "NUMBER", &Overrides::workers, apply_workers,
      "Threads that serve; 0: one per CPU."},
     {"--admin", "USHER_ADMIN", "ADDRESS", &Overrides::admin, apply_admin,
@@ -107,6 +118,8 @@ constexpr Override rows[] = {
      apply_admin_token_file, "The file that holds it."},
     {"--state", "USHER_STATE", "DIRECTORY", &Overrides::state, apply_state,
      "The directory for what must survive a restart."},
+    {"--user", "USHER_USER", "USER", &Overrides::user, apply_user,
+     "Whom usher becomes when it is started as root: \"name\", \"name:group\" or their numbers."},
 };
 
 }  // namespace

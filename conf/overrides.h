@@ -17,6 +17,7 @@ struct Overrides {
   std::optional<std::string> listen;
   std::optional<std::string> upstream;
   std::optional<std::string> store;
+  std::optional<std::string> store_file;
   std::optional<std::string> tls_chain;
   std::optional<std::string> tls_key;
   std::optional<std::string> workers;
@@ -24,6 +25,7 @@ struct Overrides {
   std::optional<std::string> admin_token;
   std::optional<std::string> admin_token_file;
   std::optional<std::string> state;
+  std::optional<std::string> user;
 };
 
 struct Override {
@@ -36,6 +38,7 @@ struct Override {
   std::string_view help;
   // Means nothing without this one.
   std::optional<std::string> Overrides::*needs = nullptr;
+  bool is_read = false;  // the path of a file, as Rule has it
 };
 
 // In the order in which they are applied.

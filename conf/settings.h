@@ -74,6 +74,7 @@ struct TlsSettings {
   std::string client_certificate = "none";  // "none", "request" or "require"
   std::string client_ca;                    // PEM file
   std::string trusted_ca;                   // PEM file: further ones, that clients are not told of
+  uint32_t client_verify_depth = 100;       // intermediate certificates of a client's chain
   std::vector<CertificateSettings> certificates;
   friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
 };
@@ -101,6 +102,7 @@ std::string to_string(const StoreUrl& url);
 
 struct StoreSettings {
   StoreUrl url;
+  std::string url_file;  // what it holds is the URL; it has been read when settings are loaded
   std::string prefix = "usher";
   Millis timeout = 250ms;
   std::string ca;  // PEM files; empty: the system's authorities, and no certificate of our own
@@ -112,6 +114,7 @@ struct StoreSettings {
 struct AffinitySettings {
   std::string cookie = "usher";
   std::string secret;        // empty: made once and shared through the store
+  std::string secret_file;   // what it holds is the secret, as with store.url_file
   Millis rotate = 24h * 30;  // 0: never by itself
   Millis idle = 24h;
   friend bool operator==(const AffinitySettings&, const AffinitySettings&) = default;
@@ -480,6 +483,7 @@ struct LogSettings {
 struct Settings {
   uint32_t workers = 0;  // 0: one per CPU
   std::string state;     // directory; empty: found at start (docs/operations.md)
+  std::string user;      // "name", "name:group" or numbers; empty: whoever started the process
   std::vector<ListenSettings> listen;
   TlsSettings tls;
   StoreSettings store;

@@ -111,6 +111,7 @@ class Reader final {
     check(settings_, places_, problems_);
   }
   Settings take() { return std::move(settings_); }
+  Origins take_origins() { return std::move(origins_); }
 
  private:
   template <Table T>
@@ -143,6 +144,7 @@ class Reader final {
   Problems& problems_;
   Places places_;
   Settings settings_;
+  Origins origins_;
 };
 
 template <Table T>
@@ -204,12 +206,17 @@ bool Reader::unknown_keys(const toml::table& from, const Section& section) {
   return good;
 }
 
-// The nearest key of the same table, else the tables where a key of this very name belongs.
+// The key of the same table that others call so, or the nearest one; else the tables where a key of
+// this very name belongs.
 template <Table T>
 std::string Reader::meant(std::string_view name) {
   std::vector<std::string_view> known;
-  for (const auto& key : keys_of<T>())
+  for (const auto& key : keys_of<T>()) {
+    for (const std::string_view other : split_list(key.rule.others, ' ')) {
+      if (other == name) return "; did you mean " + in_quotes(key.name) + "?";
+    }
     known.push_back(key.name);
+  }
   if (auto hint = did_you_mean(name, known); !hint.empty()) return hint;
 
   std::vector<std::string> homes;
@@ -242,7 +249,10 @@ bool Reader::value(const toml::node& from, T& into, const Rule& rule, const std:
   }
   const std::string text = integer ? std::to_string(integer->get()) : from.as_string()->get();
   const auto outcome = assign(text, into, rule);
-  if (outcome) return true;
+  if (outcome) {
+    if (rule.is_read) origins_.emplace(text, problems_.place(position_of(from)) + ": " + name);
+    return true;
+  }
   if (!integer) return refuse(from, name, outcome.error());
   return refuse(from, name, unexpected(allowed(into, rule), seen(from)));
 }
@@ -333,7 +343,7 @@ Result<ReadSettings> read_toml(std::string_view file, std::string_view text) {
   Reader reader(problems);
   reader.read(*document);
   if (problems.any_error()) return problems.to_error();
-  return ReadSettings{reader.take(), problems.warnings()};
+  return ReadSettings{reader.take(), reader.take_origins(), problems.warnings()};
 }
 
 }  // namespace usher::conf

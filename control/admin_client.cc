@@ -155,6 +155,12 @@ Result<std::string> status_table(std::string_view text) {
       table += "certificate " + each.value("certificate", "") + ", until " +
                each.value("not_after", "") + "\n";
   }
+  if (status.contains("certificates_unusable")) {
+    for (const auto& each : status["certificates_unusable"])
+      table += "ERROR: certificate " + each.value("certificate", "") +
+               " cannot be used: " + each.value("reason", "") +
+               "\n       shown instead: " + each.value("shown_instead", "") + "\n";
+  }
   table += "store " + status["store"].value("url", "") + ", " + status["store"].value("state", "") +
            "\n";
   for (const auto& upstream : status["upstreams"]) {

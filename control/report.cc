@@ -358,6 +358,9 @@ std::string make_metrics(const ReportFacts& facts) {
           static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(end).count()));
     }
   }
+  text.single("usher_certificates_unusable", "gauge",
+              "Certificates of the settings that cannot be used: another one is shown instead.",
+              facts.certificate_problems.size());
   text.single("usher_store_up", "gauge", "1 if the affinity store answers.",
               facts.store_state != routing::StoreState::down);
   text.single("usher_store_announcements_heard", "gauge",
@@ -389,6 +392,12 @@ std::string make_status(const ReportFacts& facts) {
                               {"not_after", to_rfc3339(credential->not_after())}});
     }
   }
+  Json problems = Json::array();
+  for (const CertificateProblem& each : facts.certificate_problems) {
+    problems.push_back({{"certificate", each.certificate},
+                        {"reason", each.reason},
+                        {"shown_instead", each.shown}});
+  }
   Json upstreams = Json::array();
   for (const routing::Upstream& upstream : facts.snapshot.upstreams) {
     Json replicas = Json::array();
@@ -419,6 +428,7 @@ std::string make_status(const ReportFacts& facts) {
            facts, [](const proxy::WorkerCounters& w) -> auto& { return w.websockets; })},
       {"listen", std::move(listen)},
       {"certificates", std::move(certificates)},
+      {"certificates_unusable", std::move(problems)},
       {"requests_held", sum(
                             facts, [](const proxy::WorkerCounters& w) -> auto& { return w.held; })},
       {"websockets_moving",

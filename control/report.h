@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "control/certificate_keeper.h"
 #include "control/descriptors.h"
 #include "proxy/counters.h"
 #include "proxy/listener_role.h"
@@ -39,6 +40,7 @@ struct ReportFacts {
   uint64_t log_lines_dropped = 0;
   DescriptorLimit descriptors{};
   uint64_t most_connections = 0;  // of clients, that the descriptors allow
+  std::vector<CertificateProblem> certificate_problems{};
   bool draining = false;
 };
 

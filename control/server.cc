@@ -35,13 +35,16 @@ std::string host_name() {
 
 }  // namespace
 
-Server::Server(conf::Settings settings, Reload reload, std::vector<std::string> command,
-               Inheritance inherited)
-    : log_(2, log_level(settings.log)),
-      settings_(std::move(settings)),
+Server::Server(conf::Loaded loaded, Reload reload, std::vector<std::string> command,
+               Inheritance inherited, FileReader* reader)
+    : log_(2, log_level(loaded.settings.log)),
+      settings_(std::move(loaded.settings)),
+      files_(std::move(loaded.files)),
+      source_(std::move(loaded.source)),
       reload_(std::move(reload)),
       command_(std::move(command)),
       inherited_(std::move(inherited)),
+      reader_(reader),
       line_to_first_(inherited_.take_line_to_first()),
       state_(StateDirectory::find(settings_.state)),
       node_(host_name()),
@@ -106,14 +109,18 @@ Outcome Server::prepare() {
   if (!state_.problem().empty()) {
     log_.warning("state_not_kept", {{"directory", state_.path()}, {"reason", state_.problem()}});
   }
-  if (Outcome loaded = load_certificates(settings_); !loaded) return loaded;
-  auto passwords = PasswordKeeper::load(settings_);
+  // Where another process still serves, it has better ones.
+  const auto strictness = inherited_.has_predecessor()
+                              ? CertificateKeeper::Strictness::all_or_none
+                              : CertificateKeeper::Strictness::whatever_there_is;
+  if (Outcome loaded = load_certificates(settings_, files_, strictness); !loaded) return loaded;
+  auto passwords = PasswordKeeper::load(settings_, files_);
   if (!passwords) return std::move(passwords).error();
-  passwords_.use(std::move(*passwords));
-  auto replica_tls = load_replica_tls(settings_);
+  passwords_.use(std::move(*passwords), files_);
+  auto replica_tls = load_replica_tls(settings_, files_);
   if (!replica_tls) return std::move(replica_tls).error();
   replica_tls_ = std::move(*replica_tls);
-  if (Outcome prepared = stores_.prepare(); !prepared) return prepared;
+  if (Outcome prepared = stores_.prepare(files_); !prepared) return prepared;
   shared_.emplace(proxy::Shared{
       clock_, log_, connections_, connection_limit_, descriptors_, crowds_, password_failures_,
       live_sessions_, node_sids_, node_bindings_, &tls::make_hmac_sha256, throttle_,
@@ -163,15 +170,16 @@ void Server::watch_signals() {
   watch(SIGUSR2, [this] { replace_on_signal(); });
 }
 
-Outcome Server::load_certificates(const conf::Settings& settings) {
+Outcome Server::load_certificates(const conf::Settings& settings, const Files& files,
+                                  CertificateKeeper::Strictness strictness) {
   if (std::ranges::none_of(settings.listen, &conf::ListenSettings::tls)) {
     certificates_.use({});
     tls_.reset();
     return {};
   }
-  auto loaded = certificates_.load(settings.tls);
+  auto loaded = certificates_.load(settings.tls, files, strictness);
   if (!loaded) return std::move(loaded).error();
-  auto context = make_tls(settings.tls, CertificateKeeper::credentials_of(*loaded));
+  auto context = make_tls(settings.tls, CertificateKeeper::credentials_of(*loaded), files);
   if (!context) return std::move(context).error();
   tls_ = std::move(*context);
   certificates_.use(std::move(*loaded));
@@ -180,15 +188,15 @@ Outcome Server::load_certificates(const conf::Settings& settings) {
 }
 
 Result<std::shared_ptr<const tls::ServerContext>> Server::make_tls(
-    const conf::TlsSettings& settings, tls::Credentials credentials) const {
-  auto made = tls::ServerContext::make(settings, std::move(credentials), tickets_.secrets());
+    const conf::TlsSettings& settings, tls::Credentials credentials, const Files& files) const {
+  auto made = tls::ServerContext::make(settings, std::move(credentials), tickets_.secrets(), files);
   if (!made) return std::move(made).error();
   return std::shared_ptr<const tls::ServerContext>(std::move(*made));
 }
 
 void Server::renew_tls() {
   if (!tls_) return;
-  auto made = make_tls(settings_.tls, certificates_.credentials());
+  auto made = make_tls(settings_.tls, certificates_.credentials(), files_);
   if (!made) return log_.error("certificate_refused", {{"reason", made.error().detail}});
   tls_ = std::move(*made);
   watch_staples(settings_.tls);
@@ -203,16 +211,14 @@ void Server::on_tls_change() {
   on_change();
 }
 
-Result<proxy::ReplicaTls> Server::load_replica_tls(const conf::Settings& settings) {
+Result<proxy::ReplicaTls> Server::load_replica_tls(const conf::Settings& settings,
+                                                   const Files& files) {
   proxy::ReplicaTls made;
   for (const conf::UpstreamSettings& upstream : settings.upstreams) {
     if (std::ranges::none_of(upstream.replicas, &conf::ReplicaSettings::tls)) continue;
     auto context = tls::ClientContext::make(
-        {.ca = upstream.ca, .chain = {}, .key = {}, .verify = upstream.tls_verify});
-    if (!context) {
-      return Error{Errc::bad_config, Side::usher,
-                   "upstream " + upstream.name + ": ca: " + context.error().detail};
-    }
+        {.ca = upstream.ca, .chain = {}, .key = {}, .verify = upstream.tls_verify}, files);
+    if (!context) return std::move(context).error();
     made.emplace(upstream.name, std::move(*context));
   }
   return made;
@@ -314,8 +320,29 @@ void Server::print_ready() const {
   for (const Listeners::Entry& listener : listeners_.set())
     ready["listen"].push_back(listener.url);
   ready["admin"] = admin_url_;
-  const std::string line = ready.dump() + "\n";
+  ready["settings"] = source_;
+  std::string line = ready.dump() + "\n";
+  if (::isatty(2) == 1) line += for_people();
   [[maybe_unused]] const ssize_t written = ::write(2, line.data(), line.size());
+}
+
+// Who starts it by hand wants to know what to do next.
+std::string Server::for_people() const {
+  const auto& set = listeners_.set();
+  const auto secure = std::ranges::find_if(set, [](const auto& each) { return each.settings.tls; });
+  const auto& shown = secure != set.end() ? secure : set.begin();
+  std::string text = "\n";
+  if (shown != set.end()) text += "  Open " + shown->url + "/ in a browser.";
+  if (secure != set.end() && settings_.tls.certificates.empty())
+    text += " It warns of the certificate, which usher has made itself.";
+  for (const conf::UpstreamSettings& upstream : settings_.upstreams) {
+    text += "\n  " + upstream.name + " is looked for at";
+    for (const conf::ReplicaSettings& replica : upstream.replicas)
+      text += " " + to_string(replica);
+  }
+  if (!settings_.upstreams.empty()) text += "; --upstream HOST:PORT names another place.";
+  if (settings_.admin.enabled) text += "\n  `usher status` says how that goes.";
+  return text + " Ctrl-C ends usher.\n\n";
 }
 
 std::shared_ptr<const proxy::Snapshot> Server::make_snapshot() const {

@@ -20,6 +20,7 @@
 #include "control/descriptors.h"
 #include "control/discovery.h"
 #include "control/drain_keeper.h"
+#include "control/file_reader.h"
 #include "control/health_checker.h"
 #include "control/inheritance.h"
 #include "control/lineage.h"
@@ -48,13 +49,15 @@ class Server final : private DrainKeeper::Listener {
  public:
   using Reload = std::function<Result<conf::Loaded>()>;
 
-  // `reload` reads the configuration again; `command` is what a successor is started with.
-  Server(conf::Settings settings, Reload reload, std::vector<std::string> command,
-         Inheritance inherited);
+  // `reload` reads the configuration again; `command` is what a successor is started with; `reader`
+  // reads for this process, is given to the successor too, and outlives it; nullptr: there is none.
+  Server(conf::Loaded loaded, Reload reload, std::vector<std::string> command,
+         Inheritance inherited, FileReader* reader = nullptr);
   ~Server();
 
   // Whom to trust as https replicas. An error names the upstream and the file.
-  static Result<proxy::ReplicaTls> load_replica_tls(const conf::Settings& settings);
+  static Result<proxy::ReplicaTls> load_replica_tls(const conf::Settings& settings,
+                                                    const Files& files);
 
   // The process's exit code. An error: it could not start, and why.
   Result<int> run();
@@ -63,9 +66,11 @@ class Server final : private DrainKeeper::Listener {
 
  private:
   Outcome prepare();
-  Outcome load_certificates(const conf::Settings& settings);
+  Outcome load_certificates(const conf::Settings& settings, const Files& files,
+                            CertificateKeeper::Strictness strictness);
   Result<std::shared_ptr<const tls::ServerContext>> make_tls(const conf::TlsSettings& settings,
-                                                             tls::Credentials credentials) const;
+                                                             tls::Credentials credentials,
+                                                             const Files& files) const;
   Outcome bind_listeners();
   Outcome bind_admin();
   void watch_signals();
@@ -78,6 +83,7 @@ class Server final : private DrainKeeper::Listener {
   void on_start_deadline();
   void open_doors();
   void print_ready() const;
+  std::string for_people() const;
 
   std::shared_ptr<const proxy::Snapshot> make_snapshot() const;
   void publish();
@@ -132,9 +138,12 @@ class Server final : private DrainKeeper::Listener {
   Log log_;
   LogThrottle throttle_;
   conf::Settings settings_;
+  Files files_;  // reads what settings_ names
+  const std::string source_;
   Reload reload_;
   const std::vector<std::string> command_;
   Inheritance inherited_;
+  FileReader* const reader_;
   Fd line_to_first_;  // not valid: this process is the first
   const ServiceManager service_manager_;
   StateDirectory state_;

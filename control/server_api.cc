@@ -112,6 +112,7 @@ AdminResponse Server::answer(const AdminRequest& request) {
                       .log_lines_dropped = log_files_.dropped(),
                       .descriptors = descriptor_limit_,
                       .most_connections = descriptors_.most_clients(),
+                      .certificate_problems = certificates_.problems(),
                       .draining = draining_};
     for (const auto& worker : workers_) {
       facts.workers.push_back(&worker->counters());

@@ -52,11 +52,12 @@ Outcome Server::reload() {
   keep(settings_.admin.enabled, next.admin.enabled, "admin.address");
   keep(settings_.admin.address, next.admin.address, "admin.address");
   keep(settings_.state, next.state, "state");
+  keep(settings_.user, next.user, "user");
   keep(settings_.tls.session_tickets, next.tls.session_tickets, "tls.session_tickets");
   keep(settings_.tls.ticket_rotate, next.tls.ticket_rotate, "tls.ticket_rotate");
-  auto replica_tls = load_replica_tls(next);
+  auto replica_tls = load_replica_tls(next, loaded->files);
   if (!replica_tls) return std::move(replica_tls).error();
-  auto passwords = PasswordKeeper::load(next);
+  auto passwords = PasswordKeeper::load(next, loaded->files);
   if (!passwords) return std::move(passwords).error();
   Inheritance nothing;
   auto listeners = listeners_.make(next.listen, worker_count(), nothing);
@@ -65,14 +66,19 @@ Outcome Server::reload() {
   auto files = log_files_.open(next.log);
   if (!files) return std::move(files).error();
   const bool had_tls = tls_ != nullptr;
-  if (Outcome certificates = load_certificates(next); !certificates) return certificates;
+  if (Outcome certificates =
+          load_certificates(next, loaded->files, CertificateKeeper::Strictness::all_or_none);
+      !certificates) {
+    return certificates;
+  }
 
   const std::string changed = differences(settings_, next);
   const bool new_upstreams = settings_.upstreams != next.upstreams;
   const bool new_listeners = settings_.listen != next.listen;
   replica_tls_ = std::move(*replica_tls);
-  passwords_.use(std::move(*passwords));
+  passwords_.use(std::move(*passwords), loaded->files);
   settings_ = std::move(next);
+  files_ = std::move(loaded->files);
   admin_guard_ = AdminGuard(settings_.admin, node_);
   use(std::move(*files));
   limit_zones_ = proxy::LimitZones(settings_, limit_zones_);

@@ -88,7 +88,7 @@ constexpr Row rows[] = {
     {"ssl_client_certificate", sites, 1, 1},
     {"ssl_verify_client", sites, 1, 1},
     {"ssl_trusted_certificate", sites, 1, 1},
-    {"ssl_verify_depth", sites, 1, 1, accepted, own_tls},
+    {"ssl_verify_depth", sites, 1, 1},
     {"set_real_ip_from", web, 1, 1},
     {"real_ip_header", web, 1, 1},
     {"real_ip_recursive", web, 1, 1},
@@ -139,7 +139,7 @@ constexpr Row rows[] = {
     {"proxy_connect_timeout", web, 1, 1},
     {"proxy_read_timeout", web, 1, 1},
     // without effect
-    {"user", in_main, 1, 2, accepted, processes},
+    {"user", in_main, 1, 2},
     {"pid", in_main, 1, 1, accepted, processes},
     {"daemon", in_main, 1, 1, accepted, processes},
     {"master_process", in_main, 1, 1, accepted, processes},

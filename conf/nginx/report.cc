@@ -13,11 +13,14 @@ void Report::say(std::vector<std::string>& lines, std::string line) {
   if (std::find(lines.begin(), lines.end(), line) == lines.end()) lines.push_back(std::move(line));
 }
 
-std::string Report::line(const Place& at, const std::string& text) {
+std::string line_of(const Place& at) {
   std::string said = at.file ? *at.file : std::string();
   said.append(":").append(std::to_string(at.line));
-  said.append(":").append(std::to_string(at.column));
-  return said.append(": ").append(text);
+  return said.append(":").append(std::to_string(at.column));
+}
+
+std::string Report::line(const Place& at, const std::string& text) {
+  return line_of(at) + ": " + text;
 }
 
 void Report::accepted(const std::string& name, std::string_view why) {

@@ -17,6 +17,9 @@ struct Place {
   uint32_t column = 0;
 };
 
+// FILE:LINE:COL
+std::string line_of(const Place& at);
+
 class Report final {
  public:
   explicit Report(bool lenient) : lenient_(lenient) {}

@@ -47,6 +47,19 @@ std::optional<Endpoint> endpoint_of(const std::string& text) {
   return made ? std::optional(*std::move(made)) : std::nullopt;
 }
 
+// Does a location in here pass requests on, whose bodies nginx would limit by itself?
+bool passes_on_without_limit(const std::vector<Directive>& block, bool said) {
+  const auto has = [&block](std::string_view name) {
+    return std::any_of(block.begin(), block.end(),
+                       [name](const Directive& each) { return each.name == name; });
+  };
+  said = said || has("client_max_body_size");
+  if (!said && has("proxy_pass")) return true;
+  return std::any_of(block.begin(), block.end(), [said](const Directive& each) {
+    return passes_on_without_limit(each.block, said);
+  });
+}
+
 }  // namespace
 
 void Servers::add(const Directive& server, const Scope& http) {
@@ -264,12 +277,11 @@ void Servers::warn_of(const Server& server, const std::vector<RouteSettings>& ro
     return nullptr;
   };
   const RouteSettings* root = to("/");
-  for (const RouteSettings& route : routes) {
-    if (route.upstream.empty() || server.scope.find("client_max_body_size")) continue;
+  const bool said = server.scope.find("client_max_body_size") != nullptr;
+  if (passes_on_without_limit(server.block->block, said)) {
     report_.warning(server.block->at,
-                    "no \"client_max_body_size\" in this server: nginx would refuse uploads beyond "
-                    "1 MiB; usher has no limit");
-    break;
+                    "no \"client_max_body_size\" for all that this server passes on: nginx would "
+                    "refuse uploads beyond 1 MiB; usher has no limit");
   }
   if (!root) return;
   for (const char* path : {"/api/", "/api/v1/", "/api"}) {

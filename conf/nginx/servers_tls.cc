@@ -13,6 +13,7 @@ namespace {
 // nginx: a megabyte is some 4,000 sessions, and "builtin" alone means 20,480.
 constexpr uint64_t bytes_of_session = 256;
 constexpr uint64_t usual_sessions = 20'480;
+constexpr std::optional<uint32_t> usual_verify_depth = 1;
 
 }  // namespace
 
@@ -133,6 +134,13 @@ void Servers::client_certificates(const Server& server) {
     return report_.not_served(verify ? verify->at : server.block->at,
                               "\"ssl_verify_client\" is served for all servers alike: usher asks "
                               "clients for certificates everywhere or nowhere");
+  }
+  const Directive* depth = server.scope.find("ssl_verify_depth");
+  const auto most = depth ? parse_decimal<uint32_t>(depth->args.front()) : usual_verify_depth;
+  if (!most) return report_.error(depth->at, "invalid number " + in_quotes(depth->args.front()));
+  if (policy != "none") {
+    // Of several servers the strictest: they share one list of authorities as well.
+    common.client_verify_depth = std::min(common.client_verify_depth, *most);
   }
   common.client_certificate = policy;
   common.client_ca = file;

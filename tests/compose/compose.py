@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from guests import Guests  # noqa: E402
 from harness import Child, wait_for  # noqa: E402
+from image_as_root import look_at_the_image_as_root  # noqa: E402
 from verdict import Verdict, say  # noqa: E402
 
 PROJECT = "usher-compose"
@@ -145,6 +146,7 @@ class Run:
     async def all(self) -> None:
         await self.start()
         self.look_at_the_image()
+        look_at_the_image_as_root(self.verdict)
         await self.scale()
         await self.restart_each()
 

@@ -93,4 +93,4 @@ def test_check_names_a_file_that_cannot_be_read(house, tmp_path, key):
     store = {"url": "rediss://127.0.0.1", key: "/nowhere.pem", **({"key": "/nowhere.key"} if key == "cert" else {})}
     file.write_text(harness.toml({"store": store}))
     done = subprocess.run([harness.usher_binary(), "check", "-c", file], capture_output=True, text=True, timeout=30)
-    assert done.returncode == 1 and "store: /nowhere.pem: cannot be read" in done.stderr
+    assert done.returncode == 1 and "usher.toml:4:" in done.stderr and f"store.{key}: /nowhere.pem: cannot be read: No such file or directory" in done.stderr

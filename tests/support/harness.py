@@ -107,7 +107,10 @@ class Child:
         self.stderr_path = self.folder / f"{self.name}.{self.starts}.err"
         guarded = ["setpriv", "--pdeathsig", "KILL", "--", *map(str, command)]
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
-            self.process = subprocess.Popen(guarded, stdin=stdin, stdout=out, stderr=err, env={**os.environ, **(env or {})}, cwd=self.folder)
+            self.process = subprocess.Popen(guarded, stdin=stdin, stdout=out, stderr=err, env={**self.inherited(), **(env or {})}, cwd=self.folder)
+
+    def inherited(self) -> dict[str, str]:
+        return dict(os.environ)
 
     @property
     def pid(self) -> int:
@@ -269,6 +272,10 @@ class Usher(Child):
         self.state = self.folder / f"{name}.state"
         self.listen: list[str] = []
         self.admin: str | None = None
+
+    def inherited(self) -> dict[str, str]:
+        """Without what is said to the tests: usher would warn of it."""
+        return {name: text for name, text in os.environ.items() if not name.startswith(("USHER_BIN", "USHER_TEST_"))}
 
     def start(self, timeout: float = 30) -> "Usher":
         command = [*(self.hosts.around if self.hosts else []), usher_binary(), "run"]

@@ -21,6 +21,7 @@ struct Process {
   std::map<std::string, std::string> environment;
   std::map<std::string, std::string> files;
   CommandLine line;
+  bool in_container = false;
 
   Result<Loaded> start() const {
     const auto variable = [this](const std::string& name) -> std::optional<std::string> {
@@ -32,7 +33,15 @@ struct Process {
       if (found != files.end()) return found->second;
       return Error{Errc::not_found, Side::usher, "cannot be read: No such file or directory"};
     };
-    return load(line, variable, file);
+    Files read_from;
+    read_from.read = file;
+    read_from.mark = [this](const std::string& path) {
+      return FileMark{{}, path == "/.dockerenv" && in_container ? 0 : ENOENT};
+    };
+    std::vector<std::string> variables;
+    for (const auto& [name, text] : environment)
+      variables.push_back(name);
+    return load(line, variable, read_from, variables);
   }
   Loaded good() const {
     auto loaded = start();
@@ -227,6 +236,87 @@ TEST(Load, ChecksWhatTheOverridesMakeOfTheFile) {
   process.line.overrides.listen = "127.0.0.1:9180";
   EXPECT_EQ(process.bad(),
             "flags and environment: a listener and the admin API are both on \"127.0.0.1:9180\"");
+}
+
+TEST(Load, KnowsWhereEachFileThatIsReadWasNamed) {
+  Process process;
+  process.files["usher.toml"] = R"([[tls.certificate]]
+chain = "/certs/a.pem"
+key = "/certs/a.key"
+[[listen]]
+address = ":443"
+tls = true
+[[upstream]]
+name = "x"
+replicas = ["https://x:1"]
+ca = "/certs/ca.pem"
+)";
+  auto loaded = process.good();
+  EXPECT_EQ(loaded.files.called("/certs/a.key"),
+            "usher.toml:3:7: tls.certificate.key: /certs/a.key");
+  EXPECT_EQ(loaded.files.called("/certs/ca.pem"), "usher.toml:10:6: upstream.ca: /certs/ca.pem");
+  EXPECT_EQ(loaded.files.called("/elsewhere"), "/elsewhere");
+  process.environment = {{"USHER_TLS_CHAIN", "/certs/b.pem"}, {"USHER_TLS_KEY", "/certs/a.key"}};
+  loaded = process.good();
+  EXPECT_EQ(loaded.files.called("/certs/b.pem"), "USHER_TLS_CHAIN: /certs/b.pem");
+  EXPECT_EQ(loaded.files.called("/certs/a.key"), "USHER_TLS_KEY: /certs/a.key");
+  process.line.overrides.tls_key = "/certs/c.key";
+  EXPECT_EQ(process.good().files.called("/certs/c.key"), "--tls-key: /certs/c.key");
+}
+
+TEST(Load, ReadsSecretsFromFiles) {
+  Process process;
+  process.files["usher.toml"] =
+      "[store]\nurl_file = \"/run/url\"\n[affinity]\nsecret_file = \"/run/secret\"\n";
+  process.files["/run/url"] = " redis://:hunter2@redis:6379/2\n";
+  process.files["/run/secret"] = "0123456789abcdef\n";
+  EXPECT_EQ(process.good().settings.store.url.password, "hunter2");
+  EXPECT_EQ(process.good().settings.affinity.secret, "0123456789abcdef");
+  // The environment beats the file, in each of the two ways.
+  process.environment["USHER_STORE"] = "memory:";
+  EXPECT_EQ(process.good().settings.store.url.kind, StoreKind::memory);
+  process.environment = {{"USHER_STORE_FILE", "/run/other"}};
+  EXPECT_EQ(process.bad(),
+            "USHER_STORE_FILE: /run/other: cannot be read: No such file or directory");
+  process.files["/run/other"] = "\n";
+  EXPECT_EQ(process.bad(), "USHER_STORE_FILE: /run/other: is empty");
+  process.files["/run/other"] = "http://redis";
+  EXPECT_THAT(process.bad(), HasSubstr("USHER_STORE_FILE: /run/other: expected \"memory:\""));
+  EXPECT_THAT(process.bad(), Not(HasSubstr("hunter2")));
+}
+
+TEST(Load, RefusesTheSameSecretFromTwoPlaces) {
+  Process process;
+  process.files["/f"] = "redis://x";
+  process.files["usher.toml"] = "[store]\nurl = \"memory:\"\nurl_file = \"/f\"";
+  EXPECT_EQ(process.bad(),
+            "usher.toml:3:12: store.url and store.url_file both say where the store is");
+}
+
+TEST(Load, WarnsOfAPasswordOnTheCommandLine) {
+  Process process;
+  process.environment["USHER_STORE"] = "redis://:hunter2@redis";
+  EXPECT_THAT(process.good().warnings, IsEmpty());
+  process.line.overrides.store = "redis://:hunter2@redis";
+  EXPECT_THAT(process.good().warnings, ElementsAre(HasSubstr("--store: the password in it")));
+  EXPECT_THAT(process.good().warnings[0], Not(HasSubstr("hunter2")));
+}
+
+TEST(Load, WarnsOfVariablesThatMeanNothing) {
+  Process process;
+  process.environment = {{"USHER_UPSTREEM", "a:1"}, {"USHER_NGINX_ETC", "/x"}, {"USHERS", "1"}};
+  EXPECT_THAT(process.good().warnings,
+              ElementsAre("USHER_UPSTREEM: unknown variable, which has no effect; did you mean "
+                          "\"USHER_UPSTREAM\"?"));
+}
+
+TEST(Load, WarnsWhereTheBuiltInUpstreamIsTheContainerItself) {
+  Process process;
+  process.in_container = true;
+  EXPECT_THAT(process.good().warnings,
+              ElementsAre(HasSubstr("127.0.0.1:8080 is this container itself")));
+  process.environment["USHER_UPSTREAM"] = "open-webui:8080";
+  EXPECT_THAT(process.good().warnings, IsEmpty());
 }
 
 TEST(Load, ReadsRealFilesAndVariables) {

@@ -237,9 +237,56 @@ TEST(NginxReader, NamesWhatHasNoEffectInOneLineForEachReason) {
       "{ "
       "listen 80; return 200; } }");
   ASSERT_EQ(warnings.size(), 2U);
-  EXPECT_THAT(warnings[0],
-              HasSubstr("here: user, worker_processes, worker_connections: usher has"));
+  EXPECT_THAT(warnings[0], HasSubstr("here: worker_processes, worker_connections: usher has"));
   EXPECT_THAT(warnings[1], HasSubstr("here: sendfile: files and sockets"));
+}
+
+TEST(NginxReader, TakesTheUserWhomTheProcessBecomes) {
+  const std::string rest = "; events {} http { server { listen 80; return 200; } }";
+  EXPECT_EQ(read("user www-data" + rest)->settings.user, "www-data");
+  EXPECT_EQ(read("user www-data adm" + rest)->settings.user, "www-data:adm");
+  EXPECT_EQ(read("pid x" + rest)->settings.user, "");
+}
+
+TEST(NginxReader, LooksForFilesBesideItselfAndKnowsWhereEachWasNamed) {
+  const auto made = read(
+      "events {} http { server { listen 443 ssl; ssl_certificate a.pem;\n"
+      "ssl_certificate_key /k/a.key; return 200; } }");
+  ASSERT_TRUE(made) << made.error().detail;
+  ASSERT_EQ(made->settings.tls.certificates.size(), 1U);
+  const std::string& chain = made->settings.tls.certificates[0].chain;
+  EXPECT_TRUE(chain.starts_with('/') && chain.ends_with("/a.pem")) << chain;
+  EXPECT_THAT(made->origins.at(chain), HasSubstr(":1:43: ssl_certificate"));
+  EXPECT_THAT(made->origins.at("/k/a.key"), HasSubstr(":2:1: ssl_certificate_key"));
+}
+
+TEST(NginxReader, CountsTheIntermediateCertificatesOfClientsAsNginxDoes) {
+  const auto depth_of = [](const std::string& more) {
+    return read(
+               "events {} http { server { listen 443 ssl; ssl_certificate /a; ssl_certificate_key "
+               "/b; " +
+               more + " return 200; } }")
+        ->settings.tls.client_verify_depth;
+  };
+  const std::string verified = "ssl_verify_client on; ssl_client_certificate /c; ";
+  EXPECT_EQ(depth_of(""), TlsSettings().client_verify_depth);
+  EXPECT_EQ(depth_of(verified), 1U);
+  EXPECT_EQ(depth_of(verified + "ssl_verify_depth 3;"), 3U);
+}
+
+TEST(NginxReader, WarnsOfUploadsWithoutALimitOnlyWhereThereAreSuch) {
+  const auto warns = [](const std::string& locations) {
+    for (const std::string& warning : warnings_of(server(locations)))
+      if (warning.find("client_max_body_size") != std::string::npos) return true;
+    return false;
+  };
+  const std::string passed = "proxy_pass http://a:1; proxy_set_header Host $host; ";
+  EXPECT_TRUE(warns("location / { " + passed + "}"));
+  EXPECT_FALSE(warns("location / { client_max_body_size 0; " + passed + "}"));
+  EXPECT_FALSE(warns("client_max_body_size 0; location / { " + passed + "}"));
+  EXPECT_TRUE(warns("location / { client_max_body_size 0; " + passed + "} location /api/ { " +
+                    passed + "}"));
+  EXPECT_FALSE(warns("location / { client_max_body_size 0; location /x { " + passed + "} } "));
 }
 
 TEST(NginxReader, WarnsOfWhatOpenWebuiDoesNotBear) {

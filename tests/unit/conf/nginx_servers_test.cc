@@ -21,7 +21,7 @@ Result<ReadSettings> read(const std::string& server, const std::string& others =
                      "server { listen 80; listen 443 ssl; ssl_certificate /c; "
                      "ssl_certificate_key /k; location / { return 204; } " +
                          server + " } " + others,
-                     false, nginx::files_of_the_system());
+                     false, {});
 }
 
 Settings settings_of(const std::string& server, const std::string& others = "") {

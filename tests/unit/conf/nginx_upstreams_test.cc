@@ -19,7 +19,7 @@ Result<ReadSettings> read(const std::string& location, const std::string& upstre
                          " } server { listen 80; client_max_body_size 0; location / { "
                          "proxy_set_header Host $host; " +
                          location + " } }",
-                     false, nginx::files_of_the_system());
+                     false, {});
 }
 
 TEST(NginxUpstreams, ASlowStartIsTheUpstreams) {

@@ -146,7 +146,7 @@ level = "debug"
 )";
 
 TEST(TomlReader, ReadsEveryKey) {
-  const auto [settings, warnings] = read(everything);
+  const auto [settings, origins, warnings] = read(everything);
   EXPECT_THAT(warnings, IsEmpty());
 
   EXPECT_EQ(settings.workers, 3U);
@@ -173,7 +173,8 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_EQ(settings.store.prefix, "front");
   EXPECT_EQ(settings.store.timeout, 1s);
   EXPECT_EQ(settings.affinity,
-            (AffinitySettings{.cookie = "door", .secret = "0123456789abcdef", .idle = 12h}));
+            (AffinitySettings{
+                .cookie = "door", .secret = "0123456789abcdef", .secret_file = {}, .idle = 12h}));
   ASSERT_EQ(settings.upstreams.size(), 2U);
   const auto& chat = settings.upstreams[0];
   EXPECT_EQ(chat.name, "chat");
@@ -222,7 +223,7 @@ TEST(TomlReader, ReadsEveryKey) {
 }
 
 TEST(TomlReader, GivesTheDefaultListenersUpstreamAndRouteToAFileWithoutThem) {
-  const auto [settings, warnings] = read("workers = 1");
+  const auto [settings, origins, warnings] = read("workers = 1");
   EXPECT_THAT(settings.listen, ElementsAre(ListenSettings{.address = {{}, 8088, {}}},
                                            ListenSettings{.address = {{}, 8443, {}}, .tls = true}));
   EXPECT_THAT(settings.upstreams, ElementsAre(UpstreamSettings{}));
@@ -231,12 +232,12 @@ TEST(TomlReader, GivesTheDefaultListenersUpstreamAndRouteToAFileWithoutThem) {
 }
 
 TEST(TomlReader, GivesNoUpstreamToAFileThatHasNoUseForOne) {
-  const auto [settings, warnings] = read("[[route]]\nstatus = 404");
+  const auto [settings, origins, warnings] = read("[[route]]\nstatus = 404");
   EXPECT_THAT(settings.upstreams, IsEmpty());
 }
 
 TEST(TomlReader, RoutesEverythingToTheFirstUpstreamWithoutRoutes) {
-  const auto [settings, warnings] = read(R"(
+  const auto [settings, origins, warnings] = read(R"(
     [[upstream]]
     name = "chat"
     replicas = ["a:1"])");
@@ -244,7 +245,7 @@ TEST(TomlReader, RoutesEverythingToTheFirstUpstreamWithoutRoutes) {
 }
 
 TEST(TomlReader, GivesARouteTheTimeoutsOfItsUpstreamButForThoseItSets) {
-  const auto [settings, warnings] = read(
+  const auto [settings, origins, warnings] = read(
       "[[route]]\nupstream = \"open-webui\"\n"
       "timeouts.first_byte = \"5s\"\n");
   EXPECT_THAT(warnings, IsEmpty());
@@ -256,7 +257,7 @@ TEST(TomlReader, GivesARouteTheTimeoutsOfItsUpstreamButForThoseItSets) {
 }
 
 TEST(TomlReader, WarnsOfTimeoutsThatNothingCanMeet) {
-  const auto [settings, warnings] = read(
+  const auto [settings, origins, warnings] = read(
       "[[route]]\npath = \"/gone\"\nstatus = 410\ntimeouts.connect = \"5s\"\n"
       "[[route]]\nupstream = \"open-webui\"\n");
   EXPECT_THAT(warnings,
@@ -270,7 +271,7 @@ TEST(TomlReader, KnowsNoKeepAliveOfARoute) {
 }
 
 TEST(TomlReader, TakesInlineTablesAndDottedKeysForTheSame) {
-  const auto [settings, warnings] = read(R"(
+  const auto [settings, origins, warnings] = read(R"(
     listen = [{address = ":1"}, {address = ":2", tls = true}]
     upstream = [{name = "a", replicas = ["h:1"], health = {fall = 9}, timeouts.connect = "9s"}])");
   ASSERT_EQ(settings.listen.size(), 2U);
@@ -280,7 +281,7 @@ TEST(TomlReader, TakesInlineTablesAndDottedKeysForTheSame) {
 }
 
 TEST(TomlReader, OffersHttp2WithTlsUnlessToldOtherwise) {
-  const auto [settings, warnings] = read(R"([[listen]]
+  const auto [settings, origins, warnings] = read(R"([[listen]]
 address = ":1"
 [[listen]]
 address = ":2"
@@ -295,7 +296,7 @@ protocols = ["h2"])");
 }
 
 TEST(TomlReader, WarnsOfWhatIsNotUsedAndOfAShortSecret) {
-  const auto [settings, warnings] = read(R"([[listen]]
+  const auto [settings, origins, warnings] = read(R"([[listen]]
 address = ":1"
 [[tls.certificate]]
 chain = "a"
@@ -323,6 +324,11 @@ TEST(TomlReader, TellsAllErrorsInTheOrderOfTheLines) {
             "usher.toml:4:11: admin.address: expected an address such as \"127.0.0.1:8080\", got "
             "the integer 4\n"
             "usher.toml:6:1: unknown key \"uri\" in [store]; did you mean \"url\"?");
+  // What it is called elsewhere counts for more than a table that has the word.
+  EXPECT_EQ(fails("[admin]\nlisten = \"127.0.0.1:1\""),
+            "usher.toml:2:1: unknown key \"listen\" in [admin]; did you mean \"address\"?");
+  EXPECT_THAT(fails("[[listen]]\nport = 80"), HasSubstr("did you mean \"address\"?"));
+  EXPECT_THAT(fails("user = \"a b\""), HasSubstr("expected \"name\", \"name:group\""));
 }
 
 TEST(TomlReader, CountsColumnsInCharacters) {
@@ -368,7 +374,7 @@ TEST(TomlReader, RefusesKeysThatAreNestedWithoutEnd) {
 }
 
 TEST(TomlReader, TakesPortZeroForSeveralListeners) {
-  const auto [settings, warnings] = read(R"(
+  const auto [settings, origins, warnings] = read(R"(
     listen = [{address = "127.0.0.1:0"}, {address = "127.0.0.1:0"}]
     admin.address = "127.0.0.1:0")");
   EXPECT_EQ(settings.listen.size(), 2U);
