@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "control/health_look.h"
 #include "control/probe_host.h"
@@ -73,10 +74,15 @@ class HealthChecker::Watch final : private Probe::Asker {
     asked_ = owner_.loop_.now();
     if (at_.settings.active) return look_.start();
     const Health now = status().health();
-    if (now == Health::down) return probe({.connects_only = true});
+    if (now == Health::down) return connect();
     status().looked_at();
     status().change_health(now, Health::up);
     rest();
+  }
+
+  void connect() {
+    connects_ = true;
+    probe({.connects_only = true});
   }
 
   void probe(Probe::Question question) {
@@ -108,16 +114,20 @@ class HealthChecker::Watch final : private Probe::Asker {
 
   void on_probe_answer(ProbeAnswer answer) override {
     bury_probe();
-    if (at_.settings.active) {
+    if (std::exchange(connects_, false)) {
+      on_connect(answer);
+    } else {
       on_version(answer);
       judge(found_);
-    } else if (!answer.ours) {
-      judge({.kind = answer.connected ? Finding::Kind::ready
-                     : answer.refused ? Finding::Kind::refused
-                                      : Finding::Kind::silent,
-             .reason = answer.reason});
     }
     rest();
+  }
+
+  void on_connect(const ProbeAnswer& answer) {
+    using Kind = Finding::Kind;
+    if (answer.ours) return;
+    const Kind failed = answer.refused ? Kind::refused : Kind::silent;
+    judge({.kind = answer.connected ? Kind::ready : failed, .reason = answer.reason});
   }
 
   // No response says nothing; a replica that has no version is one without.
@@ -147,9 +157,9 @@ class HealthChecker::Watch final : private Probe::Asker {
       status().connect_refused();
       owner_.unreachable_(at_.replica.id);
     }
-    if (finding.kind == Finding::Kind::ready) return;
     // An upgrade may bring /ready, and another version: both are looked for once it is back.
-    if (after == Health::down || after == Health::starting) look_.forget_paths();
+    if (finding.answered()) return;
+    if (after == Health::down) look_.forget_paths();
     version_asked_.reset();
   }
 
@@ -160,11 +170,12 @@ class HealthChecker::Watch final : private Probe::Asker {
   std::unique_ptr<Probe> probe_;  // for the version; or a connect
   net::Timer<&Watch::ask> next_;
   MonotonicTime asked_;
-  MonotonicTime due_;   // when next_ goes off
-  Finding found_;       // waits for the version
-  std::string reason_;  // of the last look, why it is not up
+  MonotonicTime due_;      // when next_ goes off
+  bool connects_ = false;  // what probe_ does
+  Finding found_;          // waits for the version
+  std::string reason_;     // of the last look, why it is not up
   std::string version_;
-  std::optional<MonotonicTime> version_asked_;  // since it last failed
+  std::optional<MonotonicTime> version_asked_;  // since it last did not answer
 };
 
 HealthChecker::HealthChecker(net::Loop& loop, const Log& log,

@@ -51,9 +51,7 @@ bool says_starting(std::string_view detail) {
 }
 
 void HealthJudge::count(const Finding& finding) {
-  const auto next = [](uint32_t& in_a_row, bool another) {
-    in_a_row = another ? in_a_row + 1 : 0;
-  };
+  const auto next = [](uint32_t& in_a_row, bool another) { in_a_row = another ? in_a_row + 1 : 0; };
   const bool lives = finding.kind == Kind::ready || finding.kind == Kind::unready;
   next(ready_, finding.kind == Kind::ready);
   next(living_, lives);
@@ -102,8 +100,7 @@ Health HealthJudge::after_answer(const Finding& finding, const routing::ReplicaS
       return failing_ >= settings.fall ? Health::unready : Health::up;
     case Health::unready: return dying_ >= settings.fall ? Health::ill : Health::unready;
     case Health::ill: return living_ >= settings.rise ? Health::unready : Health::ill;
-    case Health::starting:
-      return now - starts_since_ >= settings.start ? said : Health::starting;
+    case Health::starting: return now - starts_since_ >= settings.start ? said : Health::starting;
     case Health::down:
       if (status.was_gone()) return Health::starting;
       return answered_ >= settings.rise ? said : Health::down;

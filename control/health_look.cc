@@ -53,9 +53,7 @@ void HealthLook::start() {
   life_.forget();
   if (!knows_path_ || settings.path == life_path) return ask_life(settings.timeout);
   late_.start(settings.timeout / 2);
-  ready_.ask({.path = settings.path,
-              .timeout = settings.timeout,
-              .error_body = most_error_body});
+  ready_.ask({.path = settings.path, .timeout = settings.timeout, .error_body = most_error_body});
 }
 
 void HealthLook::ask_life(std::chrono::milliseconds timeout) {
@@ -104,11 +102,13 @@ void HealthLook::finish() {
 
 // By the answer that decided.
 void HealthLook::explain(Finding& finding) const {
-  const bool by_ready = ready_.answer() && (finding.kind == Finding::Kind::unready || !life_.answer());
+  const bool by_ready =
+      ready_.answer() && (finding.kind == Finding::Kind::unready || !life_.answer());
   const ProbeAnswer& answer = by_ready ? *ready_.answer() : *life_.answer();
   const std::string detail = detail_in(answer.body);
   finding.reason = answer.reason;
-  if (!answer.refused) finding.reason.append(" from ").append(by_ready ? at_.settings.path : life_path);
+  if (!answer.refused)
+    finding.reason.append(" from ").append(by_ready ? at_.settings.path : life_path);
   if (!detail.empty()) finding.reason.append(": ").append(detail);
   finding.starts = says_starting(detail);
 }

@@ -20,7 +20,8 @@ struct HealthCensus {
   }
   // More than `percent` of those that live are failing, or all of them: none is left for it.
   bool panics(uint32_t percent) const {
-    return failing > 0 && (failing == living || uint64_t{failing} * 100 > uint64_t{living} * percent);
+    return failing > 0 &&
+           (failing == living || uint64_t{failing} * 100 > uint64_t{living} * percent);
   }
   friend bool operator==(const HealthCensus&, const HealthCensus&) = default;
 };

@@ -37,15 +37,22 @@ struct ConcludeRow {
 
 TEST(Conclude, ReadinessAndLifeAreTwoFacts) {
   constexpr ConcludeRow rows[] = {
-      {Said::well, Said::unwell, Kind::ready},     {Said::unwell, Said::well, Kind::unready},
-      {Said::unwell, Said::nothing, Kind::unready}, {Said::unwell, Said::unwell, Kind::ill},
-      {Said::unwell, Said::silent, Kind::silent},  {Said::unwell, Said::refused, Kind::refused},
+      {Said::well, Said::unwell, Kind::ready},
+      {Said::unwell, Said::well, Kind::unready},
+      {Said::unwell, Said::nothing, Kind::unready},
+      {Said::unwell, Said::unwell, Kind::ill},
+      {Said::unwell, Said::silent, Kind::silent},
+      {Said::unwell, Said::refused, Kind::refused},
       // A database that hangs keeps the answer back.
-      {Said::silent, Said::well, Kind::unready},   {Said::silent, Said::silent, Kind::silent},
-      {Said::silent, Said::unwell, Kind::ill},     {Said::refused, Said::well, Kind::refused},
+      {Said::silent, Said::well, Kind::unready},
+      {Said::silent, Said::silent, Kind::silent},
+      {Said::silent, Said::unwell, Kind::ill},
+      {Said::refused, Said::well, Kind::refused},
       // Neither question is known: whatever answers is well.
-      {Said::nothing, Said::well, Kind::ready},    {Said::nothing, Said::nothing, Kind::ready},
-      {Said::nothing, Said::unwell, Kind::ill},    {Said::nothing, Said::silent, Kind::silent},
+      {Said::nothing, Said::well, Kind::ready},
+      {Said::nothing, Said::nothing, Kind::ready},
+      {Said::nothing, Said::unwell, Kind::ill},
+      {Said::nothing, Said::silent, Kind::silent},
   };
   for (const ConcludeRow& row : rows)
     EXPECT_EQ(conclude({row.ready, row.life}), row.kind) << "row " << &row - rows;
