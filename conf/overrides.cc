@@ -74,6 +74,14 @@ Outcome apply_state(std::string_view text, Settings& settings) {
   return assign(text, settings.state, rule_of(&Settings::state));
 }
 
+Outcome apply_log_access(std::string_view text, Settings& settings) {
+  return assign(text, settings.log.access, rule_of(&LogSettings::access));
+}
+
+Outcome apply_log_process(std::string_view text, Settings& settings) {
+  return assign(text, settings.log.process, rule_of(&LogSettings::process));
+}
+
 constexpr Override rows[] = {
     {"--listen", "USHER_LISTEN", "ADDRESSES", &Overrides::listen, apply_listen,
      "Listen here instead: addresses, separated by commas. https:// before one makes it speak TLS; "
@@ -93,6 +101,10 @@ constexpr Override rows[] = {
      "Where the admin API listens; \"off\" switches it off."},
     {"--state", "USHER_STATE", "DIRECTORY", &Overrides::state, apply_state,
      "The directory for what must survive a restart."},
+    {"--log-access", "USHER_LOG_ACCESS", "PLACE", &Overrides::log_access, apply_log_access,
+     "Where the access log goes: \"stdout\", \"off\" or a file."},
+    {"--log-process", "USHER_LOG_PROCESS", "PLACE", &Overrides::log_process, apply_log_process,
+     "Where usher's own log goes: \"stderr\" or a file."},
 };
 
 }  // namespace

@@ -22,6 +22,8 @@ struct Overrides {
   std::optional<std::string> workers;
   std::optional<std::string> admin;
   std::optional<std::string> state;
+  std::optional<std::string> log_access;
+  std::optional<std::string> log_process;
 };
 
 struct Override {
