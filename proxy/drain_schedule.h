@@ -30,7 +30,7 @@ class DrainSchedule final {
   // so they are told as late, and as quickly, as the others can take them.
   static DrainSchedule to_stop(MonotonicTime begin, Duration limit, uint64_t websockets) {
     DrainSchedule schedule(begin, limit);
-    schedule.doors_until_ = schedule.end_ - std::min<Duration>(longest_ending, limit / 8);
+    schedule.doors_until_ = schedule.end_ - std::min<Duration>(longest_ending, limit / 4);
     schedule.farewells_until_ = schedule.doors_until_;
     const auto wanted = Duration(std::min(websockets, most_counted) * 1000 / farewells_a_second);
     schedule.farewells_from_ =
@@ -64,7 +64,7 @@ class DrainSchedule final {
   // A response that is cut still gets this long to leave its queue.
   static constexpr Duration longest_flush{500};
   // For what was accepted last, and for the answers to the last farewells.
-  static constexpr Duration longest_ending{1000};
+  static constexpr Duration longest_ending{1500};
   // What replicas can take: each that comes back asks for more than the websocket.
   static constexpr uint64_t farewells_a_second = 500;
   static constexpr uint64_t most_counted = 100'000'000;

@@ -87,8 +87,8 @@ def test_websockets_are_told_near_the_end_and_not_all_at_once(house, replica, sc
     assert node.wait() == 0 and time.monotonic() - began < 9 + 2 * harness.patience()
     assert {code for _, code in ends} == {1001}
     times = sorted(end - began for end, _ in ends)
-    # 500 a second until a second before the end: from 7.76 s to 8 s, looked at every 50 ms.
-    assert times[0] >= 7.7 and times[-1] < 9 + harness.patience()
+    # 500 a second until a second and a half before the end: from 7.26 s to 7.5 s, looked at every 50 ms.
+    assert times[0] >= 7.2 and times[-1] < 9 + harness.patience()
     assert times[-1] - times[0] > 0.09, times
     codes = [abort["code"] for abort in replica.get("/aborts")]
     assert len(codes) == count and set(codes) == {1001}
@@ -154,7 +154,7 @@ def test_the_closing_handshake_ends_it_before_the_time_is_over(house):
         told = time.monotonic()
         client.send(wire.masked_close())
         assert everything(client) == b"" and time.monotonic() - told < 2 * harness.patience()
-    timed.assert_over(6.9, 7.1)
+    timed.assert_over(6.4, 7.1)
 
 
 @pytest.mark.parametrize("half", [b"", WHOLE[:500]])

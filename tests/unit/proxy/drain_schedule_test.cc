@@ -87,7 +87,7 @@ std::pair<Duration, Duration> farewells(const DrainSchedule& schedule) {
 
 TEST(DrainSchedule, AStopAcceptsUntilAMomentBeforeItsEnd) {
   for (const auto& [limit, closes] :
-       {std::pair{1000ms, 875ms}, {8000ms, 7000ms}, {30'000ms, 29'000ms}, {600'000ms, 599'000ms}}) {
+       {std::pair{1000ms, 750ms}, {8000ms, 6500ms}, {30'000ms, 28'500ms}, {600'000ms, 598'500ms}}) {
     const DrainSchedule schedule = DrainSchedule::to_stop(begin, limit, 30);
     EXPECT_FALSE(schedule.closes_doors(begin + closes - 1ms)) << limit.count();
     EXPECT_TRUE(schedule.closes_doors(begin + closes)) << limit.count();
@@ -101,8 +101,8 @@ TEST(DrainSchedule, AStopTellsFewWebsocketsSoLateThatNobodyComesBackBeforeItsDoo
   // Socket.IO comes back half a second after a Close at the earliest.
   for (const uint64_t websockets : {1U, 30U, 200U}) {
     const auto [first, last] = farewells(DrainSchedule::to_stop(begin, 8s, websockets));
-    EXPECT_GE(first, 6550ms) << websockets;
-    EXPECT_LE(last, 7000ms + DrainSchedule::tick) << websockets;
+    EXPECT_GE(first, 6050ms) << websockets;
+    EXPECT_LE(last, 6500ms + DrainSchedule::tick) << websockets;
   }
 }
 
@@ -119,8 +119,8 @@ TEST(DrainSchedule, AStopTellsWhoHasComeBackOnlyWithTheLast) {
   EXPECT_FALSE(schedule.has_returned(begin - 1h));
   EXPECT_FALSE(schedule.has_returned(begin + 22s));
   EXPECT_TRUE(schedule.has_returned(begin + 24s));
-  EXPECT_FALSE(schedule.tells_all(begin + 28'999ms));
-  EXPECT_TRUE(schedule.tells_all(begin + 29s));
+  EXPECT_FALSE(schedule.tells_all(begin + 28'499ms));
+  EXPECT_TRUE(schedule.tells_all(begin + 28'500ms));
 }
 
 TEST(DrainSchedule, BearsALimitOfNothing) {
