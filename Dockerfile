@@ -39,7 +39,8 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /tmp/packages \
  && groupadd --system --gid 10001 usher \
  && useradd --system --uid 10001 --gid usher --home-dir /var/lib/usher --shell /usr/sbin/nologin usher \
- && install -d -o usher -g usher -m 0700 /var/lib/usher
+ && install -d -o usher -g usher -m 0700 /var/lib/usher \
+ && install -d -o usher -g usher -m 0750 /var/log/usher
 COPY docker/usher.toml /etc/usher/usher.toml
 COPY --from=build /usher /usr/local/bin/usher
 

@@ -244,8 +244,8 @@ constexpr Key<ClientTimeouts> client_timeout_keys[] = {
     {"stall", &ClientTimeouts::stall, {1, day},
      "A body that does not move for so long, either way, is given up."},
     {"drain", &ClientTimeouts::drain, {1, day},
-     "How long requests may finish when usher stops. In the last third of it websockets are told "
-     "to go, one after the other."},
+     "How long requests may finish when usher stops. What comes meanwhile is served; near the end "
+     "websockets are told to go, one after the other, and nothing more is accepted."},
     {"replaced", &ClientTimeouts::replaced, {1, 7 * day},
      "How long requests and websockets may stay with a process that another one has replaced "
      "(SIGUSR2). In the last third of it websockets are told to go, one after the other."},
@@ -293,10 +293,19 @@ constexpr Key<LogSettings> log_keys[] = {
     {"when", &LogSettings::when, {},
      "A text with variables; where it is empty or \"0\" there is no line. Empty: a line for each "
      "request."},
+    {"count_only", &LogSettings::count_only, {.check = url_path},
+     "Below these paths a GET that succeeds has no line in [log]'s own access log, and is counted "
+     "(usher_access_log_counted_total): files whose names change with their content, of which one "
+     "page loads dozens. Those of Open WebUI by default; with an nginx.conf none."},
     {"process", &LogSettings::process, {.check = file, .others = "error_log error stderr"},
      "Where usher's own log goes: \"stderr\", or a file's path."},
     {"level", &LogSettings::level, {},
      "What is worth a line there."},
+    {"rotate", &LogSettings::rotate, {0, gib},
+     "Log files that have grown to this size are put aside as FILE.1, FILE.2 and so on, and begun "
+     "anew. 0: never, as where logrotate does it (SIGUSR1 opens them again)."},
+    {"keep", &LogSettings::keep, {1, 1000},
+     "How many of those that were put aside are kept."},
     {"file", &LogSettings::files, {},
      "A further access log, for the routes whose access_logs name it."},
 };

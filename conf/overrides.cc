@@ -93,6 +93,14 @@ Outcome apply_user(std::string_view text, Settings& settings) {
   return assign(text, settings.user, rule_of(&Settings::user));
 }
 
+Outcome apply_log_access(std::string_view text, Settings& settings) {
+  return assign(text, settings.log.access, rule_of(&LogSettings::access));
+}
+
+Outcome apply_log_process(std::string_view text, Settings& settings) {
+  return assign(text, settings.log.process, rule_of(&LogSettings::process));
+}
+
 constexpr Override rows[] = {
     {"--listen", "USHER_LISTEN", "ADDRESSES", &Overrides::listen, apply_listen,
      "Listen here instead: addresses, separated by commas. https:// before one makes it speak TLS; "
@@ -120,6 +128,10 @@ constexpr Override rows[] = {
      "The directory for what must survive a restart."},
     {"--user", "USHER_USER", "USER", &Overrides::user, apply_user,
      "Whom usher becomes when it is started as root: \"name\", \"name:group\" or their numbers."},
+    {"--log-access", "USHER_LOG_ACCESS", "PLACE", &Overrides::log_access, apply_log_access,
+     "Where the access log goes: \"stdout\", \"off\" or a file."},
+    {"--log-process", "USHER_LOG_PROCESS", "PLACE", &Overrides::log_process, apply_log_process,
+     "Where usher's own log goes: \"stderr\" or a file."},
 };
 
 }  // namespace

@@ -26,6 +26,8 @@ struct Overrides {
   std::optional<std::string> admin_token_file;
   std::optional<std::string> state;
   std::optional<std::string> user;
+  std::optional<std::string> log_access;
+  std::optional<std::string> log_process;
 };
 
 struct Override {

@@ -478,8 +478,11 @@ struct LogSettings {
   Template format = AccessLogSettings().format;
   std::string escape = "default";
   Template when;
-  std::string process = "stderr";  // or a path
+  std::vector<std::string> count_only{"/_app/immutable/"};  // paths; of [log]'s own access log
+  std::string process = "stderr";                           // or a path
   LogLevelName level = LogLevelName::info;
+  Size rotate{0};  // a file that has grown so large; 0: never
+  uint32_t keep = 4;
   std::vector<AccessLogSettings> files;
   friend bool operator==(const LogSettings&, const LogSettings&) = default;
 };

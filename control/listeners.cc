@@ -127,6 +127,16 @@ void Listeners::open(const Workers& workers) {
   }
 }
 
+bool Listeners::others_listen() const {
+  bool any = false;
+  for (const Entry& entry : set_) {
+    if (entry.sockets->bound.is_unix()) continue;
+    if (!net::Listener::others_at(entry.sockets->bound, entry.sockets->fds)) return false;
+    any = true;
+  }
+  return any;
+}
+
 std::string Listeners::urls() const {
   std::string text;
   for (const Entry& entry : set_)

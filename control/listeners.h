@@ -46,6 +46,9 @@ class Listeners final {
   void open(const Workers& workers);
   // This process's hold on them; the workers have their own.
   void close() { set_.clear(); }
+  bool closed() const { return set_.empty(); }
+  // At every address that may have several sockets somebody else has one too (SO_REUSEPORT).
+  bool others_listen() const;
 
   const Set& set() const { return set_; }
   std::string urls() const;

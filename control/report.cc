@@ -126,6 +126,10 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
               "Of these, those that wait because no replica is up.",
               sum(
                   facts, [](const WorkerCounters& w) -> auto& { return w.parked; }));
+  text.single("usher_access_log_counted_total", "counter",
+              "Requests that have no line in the access log, because log.count_only says so.",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.lines_spared; }));
   text.family("usher_body_bytes_total", "counter",
               "Bytes of request (in) and response (out) bodies.");
   text.sample(label("direction", "in"),

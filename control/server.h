@@ -110,6 +110,9 @@ class Server final : private DrainKeeper::Listener {
   void reopen_logs();
   void stop_on_signal(int signal);
   void leave(proxy::Departure departure, conf::Millis limit);
+  // Not, with a reason, if it is time to close the doors.
+  const char* why_to_close_doors() const;
+  void close_doors();
   void on_drain_look();
   void on_log_look();
   // SIGUSR2 (server_replace.cc).
@@ -194,7 +197,7 @@ class Server final : private DrainKeeper::Listener {
   net::Timer<&Server::on_start_deadline> start_deadline_;
   net::Timer<&Server::on_drain_look> drain_look_;
   net::Timer<&Server::on_log_look> log_look_;
-  MonotonicTime drain_until_;
+  std::optional<proxy::DrainSchedule> drain_;
   std::unique_ptr<Successor> successor_;  // until it is ready
   std::unique_ptr<Lineage> lineage_;      // of those that replace this process, if it is the first
   bool open_ = false;

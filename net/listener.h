@@ -6,6 +6,7 @@
 #include <event2/event_struct.h>
 
 #include <functional>
+#include <span>
 
 #include "base/address.h"
 #include "base/clock.h"
@@ -29,6 +30,8 @@ class Listener final {
   // Binds and listens, on whatever thread makes it; several with one address share it.
   static Result<Fd> bind(const SocketAddress& address);
   static SocketAddress bound_address(const Fd& fd);
+  // Sockets other than these listen at the very address. False where the kernel does not tell.
+  static bool others_at(const SocketAddress& address, std::span<const Fd> ours);
   // One that another process bound: from now on as bind() makes them.
   static void prepare(const Fd& fd);
 

@@ -11,6 +11,8 @@ namespace usher::proxy {
 namespace {
 
 constexpr std::chrono::milliseconds refusal_limit{5000};
+// While its worker drains, a client that has not been told so may take this long to bring a request.
+constexpr std::chrono::milliseconds draining_limit{2000};
 // For each client address and cause one line in the log.
 constexpr std::chrono::milliseconds log_interval{10'000};
 
@@ -125,6 +127,10 @@ std::chrono::milliseconds ClientConnection::limit_of(conf::Millis usual) const {
   return refused_ ? std::min(usual, refusal_limit) : usual;
 }
 
+std::chrono::milliseconds ClientConnection::idle_limit(conf::Millis usual) const {
+  return limit_of(worker_.draining() ? std::min(usual, draining_limit) : usual);
+}
+
 // A trusted proxy is not a client, and the clients of a unix socket have no address.
 bool ClientConnection::speaks_for_others() const {
   return peer_.is_unix() || worker_.snapshot()->any_trusts(facts_.ip);
@@ -198,7 +204,7 @@ void ClientConnection::on_stream_open() {
   }
   if (!offers_http2) return begin(Protocol::http1);
   if (!offers_http1) return begin(Protocol::http2);
-  deadline_.start(limit_of(worker_.snapshot()->settings.timeouts.head));
+  deadline_.start(idle_limit(worker_.snapshot()->settings.timeouts.head));
 }
 
 void ClientConnection::begin(Protocol protocol) {

@@ -62,6 +62,8 @@ class ClientConnection final : public net::Mortal,
   bool refused() const { return refused_; }
   // Who is refused is not waited for as long as others.
   std::chrono::milliseconds limit_of(conf::Millis usual) const;
+  // For a request that has not begun: not as long while the worker drains.
+  std::chrono::milliseconds idle_limit(conf::Millis usual) const;
   // ClientSession::on_deadline() comes then; starting it again moves it.
   void start_deadline(std::chrono::milliseconds after) { deadline_.start(after); }
   // For what ends a connection, and has no line in the access log.

@@ -66,6 +66,7 @@ struct WorkerCounters {
   Counter requests;   // that have come
   Counter exchanges;  // under way
   Counter reading;    // connections of which a part of a head has come
+  Counter lines_spared;  // of requests that the access log only counts
 };
 
 }  // namespace usher::proxy

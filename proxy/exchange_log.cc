@@ -130,7 +130,7 @@ void Exchange::log() {
   line.user_agent = request_.headers.get("User-Agent").value_or("");
   if (route_ && !route_->rules.access_log) return;
   const auto from = log_variables(response_.get());
-  snapshot_->logs->write(route_, line, from ? &*from : nullptr);
+  if (!snapshot_->logs->write(route_, line, from ? &*from : nullptr)) count.lines_spared.add();
 }
 
 }  // namespace usher::proxy

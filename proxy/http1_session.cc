@@ -10,8 +10,6 @@ namespace {
 // close with unread bytes would send a RST, and the client might lose the response.
 constexpr std::chrono::milliseconds linger_limit{2000};
 constexpr size_t most_lingered = 16 * 1024 * 1024;
-// How long a client that has not been told that its connection ends may bring one more request.
-constexpr std::chrono::milliseconds unannounced_grace{2000};
 // A stall is noticed within a quarter of its limit.
 constexpr int looks_per_stall = 4;
 
@@ -28,7 +26,7 @@ Http1Session::Http1Session(Worker& worker, ClientConnection& connection)
       codec_(head_limits(*snapshot_)) {}
 
 void Http1Session::start() {
-  await_request(connection_.limit_of(snapshot_->settings.timeouts.head));
+  await_request(connection_.idle_limit(snapshot_->settings.timeouts.head));
 }
 
 // Says 429 to a connection beyond the limit, without an exchange, and ends it.
@@ -179,7 +177,7 @@ void Http1Session::end_exchange(bool reuse) {
   const bool spent = request_complete_ && !codec_.reusable();
   if (!reuse || spent) return linger();
   // A response that began before the drain has not told its client that it is the last one.
-  await_request(worker_.draining() ? unannounced_grace : snapshot_->settings.timeouts.keep_alive);
+  await_request(connection_.idle_limit(snapshot_->settings.timeouts.keep_alive));
   stream().resume_reading();
 }
 
@@ -305,9 +303,7 @@ void Http1Session::linger() {
 }
 
 void Http1Session::drain(Duration grace) {
-  if (phase_ != Phase::waiting || !codec_.idle()) return;
-  if (grace.count() == 0) return linger();
-  connection_.start_deadline(grace);
+  if (phase_ == Phase::waiting && codec_.idle()) connection_.start_deadline(grace);
 }
 
 bool Http1Session::give_way() {

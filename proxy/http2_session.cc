@@ -42,7 +42,7 @@ Http2Session::~Http2Session() {
 }
 
 void Http2Session::start() {
-  connection_.start_deadline(connection_.limit_of(snapshot_->settings.timeouts.head));
+  connection_.start_deadline(connection_.idle_limit(snapshot_->settings.timeouts.head));
   flush_soon();
 }
 

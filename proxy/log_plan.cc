@@ -35,7 +35,7 @@ Progress at_the_end(const Progress& opened, const AccessRecord& record) {
 
 LogPlan::LogPlan(const conf::LogSettings& settings, std::vector<std::shared_ptr<LogFile>> files,
                  std::string node)
-    : node_(std::move(node)) {
+    : count_only_(settings.count_only), node_(std::move(node)) {
   auto file = files.begin();
   for (conf::AccessLogSettings& each : conf::access_logs(settings)) {
     const Escape escape = each.escape == "json"   ? Escape::json
@@ -88,15 +88,31 @@ std::string LogPlan::escaped(const conf::TemplatePart& part, Escape escape,
   return text;
 }
 
-void LogPlan::write(const routing::Route* route, const AccessRecord& record,
+// A path that could be written in another way too may lead elsewhere: it has its line.
+bool LogPlan::counts_only(const AccessRecord& record) const {
+  const std::string_view path = record.target.substr(0, record.target.find('?'));
+  const auto begins = [path](const std::string& prefix) { return path.starts_with(prefix); };
+  return std::any_of(count_only_.begin(), count_only_.end(), begins) && record.status < 400 &&
+         record.error.empty() && (record.method == "GET" || record.method == "HEAD") &&
+         path.find('%') == path.npos && path.find("/.") == path.npos &&
+         path.find("//") == path.npos;
+}
+
+bool LogPlan::write(const routing::Route* route, const AccessRecord& record,
                     const VariableSource* from) const {
+  bool spared = false;
   for_each(route, from, [&](const Destination& to) {
+    if (&to == &destinations_.front() && counts_only(record)) {
+      spared = true;
+      return;
+    }
     if (to.json) return to.file->write(to_json(record, node_));
     std::string line;
     for (const conf::TemplatePart& part : to.text.parts)
       line += escaped(part, to.escape, *from);
     to.file->write(line += '\n');
   });
+  return !spared;
 }
 
 KeptLines::KeptLines(std::shared_ptr<const LogPlan> plan, const routing::Route& route,

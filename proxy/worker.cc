@@ -18,9 +18,10 @@ constexpr std::chrono::milliseconds room_log_interval{10'000};
 // How soon websockets notice that their replica is down or drains.
 constexpr std::chrono::milliseconds replica_look{250};
 
-// After another process has taken over, an idle connection may bring one more request for so long:
-// a client that is just sending it is not met by a close.
+// For so long an idle connection may bring one more request, whose answer says that it is the last
+// one: a client that is just sending it is not met by a close.
 constexpr Duration handover_grace{5000};
+constexpr Duration stopping_grace{2000};
 
 HomeCheck::Resident resident_of(const Websocket& websocket) {
   const TunnelRecord& record = websocket.record();
@@ -249,22 +250,30 @@ RetryBudget& Worker::retry_budget(const routing::Upstream& upstream) {
   return retry_budgets_.try_emplace(upstream.name).first->second;
 }
 
-void Worker::drain(std::chrono::milliseconds limit, Departure departure) {
-  loop_.post([this, limit, departure] {
+void Worker::drain(const DrainSchedule& schedule, Departure departure) {
+  loop_.post([this, schedule, departure] {
     const bool stopping = departure == Departure::stopping;
-    if (stopping) {
-      for (const Door& door : doors_)
-        door.listener->accept_rest();
-    }
-    doors_.clear();
-    left_.store(true, std::memory_order_release);
     drain_looked_ = loop_.now();
-    drain_.emplace(drain_looked_, limit);
-    pool_.drain();
+    drain_ = schedule;
+    if (!stopping) leave();
     for (size_t i = connections_.size(); i-- > 0;)
-      connections_[i]->drain(stopping ? Duration(0) : handover_grace);
+      connections_[i]->drain(stopping ? stopping_grace : handover_grace);
     drain_tick_.start(DrainSchedule::tick);
   });
+}
+
+void Worker::close_doors() {
+  loop_.post([this] {
+    for (const Door& door : doors_)
+      door.listener->accept_rest();
+    leave();
+  });
+}
+
+void Worker::leave() {
+  doors_.clear();
+  pool_.drain();
+  left_.store(true, std::memory_order_release);
 }
 
 void Worker::part_from(const routing::ReplicaStatus& replica, std::chrono::milliseconds limit) {
@@ -366,7 +375,8 @@ void Worker::on_drain_tick() {
   drain_tick_.start(DrainSchedule::tick);
   std::bernoulli_distribution chosen(drain_->share(std::exchange(drain_looked_, now), now));
   for (size_t i = websockets_.size(); i-- > 0;) {
-    if (chosen(jitter_))
+    const bool waits = drain_->has_returned(websockets_[i]->record().started);
+    if (waits ? drain_->tells_all(now) : chosen(jitter_))
       websockets_[i]->go_away(drain_->parting(now), "the front door is stopping");
   }
   if (!drain_->cuts(now)) return;

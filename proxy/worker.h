@@ -78,7 +78,7 @@ struct Shared {
 
 // Why a worker drains.
 enum class Departure : uint8_t {
-  stopping,     // nobody comes after it: what waits to be accepted is still served
+  stopping,     // nobody may come after it: it accepts until close_doors()
   handing_over  // another process accepts at the same sockets, and nobody is in a hurry
 };
 
@@ -106,10 +106,12 @@ class Worker final {
   // A client's home is this replica now: its websockets to others are told to go, and it comes back
   // by itself. All of its traffic has one home.
   void bring_home(std::string client, std::string replica_id);
-  // Stops accepting and lets all that there is finish; within the limit all of it ends. A second
-  // call sets another limit.
-  void drain(std::chrono::milliseconds limit, Departure departure);
-  // It has heard of that, and accepts no more: its connections only become fewer.
+  // Lets all that there is finish; what comes meanwhile is served, and each connection told that it
+  // brings no more. By the end of the schedule all is over. A second call sets another schedule.
+  void drain(const DrainSchedule& schedule, Departure departure);
+  // While it drains: accepts what has come until now, then no more.
+  void close_doors();
+  // It has closed its doors: its connections only become fewer.
   bool has_left() const { return left_.load(std::memory_order_acquire); }
   // Lets the websockets to a draining replica go, spread over the last third of the limit.
   void part_from(const routing::ReplicaStatus& replica, std::chrono::milliseconds limit);
@@ -168,6 +170,7 @@ class Worker final {
   void on_resting(const Error& why);
   void accept(Fd fd, const SocketAddress& peer, const std::shared_ptr<const ListenerRole>& role);
   void on_drain_tick();
+  void leave();
   void on_parting_tick();
   void adopt(std::shared_ptr<const Snapshot> snapshot);
   using Homes = std::unordered_map<std::string_view, std::string_view>;  // replicas by client

@@ -140,6 +140,16 @@ def script(image, name, text, mode=0o755):
     path.chmod(mode)
 
 
+def test_a_folder_that_cannot_be_written_is_a_mistake_only_if_there_are_templates(image):
+    """A root file system that is read-only is usual, and an image without templates in its folder, too."""
+    unwritable = {"NGINX_ENVSUBST_OUTPUT_DIR": "/nonexistent/conf.d"}
+    entrypoint = (DOCKER / "entrypoint", "nginx", "-v")
+    (image / "etc" / "templates" / "README").write_text("none yet")
+    assert "ERROR" not in call(image, *entrypoint, **unwritable).stderr
+    (image / "etc" / "templates" / "chat.conf.template").write_text("# one")
+    assert "/nonexistent/conf.d is not writable" in call(image, *entrypoint, **unwritable).stderr
+
+
 @pytest.mark.parametrize("command", [("nginx", "-g", "daemon off;"), ()])
 def test_scripts_run_before_the_templates_in_the_order_of_their_names(image, command):
     port = harness.free_port()
