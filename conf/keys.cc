@@ -222,7 +222,8 @@ constexpr Key<Http2Settings> http2_keys[] = {
     {"max_concurrent_streams", &Http2Settings::max_concurrent_streams, {1, 10'000},
      "Requests and websockets of one connection at a time."},
     {"window", &Http2Settings::window, {64 * kib, 16 * mib},
-     "How much of one request's body may be on its way before its replica has taken it."},
+     "How much of one request's body may be on its way before its replica has taken it. Until a "
+     "replica takes any of it, 16 KiB."},
     {"extended_connect", &Http2Settings::extended_connect, {},
      "Offer websockets over HTTP/2 (RFC 8441). Without it browsers open a connection of their own "
      "for each."},
@@ -242,7 +243,7 @@ constexpr Key<ClientTimeouts> client_timeout_keys[] = {
     {"keep_alive", &ClientTimeouts::keep_alive, {1, day},
      "How long an idle connection is kept."},
     {"stall", &ClientTimeouts::stall, {1, day},
-     "A body that does not move for so long, either way, is given up."},
+     "A body that moves less than 240 bytes a second for so long, either way, is given up."},
     {"drain", &ClientTimeouts::drain, {1, day},
      "How long requests may finish when usher stops. What comes meanwhile is served; near the end "
      "websockets are told to go, one after the other, and nothing more is accepted."},

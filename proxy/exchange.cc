@@ -1,5 +1,7 @@
 #include "proxy/exchange.h"
 
+#include <utility>
+
 #include "base/random.h"
 #include "base/strings.h"
 #include "protocol/cookies.h"
@@ -141,7 +143,7 @@ Outcome Exchange::serve_route() {
   }
   read_session();
   worker_.retry_budget(*upstream_).count_request(worker_.loop().now());
-  find_home();
+  body_comes_first() ? await_body() : find_home();
   return {};
 }
 
@@ -187,6 +189,25 @@ void Exchange::read_session() {
 bool Exchange::migrates() const {
   return socketio_ && upstream_->migrate && request_.wants_websocket &&
          protocol::opens_by_websocket(request_);
+}
+
+// Whoever sends a small body slowly, or never, must not have a place at a replica meanwhile.
+bool Exchange::body_comes_first() const {
+  return upstream_->max_connections > 0 && has_body(request_) && !client_.request_complete() &&
+         request_.body.kind == protocol::BodyKind::length && request_.body.length <= first_body;
+}
+
+void Exchange::await_body() {
+  awaits_body_ = true;
+  if (std::exchange(request_.expects_continue, false)) {
+    // It is us that it waits for (RFC 9110 section 10.1.1).
+    request_.headers.remove("Expect");
+    protocol::ResponseHead go_on;
+    go_on.status = 100;
+    go_on.reason = "Continue";
+    client_.send_head(go_on, false);
+  }
+  client_.resume_body();
 }
 
 void Exchange::find_home() {
@@ -280,6 +301,10 @@ void Exchange::lease() {
 
 void Exchange::on_replica_ready() {
   replica_->send_head(request_);
+  if (!early_body_.empty()) {
+    body_begun_ = true;
+    replica_->send_data(std::exchange(early_body_, {}));
+  }
   if (client_.request_complete()) return replica_->send_end({});
   client_.resume_body();
 }
@@ -299,12 +324,18 @@ void Exchange::on_request_data(std::span<const char> data) {
   bytes_in_ += data.size();
   on_request_ahead(bytes_in_);
   if (finished_) return;
+  if (awaits_body_) {
+    early_body_.append(data.data(), data.size());
+    return;
+  }
   body_begun_ = true;
   replica_->send_data(data);
   if (replica_->above_high_mark()) client_.pause_body();
 }
 
 void Exchange::on_request_end(protocol::Headers trailers) {
+  // Its length was announced: no trailers can go with it.
+  if (std::exchange(awaits_body_, false)) return find_home();
   // A request without a body may be complete before there is a replica: on_replica_ready() knows.
   if (!takes_body()) return;
   filter_request_trailers(trailers);
@@ -312,6 +343,8 @@ void Exchange::on_request_end(protocol::Headers trailers) {
 }
 
 void Exchange::on_replica_writable() { client_.resume_body(); }
+
+size_t Exchange::wanted() const { return client_.room(); }
 
 void Exchange::on_replica_error(Error error) { fail(std::move(error)); }
 
@@ -364,6 +397,7 @@ void Exchange::drop_replica() {
 
 void Exchange::finish(bool reuse) {
   finished_ = true;
+  awaits_body_ = false;
   lookup_.reset();
   if (turn_) turn_->stop();
   if (file_) file_->next_turn.stop();

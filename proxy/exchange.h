@@ -53,7 +53,9 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   // The request could not be read.
   void on_request_error(Error error);
   // May the body's next piece come?
-  bool takes_body() const { return replica_ && replica_->ready() && !finished_; }
+  bool takes_body() const {
+    return !finished_ && (awaits_body_ || (replica_ && replica_->ready()));
+  }
   // So much of the body has come before its replica takes any.
   void on_request_ahead(uint64_t bytes);
   void on_request_data(std::span<const char> data);
@@ -123,6 +125,8 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void compress(protocol::ResponseHead& head);
   void send_body(std::span<const char> data);
   void read_session();
+  bool body_comes_first() const;
+  void await_body();
   void find_home();
   void settle(routing::Home home);
   void fail_homeless();
@@ -137,6 +141,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void on_replica_data(std::span<const char> data) override;
   void on_replica_end(protocol::Headers trailers) override;
   void on_replica_writable() override;
+  size_t wanted() const override;
   void on_replica_error(Error error) override;
 
   void upgrade(protocol::ResponseHead head);
@@ -186,6 +191,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   std::optional<routing::OpenRequest> open_request_;
   std::unique_ptr<ReplicaConnection> replica_;
 
+  std::string early_body_;  // came before the request had its place
   // The body of a polling handshake is held until the store has its sid.
   std::optional<protocol::OpenPacketReader> open_packet_;
   std::string held_;
@@ -238,6 +244,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   bool fresh_connection_ = false;  // the next lease must not be a reused one
   const routing::Replica* avoid_ = nullptr;
   bool socketio_ = false;
+  bool awaits_body_ = false;
   bool body_begun_ = false;
   bool limited_ = false;      // the limits of a route have let it in
   bool waited_ = false;       // because no replica was up

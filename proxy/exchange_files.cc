@@ -1,7 +1,9 @@
 // What an Exchange makes of a route with files: the file, a redirect to its folder, or another path
 // with which the request goes on.
 
+#include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
 #include "protocol/conditions.h"
@@ -19,6 +21,7 @@ namespace {
 constexpr unsigned most_detours = 10;
 // Of a file, in one turn.
 constexpr int most_pieces = 16;
+constexpr size_t least_piece = 1024;
 
 std::string content_range(std::string_view part, uint64_t size) {
   return "bytes " + std::string(part) + "/" + std::to_string(size);
@@ -137,7 +140,8 @@ void Exchange::send_file() {
   std::array<char, size_t{16} * 1024> buffer;
   for (int pieces = 0; !client_.above_high_mark(); ++pieces) {
     if (pieces == most_pieces) return file_->next_turn.start(Duration(0));
-    const auto piece = file_->file.read(buffer);
+    const size_t most = std::min(buffer.size(), std::max(client_.room(), least_piece));
+    const auto piece = file_->file.read(std::span(buffer).first(most));
     if (!piece) return fail(piece.error());
     if (piece->empty()) return finish_response({});
     send_body(*piece);

@@ -10,8 +10,6 @@ namespace {
 // close with unread bytes would send a RST, and the client might lose the response.
 constexpr std::chrono::milliseconds linger_limit{2000};
 constexpr size_t most_lingered = 16 * 1024 * 1024;
-// A stall is noticed within a quarter of its limit.
-constexpr int looks_per_stall = 4;
 
 protocol::HeadLimits head_limits(const Snapshot& snapshot) {
   return {.bytes = snapshot.settings.limits.head.bytes};
@@ -55,6 +53,11 @@ size_t Http1Session::on_stream_data(std::span<const char> data) {
   while (parse_one(input)) {
   }
   return ending() ? data.size() : data.size() - input.size();
+}
+
+// What waits for its replica holds little of its body.
+size_t Http1Session::wanted() const {
+  return exchange_ && exchange_->takes_body() ? SIZE_MAX : first_body;
 }
 
 // Takes one event from the input; false when it must wait: for bytes, for the exchange, for the
@@ -131,10 +134,18 @@ void Http1Session::begin_exchange() {
 }
 
 void Http1Session::watch_for_stall() {
-  seen_in_ = stream().bytes_in();
-  seen_out_ = stream().bytes_out();
-  still_ = 0;
-  connection_.start_deadline(snapshot_->settings.timeouts.stall / looks_per_stall);
+  body_.restart();
+  reader_.restart();
+  look_again();
+}
+
+void Http1Session::look_again() {
+  connection_.start_deadline(snapshot_->settings.timeouts.stall / Pace::looks_per_span);
+}
+
+Pace::Wanted Http1Session::wanted_progress() const {
+  const conf::Settings& settings = snapshot_->settings;
+  return Pace::at_rate(least_rate, settings.timeouts.stall);
 }
 
 // What cannot be read is refused, and nothing after it can be read either.
@@ -261,36 +272,31 @@ void Http1Session::on_deadline() {
 void Http1Session::check_progress() {
   const bool waits_for_body = !request_complete_ && exchange_->takes_body() && stream().reading();
   const bool waits_for_reader = stream().queued() > 0;
-  const bool moved_in = stream().bytes_in() != seen_in_;
-  const bool moved_out = stream().bytes_out() != seen_out_;
-  seen_in_ = stream().bytes_in();
-  seen_out_ = stream().bytes_out();
-  const bool stuck =
-      (waits_for_body && !moved_in && !moved_out) || (waits_for_reader && !moved_out);
-  still_ = stuck ? static_cast<uint8_t>(still_ + 1) : 0;
-  if (still_ < looks_per_stall) {
-    connection_.start_deadline(snapshot_->settings.timeouts.stall / looks_per_stall);
-  } else if (waits_for_reader) {
+  const auto now = worker_.loop().now();
+  const Pace::Wanted wanted = wanted_progress();
+  const uint64_t out = stream().bytes_taken();
+  const bool no_reader = reader_.stuck(out, waits_for_reader, wanted, now);
+  const bool no_body = body_.stuck(stream().bytes_in() + out, waits_for_body, wanted, now);
+  if (no_reader) {
     exchange_->on_client_stalled();
     if (phase_ != Phase::over)
       stream().abort();  // what the kernel holds for it has no taker either
     connection_.close();
-  } else {
+  } else if (no_body) {
     exchange_->on_body_stalled();
+  } else {
+    look_again();
   }
 }
 
 // A client may take long for what is queued, as long as it takes some of it.
 void Http1Session::check_flush() {
-  const bool moved = stream().bytes_out() != seen_out_;
-  seen_out_ = stream().bytes_out();
-  still_ = moved ? 0 : static_cast<uint8_t>(still_ + 1);
-  if (still_ >= looks_per_stall) {
+  if (reader_.stuck(stream().bytes_taken(), true, wanted_progress(), worker_.loop().now())) {
     connection_.note_failure(LogLevel::info, {Errc::client_stalled, Side::client,
                                               "the client did not take all it was sent"});
     return connection_.close();
   }
-  connection_.start_deadline(snapshot_->settings.timeouts.stall / looks_per_stall);
+  look_again();
 }
 
 void Http1Session::linger() {

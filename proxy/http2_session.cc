@@ -1,5 +1,6 @@
 #include "proxy/http2_session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/own_response.h"
@@ -11,7 +12,6 @@ namespace {
 // As in HTTP/1.1: a close with unread bytes would send a RST, and the client might lose the end.
 constexpr std::chrono::milliseconds linger_limit{2000};
 constexpr size_t most_lingered = 16 * 1024 * 1024;
-constexpr int looks_per_stall = 4;
 // For the answer to the ping that tells that a client knows of the end.
 constexpr std::chrono::milliseconds announce_limit{1000};
 
@@ -19,6 +19,7 @@ protocol::Http2Limits limits_of(const conf::Settings& settings) {
   return {.head = {.bytes = settings.limits.head.bytes},
           .streams = settings.http2.max_concurrent_streams,
           .window = static_cast<uint32_t>(settings.http2.window.bytes),
+          .first_window = first_body,
           .resets = settings.http2.max_resets,
           .control_frames = settings.http2.max_control_frames,
           .extended_connect = settings.http2.extended_connect};
@@ -35,7 +36,8 @@ Http2Session::Http2Session(Worker& worker, ClientConnection& connection)
     : worker_(worker),
       connection_(connection),
       snapshot_(worker.snapshot()),
-      codec_(limits_of(snapshot_->settings)) {}
+      codec_(limits_of(snapshot_->settings)),
+      began_(worker.loop().now()) {}
 
 Http2Session::~Http2Session() {
   if (turn_asked_) worker_.loop().forget(*this);
@@ -248,11 +250,14 @@ void Http2Session::on_stream_writable() {
 // --- Deadlines and the end
 // --------------------------------------------------------------------------
 
+void Http2Session::look_again() {
+  connection_.start_deadline(snapshot_->settings.timeouts.stall / Pace::looks_per_span);
+}
+
 void Http2Session::watch() {
-  still_ = 0;
-  seen_out_ = stream().bytes_out();
+  reader_.restart();
   if (announced_ && phase_ == Phase::open) return;  // the answer to the ping is waited for
-  connection_.start_deadline(snapshot_->settings.timeouts.stall / looks_per_stall);
+  look_again();
 }
 
 void Http2Session::on_deadline() {
@@ -272,26 +277,38 @@ void Http2Session::on_deadline() {
   }
 }
 
+// What the client lets in of the connection is judged as a whole, because its streams take turns; a
+// stream that it lets nothing of in is judged alone.
 void Http2Session::look() {
-  const bool waits = stream().queued() > 0;
-  const bool moved = std::exchange(seen_out_, stream().bytes_out()) != stream().bytes_out();
-  still_ = waits && !moved ? static_cast<uint8_t>(still_ + 1) : 0;
-  if (still_ >= looks_per_stall) {
-    connection_.note_failure(LogLevel::info, {Errc::client_stalled, Side::client,
-                                              "the client did not take all it was sent"});
-    for (Http2Stream* each : all_streams())
-      each->on_closed({Errc::client_stalled, Side::client, "the client stopped reading"});
-    if (phase_ == Phase::over) return;
-    stream().abort();  // what the kernel holds for it has no taker either
-    return connection_.close();
-  }
+  const conf::Settings& settings = snapshot_->settings;
+  const auto now = worker_.loop().now();
+  const auto wanted = Pace::at_rate(least_rate, settings.timeouts.stall);
+  const bool waits = stream().queued() > 0 || std::ranges::any_of(streams_, [](const auto& each) {
+                       return each.second->waits_its_turn();
+                     });
+  // What is on its way has not been taken yet.
+  const uint64_t sent = codec_.sent_in_all();
+  const uint64_t on_its_way = stream().queued() + stream().bytes_out() - stream().bytes_taken();
+  if (reader_.stuck(sent - std::min(sent, on_its_way), waits, wanted, now)) return give_up();
+  if (!codec_.acknowledged() && now - began_ > std::chrono::milliseconds(settings.timeouts.head))
+    return fail({Errc::http2_error, Side::client, "it does not acknowledge our settings"});
   if (!ending()) {
     for (Http2Stream* each : all_streams()) {
-      each->look(looks_per_stall);
+      each->look(wanted);
       if (phase_ == Phase::over) return;
     }
   }
-  connection_.start_deadline(snapshot_->settings.timeouts.stall / looks_per_stall);
+  look_again();
+}
+
+void Http2Session::give_up() {
+  connection_.note_failure(LogLevel::info, {Errc::client_stalled, Side::client,
+                                            "the client did not take all it was sent"});
+  for (Http2Stream* each : all_streams())
+    each->on_closed({Errc::client_stalled, Side::client, "the client stopped reading"});
+  if (phase_ == Phase::over) return;
+  stream().abort();  // what the kernel holds for it has no taker either
+  connection_.close();
 }
 
 // RFC 9113 section 6.8: in two steps, so that no request that is on its way is lost.

@@ -12,6 +12,7 @@
 #include "proxy/client_connection.h"
 #include "proxy/client_session.h"
 #include "proxy/http2_stream.h"
+#include "proxy/pace.h"
 
 namespace usher::proxy {
 
@@ -72,6 +73,8 @@ class Http2Session final : public ClientSession, private net::TurnEnd {
   void end();
   void finish();
   void look();
+  void give_up();
+  void look_again();
   void watch();
 
   Worker& worker_;
@@ -81,10 +84,10 @@ class Http2Session final : public ClientSession, private net::TurnEnd {
   std::unordered_map<protocol::StreamId, std::unique_ptr<Http2Stream>, SeededHash> streams_;
   std::vector<protocol::Http2Event> events_;
   std::vector<protocol::StreamId> acting_;  // those whose turn comes at the end of this one
-  uint64_t seen_out_ = 0;                   // at the last look
+  Pace reader_;                             // of what the connection is sent
+  const MonotonicTime began_;
   size_t lingered_ = 0;
   uint64_t more_ = 0;  // requests beyond the first one, in the DescriptorBudget
-  uint8_t still_ = 0;
   Phase phase_ = Phase::open;
   bool gives_way_ = false;  // it ends without being waited for
   bool announced_ = false;  // that it will end

@@ -48,6 +48,8 @@ class Tls13Transport final : public net::Transport {
 
   IoResult handshake(int) override { return {IoStatus::done}; }
   IoResult read(int fd, std::span<char> into) override;
+  // A whole record.
+  size_t least_room() const override { return smallest_read; }
   IoResult write(int fd, std::span<const char> from) override;
   IoResult finish(int fd) override;
   bool has_buffered() const override { return unseen_ || ended_; }
