@@ -20,6 +20,7 @@ std::string differences(const conf::Settings& now, const conf::Settings& then) {
   compare("rate_zone", &conf::Settings::rate_zones);
   compare("connection_zone", &conf::Settings::connection_zones);
   compare("route", &conf::Settings::routes);
+  compare("types", &conf::Settings::types);
   compare("map", &conf::Settings::maps);
   compare("forwarded", &conf::Settings::forwarded);
   compare("limits", &conf::Settings::limits);
