@@ -101,6 +101,7 @@ struct StoreSettings {
   StoreUrl url;
   std::string prefix = "usher";
   Millis timeout = 250ms;
+  Size memory{64 * 1024 * 1024};  // of "memory:"
   std::string ca;  // PEM files; empty: the system's authorities, and no certificate of our own
   std::string cert;
   std::string key;
@@ -394,6 +395,7 @@ struct LimitSettings {
   Size head{64 * 1024};
   Size response_head{128 * 1024};
   uint32_t connections = 0;          // per client address; 0: no limit
+  uint32_t sids = 10'000;            // likewise, in the store by this node; 0: no limit
   uint32_t connection_requests = 0;  // that one of them carries; 0: no limit
   uint32_t handshakes = 4096;        // in progress at a time; 0: no limit
   friend bool operator==(const LimitSettings&, const LimitSettings&) = default;

@@ -139,8 +139,9 @@ class Server final : private DrainKeeper::Listener {
   proxy::ConnectionLimit connection_limit_;
   proxy::LimitZones limit_zones_{settings_, {}};
   routing::LiveSessions live_sessions_;
-  routing::MemoryTable node_sids_{clock_, 65'536};
+  routing::NodeSids node_sids_{clock_, settings_.limits.sids};
   routing::NodeBindings node_bindings_{clock_};
+  routing::UnknownKeys unknown_keys_{clock_};
   Stores stores_;
   net::SystemResolver resolver_;
   std::unique_ptr<RedisDoor> shared_store_;

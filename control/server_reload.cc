@@ -74,6 +74,7 @@ Outcome Server::reload() {
   settings_ = std::move(next);
   use(std::move(*files));
   limit_zones_ = proxy::LimitZones(settings_, limit_zones_);
+  node_sids_.set_share(settings_.limits.sids);
   log_.set_least(log_level(settings_.log));
   if (new_upstreams) discovery_.start(settings_.upstreams);
   if (tls_ && !had_tls) {

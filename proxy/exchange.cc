@@ -1,10 +1,12 @@
 #include "proxy/exchange.h"
 
+#include "base/address.h"
 #include "base/random.h"
 #include "base/strings.h"
 #include "protocol/cookies.h"
 #include "protocol/forwarding.h"
 #include "protocol/trace_context.h"
+#include "proxy/flooders.h"
 #include "proxy/requester.h"
 #include "proxy/worker.h"
 
@@ -58,11 +60,12 @@ void Exchange::on_request_error(Error error) { fail(std::move(error)); }
 
 Outcome Exchange::serve() {
   client_address_ = snapshot_->forwarding.client_address(request_.headers, client_.facts());
-  if (ask_for_challenge()) return {};
+  read_challenge();
   return find_route();
 }
 
 Outcome Exchange::find_route() {
+  if (!challenge_.empty()) return find_challenge_route();
   if (client_.role().redirect_to_https && !answers_challenges()) {
     const uint16_t port = client_.role().https_port;
     const std::string suffix = port == 443 ? "" : ":" + std::to_string(port);
@@ -87,6 +90,12 @@ std::string Exchange::asked_host() const {
   return address.find(':') == std::string::npos ? address : "[" + address + "]";
 }
 
+// The store is asked when the limits of the route that the path belongs to have been passed.
+Outcome Exchange::find_challenge_route() {
+  route_ = snapshot_->routes.find(request_.authority, request_.path(), client_.role().port);
+  return route_ ? follow_route() : ask_for_challenge();
+}
+
 Outcome Exchange::follow_route() {
   if (!route_) {
     return Error{Errc::no_route, Side::client,
@@ -98,7 +107,10 @@ Outcome Exchange::follow_route() {
   return pass_limits();
 }
 
-Outcome Exchange::enter_route() { return route_->has_access_rules ? pass_access() : serve_route(); }
+Outcome Exchange::enter_route() {
+  if (!challenge_.empty()) return ask_for_challenge();
+  return route_->has_access_rules ? pass_access() : serve_route();
+}
 
 Outcome Exchange::serve_route() {
   if (answer_by_route() || answer_as_last()) return {};
@@ -157,6 +169,12 @@ void Exchange::read_session() {
     request_.headers.set("Accept-Encoding", "identity");
     open_packet_.emplace();
   }
+  if (open_packet_ || !claim_.sid.empty()) claim_.network = client_network();
+}
+
+std::string Exchange::client_network() const {
+  const auto address = SocketAddress::from_ip(client_address_, 0);
+  return Flooders::network_of(address ? address->ip_bytes() : client_.facts().ip);
 }
 
 // Will this become a websocket that outlives its replica?

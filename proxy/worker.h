@@ -37,10 +37,11 @@
 #include "proxy/tunnel.h"
 #include "routing/affinity_cookie.h"
 #include "routing/live_sessions.h"
-#include "routing/memory_store.h"
+#include "routing/node_sids.h"
 #include "routing/placement.h"
 #include "routing/session_directory.h"
 #include "routing/store.h"
+#include "routing/unknown_keys.h"
 
 namespace usher::proxy {
 
@@ -51,8 +52,9 @@ struct Shared {
   std::atomic<uint64_t>& connections;  // accepted so far
   ConnectionLimit& connection_limit;
   routing::LiveSessions& live_sessions;
-  routing::MemoryTable& node_sids;
+  routing::NodeSids& node_sids;
   routing::NodeBindings& node_bindings;
+  routing::UnknownKeys& unknown_keys;
   routing::MakeMac make_mac;
   LogThrottle& throttle;
   // The replica of this id gave reason to doubt it: the control thread looks at it soon.
