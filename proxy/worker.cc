@@ -32,8 +32,8 @@ Worker::Worker(const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
       placement_(make_jitter()(), shared.clock),
       pool_(loop_) {
   sessions_ = std::make_unique<routing::SessionDirectory>(
-      *store_, shared.clock, affinity_, placement_, shared.live_sessions, shared.node_sids,
-      shared.node_bindings, shared.unknown_keys);
+      *store_, shared.clock, snapshot->settings.affinity, placement_, shared.live_sessions,
+      shared.node_sids, shared.node_bindings, shared.unknown_keys);
   home_check_ = std::make_unique<HomeCheck>(
       loop_, *sessions_, [this](const std::string& client, const std::string& replica_id) {
         take_along({{client, replica_id}});

@@ -160,7 +160,6 @@ class Worker final {
   const Shared& shared_;
   net::Loop loop_;
   std::shared_ptr<const Snapshot> snapshot_;
-  const conf::AffinitySettings affinity_;
   std::unique_ptr<routing::Store> store_;
   routing::Placement placement_;
   std::unique_ptr<routing::SessionDirectory> sessions_;

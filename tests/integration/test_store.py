@@ -184,3 +184,13 @@ def test_a_server_that_has_become_read_only_is_left_though_it_answers_questions(
         return any(line["event"] == "store_down" and "READONLY" in line["error"] for line in node.log)
 
     wait_for(noticed, "that it is read-only", timeout=45, interval=0.5)
+
+
+def test_the_record_of_a_moved_client_lives_as_long_as_the_settings_say(house, replicas):
+    redis = house.redis()
+    node = house.usher(replicas, store=redis.url, affinity={"idle": "10m"})
+    wait_for(lambda: node.status()["store"]["state"] == "up", "the store up")
+    secret = redis.command("GET", "usher:secret").split()[1]
+    who(node, moved(who(node)[0].cookie(), secret))
+    (life,) = redis.keys("usher:client:*").values()
+    assert 540 < life <= 600
