@@ -161,6 +161,10 @@ constexpr Key<StoreSettings> store_keys[] = {
     {"timeout", &StoreSettings::timeout, {1, minute},
      "A store slower than this is treated as down for that request; no request fails because of "
      "it."},
+    {"memory", &StoreSettings::memory, {64 * kib, 64 * gib},
+     "With \"memory:\": how much memory it may take; 1 MiB is enough for some 3900 clients that have "
+     "moved, or polling sessions. When it is full, those that were silent for the longest are "
+     "forgotten."},
     {"ca", &StoreSettings::ca, {.example = "\"/certs/redis-ca.pem\"", .is_read = true},
      "PEM file: the authorities that may have signed the certificate of a rediss:// server, which "
      "must name the host of the URL. Empty: the system's."},
@@ -182,7 +186,8 @@ constexpr Key<AffinitySettings> affinity_keys[] = {
      "How often the secret in a shared store is replaced by a new one; the old one is believed for "
      "as long again and affinity.idle. \"0s\": only by `usher rotate-secret`."},
     {"idle", &AffinitySettings::idle, {second, 365 * day},
-     "A client that is silent for so long may be given another replica."},
+     "How long the store remembers a client that has been moved and is silent; one that has never "
+     "been moved is known by its cookie alone. At least this long an old secret is believed."},
 };
 
 constexpr Key<ForwardedSettings> forwarded_keys[] = {
@@ -207,6 +212,10 @@ constexpr Key<LimitSettings> limit_keys[] = {
     {"connections", &LimitSettings::connections, {0, 1'000'000},
      "Connections from one client address; more are answered with 429. Trusted proxies and unix "
      "sockets are not limited. 0: no limit."},
+    {"sids", &LimitSettings::sids, {0, 1'000'000},
+     "Polling sessions of Socket.IO that one client address (of IPv6: one /64) may have in the store "
+     "by this node. Those beyond it are served too, but found by their client's cookie alone. 0: no "
+     "limit."},
     {"connection_requests", &LimitSettings::connection_requests, {0, 1'000'000'000},
      "Requests of one connection; then it is closed, and clients open another one. 0: no limit."},
     {"handshakes", &LimitSettings::handshakes, {0, 1'000'000},

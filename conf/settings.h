@@ -105,6 +105,7 @@ struct StoreSettings {
   std::string url_file;  // what it holds is the URL; it has been read when settings are loaded
   std::string prefix = "usher";
   Millis timeout = 250ms;
+  Size memory{64 * 1024 * 1024};  // of "memory:"
   std::string ca;  // PEM files; empty: the system's authorities, and no certificate of our own
   std::string cert;
   std::string key;
@@ -426,6 +427,7 @@ struct LimitSettings {
   Size head{64 * 1024};
   Size response_head{128 * 1024};
   uint32_t connections = 0;          // per client address; 0: no limit
+  uint32_t sids = 10'000;            // likewise, in the store by this node; 0: no limit
   uint32_t connection_requests = 0;  // that one of them carries; 0: no limit
   uint32_t handshakes = 4096;        // in progress at a time; 0: no limit
   bool strict_paths = false;         // true: paths that nginx refuses are refused

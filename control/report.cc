@@ -100,6 +100,11 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
               "Attempts that the retry budget did not allow.",
               sum(
                   facts, [](const WorkerCounters& w) -> auto& { return w.retries_refused; }));
+  text.single("usher_sids_not_kept_total", "counter",
+              "Polling sessions that are found by their client's cookie alone: its address has as "
+              "many in the store as it may (limits.sids).",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.sids_not_kept; }));
   text.single("usher_requests_queued_total", "counter",
               "Requests that waited for a place at a full replica.",
               sum(

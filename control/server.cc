@@ -123,7 +123,7 @@ Outcome Server::prepare() {
   if (Outcome prepared = stores_.prepare(files_); !prepared) return prepared;
   shared_.emplace(proxy::Shared{
       clock_, log_, connections_, connection_limit_, descriptors_, crowds_, password_failures_,
-      live_sessions_, node_sids_, node_bindings_, &tls::make_hmac_sha256, throttle_,
+      live_sessions_, node_sids_, node_bindings_, unknown_keys_, &tls::make_hmac_sha256, throttle_,
       [this](const std::string& id) { loop_.post([this, id] { look_at(id); }); },
       [this](const std::string& client, const std::string& replica_id) {
         loop_.post([this, client, replica_id] { bring_home(client, replica_id); });

@@ -163,8 +163,9 @@ class Server final : private DrainKeeper::Listener {
   proxy::PasswordFailures password_failures_;
   proxy::LimitZones limit_zones_{settings_, {}};
   routing::LiveSessions live_sessions_;
-  routing::MemoryTable node_sids_{clock_, 65'536};
+  routing::NodeSids node_sids_{clock_, settings_.limits.sids};
   routing::NodeBindings node_bindings_{clock_};
+  routing::UnknownKeys unknown_keys_{clock_};
   Stores stores_;
   net::SystemResolver resolver_;
   std::unique_ptr<RedisDoor> shared_store_;

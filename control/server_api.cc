@@ -77,7 +77,10 @@ Pending Server::order_challenge(const AdminRequest& request, Admin::Respond resp
                                  : "expected a token"));
     return {};
   }
-  auto done = [respond = std::move(respond)](const Outcome& outcome) {
+  auto done = [this, key = routing::challenge_key(token),
+               respond = std::move(respond)](const Outcome& outcome) {
+    // Somebody may have asked for it too early.
+    unknown_keys_.remove(key);
     respond(outcome ? AdminResponse{200, "application/json", R"({"status":true})"}
                     : json_detail(503, to_string(outcome.error())));
   };

@@ -20,6 +20,7 @@ std::string differences(const conf::Settings& now, const conf::Settings& then) {
   compare("rate_zone", &conf::Settings::rate_zones);
   compare("connection_zone", &conf::Settings::connection_zones);
   compare("route", &conf::Settings::routes);
+  compare("types", &conf::Settings::types);
   compare("map", &conf::Settings::maps);
   compare("forwarded", &conf::Settings::forwarded);
   compare("limits", &conf::Settings::limits);
@@ -82,6 +83,7 @@ Outcome Server::reload() {
   admin_guard_ = AdminGuard(settings_.admin, node_);
   use(std::move(*files));
   limit_zones_ = proxy::LimitZones(settings_, limit_zones_);
+  node_sids_.set_share(settings_.limits.sids);
   log_.set_least(log_level(settings_.log));
   if (new_upstreams) discovery_.start(settings_.upstreams);
   if (tls_ && !had_tls) {

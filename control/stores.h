@@ -80,7 +80,7 @@ class Stores final {
   Stores(const conf::StoreSettings& settings, const Clock& clock, const Log& log)
       : settings_(settings),
         status_(log, to_string(settings.url)),
-        table_(clock),
+        table_(clock, settings.memory.bytes),
         challenges_(clock) {}
 
   // Before any store is made. An error names the file that is wrong.

@@ -54,6 +54,7 @@ struct WorkerCounters {
   std::array<Counter, troubles> hints;          // by Trouble
   std::array<Counter, traffic_causes> retries;  // by the Errc of the attempt before
   Counter retries_refused;                      // by the budget
+  Counter sids_not_kept;                        // because their network has its share in the store
   Counter queued;   // requests that waited for a place at a full replica
   Counter held;     // requests that wait now because no replica is up
   Counter delayed;  // requests that wait now until a rate allows them

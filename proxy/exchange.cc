@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/address.h"
+#include "base/network.h"
 #include "base/random.h"
 #include "base/strings.h"
 #include "protocol/cookies.h"
@@ -65,11 +67,12 @@ Outcome Exchange::serve() {
       !protocol::is_strict(request_.path())) {
     return Error{Errc::bad_request, Side::client, "a path above the root, or malformed"};
   }
-  if (ask_for_challenge()) return {};
+  read_challenge();
   return find_route();
 }
 
 Outcome Exchange::find_route() {
+  if (!challenge_.empty()) return find_challenge_route();
   if (client_.role().redirect_to_https && !answers_challenges()) {
     const uint16_t port = client_.role().https_port;
     const std::string suffix = port == 443 ? "" : ":" + std::to_string(port);
@@ -92,6 +95,12 @@ std::string Exchange::asked_host() const {
   if (!request_.authority.empty()) return without_port(request_.authority);
   const std::string address = client_.server_address();
   return address.find(':') == std::string::npos ? address : "[" + address + "]";
+}
+
+// The store is asked when the limits of the route that the path belongs to have been passed.
+Outcome Exchange::find_challenge_route() {
+  route_ = snapshot_->routes.find(request_.authority, request_.path(), client_.role().port);
+  return route_ ? follow_route() : ask_for_challenge();
 }
 
 Outcome Exchange::follow_route() {
@@ -124,7 +133,10 @@ void Exchange::drop_odd_headers() {
       [more](const protocol::Field& field) { return !protocol::is_plain_name(field.name, more); });
 }
 
-Outcome Exchange::enter_route() { return route_->has_access_rules ? pass_access() : serve_route(); }
+Outcome Exchange::enter_route() {
+  if (!challenge_.empty()) return ask_for_challenge();
+  return route_->has_access_rules ? pass_access() : serve_route();
+}
 
 Outcome Exchange::serve_route() {
   if (answer_by_route() || answer_as_last()) return {};
@@ -183,6 +195,12 @@ void Exchange::read_session() {
     request_.headers.set_alone("Accept-Encoding", "identity");
     open_packet_.emplace();
   }
+  if (open_packet_ || !claim_.sid.empty()) claim_.network = client_network();
+}
+
+std::string Exchange::client_network() const {
+  const auto address = SocketAddress::from_ip(client_address_, 0);
+  return std::string(network_of(address ? address->ip_bytes() : client_.facts().ip));
 }
 
 // Will this become a websocket that outlives its replica?

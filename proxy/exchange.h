@@ -73,10 +73,12 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
  private:
   // In the order in which they happen.
   Outcome serve();
-  bool ask_for_challenge();
+  void read_challenge();
   bool answers_challenges() const;
   Outcome find_route();
   std::string asked_host() const;
+  Outcome find_challenge_route();
+  Outcome ask_for_challenge();
   Outcome follow_route();
   const protocol::Forwarding& forwarding() const;
   void drop_odd_headers();
@@ -87,6 +89,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void refuse(Error error, uint16_t status, std::chrono::seconds again_after);
   Outcome enter_route();
   Outcome serve_route();
+  std::string client_network() const;
   bool answer_by_route();
   bool answer_as_last();
   void close_without_answer();
@@ -150,6 +153,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void pass_on(std::span<const char> data);
   void slow_down();
   void learn_sid();
+  void let_go();
   void finish_response(const protocol::Headers& trailers);
 
   void fail(Error error);
@@ -179,6 +183,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   std::string_view served_target_;             // the same, or where a route with files has led
   std::vector<protocol::Field> asked_fields_;  // where they are wanted later
   protocol::CodingWish coding_wish_;           // where the route compresses
+  std::string_view challenge_;                 // a token that may have an answer: the store knows
   const routing::Route* route_ = nullptr;
   const routing::Upstream* upstream_ = nullptr;
 

@@ -89,20 +89,26 @@ void Exchange::close_without_answer() {
   finish(false);
 }
 
+void Exchange::read_challenge() {
+  if (!request_.path().starts_with(challenge_path) || !only_asks(request_)) return;
+  const std::string_view token = request_.path().substr(challenge_path.size());
+  if (!routing::is_challenge_token(token)) return;
+  if (!worker_.shared().unknown_keys.has(routing::challenge_key(token))) challenge_ = token;
+}
+
 // Another node may have been given what is to be answered: the store knows. What it does not know
 // is any other request.
-bool Exchange::ask_for_challenge() {
-  if (!request_.path().starts_with(challenge_path)) return false;
-  const std::string_view token = request_.path().substr(challenge_path.size());
-  const bool asks = request_.method == "GET" || request_.method == "HEAD";
-  if (!asks || !routing::is_challenge_token(token)) return false;
-  lookup_ =
-      worker_.challenges().find_challenge(token, [this](Result<std::optional<std::string>> known) {
+Outcome Exchange::ask_for_challenge() {
+  route_ = nullptr;  // whose rules are not for what the store says
+  const std::string_view token = std::exchange(challenge_, {});
+  lookup_ = worker_.challenges().find_challenge(
+      token, [this, token](Result<std::optional<std::string>> known) {
         if (known && *known)
           return respond(make_text_response(200, "application/octet-stream", std::move(**known)));
+        if (known) worker_.shared().unknown_keys.add(routing::challenge_key(token));
         if (Outcome served = find_route(); !served) fail(std::move(served).error());
       });
-  return true;
+  return {};
 }
 
 // Whoever issues a certificate asks on plain HTTP (RFC 8555 section 8.3), and is not to need the

@@ -33,9 +33,9 @@ HomeCheck::Resident resident_of(const Websocket& websocket) {
 Worker::Worker(const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
                const MakeStore& make_store)
     : shared_(shared), store_(make_store(loop_)), placement_(make_jitter()(), shared.clock) {
-  sessions_ = std::make_unique<routing::SessionDirectory>(*store_, shared.clock, affinity_,
-                                                          placement_, shared.live_sessions,
-                                                          shared.node_sids, shared.node_bindings);
+  sessions_ = std::make_unique<routing::SessionDirectory>(
+      *store_, shared.clock, snapshot->settings.affinity, placement_, shared.live_sessions,
+      shared.node_sids, shared.node_bindings, shared.unknown_keys);
   home_check_ = std::make_unique<HomeCheck>(
       loop_, *sessions_, [this](const std::string& client, const std::string& replica_id) {
         take_along({{client, replica_id}});

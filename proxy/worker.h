@@ -40,10 +40,11 @@
 #include "proxy/tunnel.h"
 #include "routing/affinity_cookie.h"
 #include "routing/live_sessions.h"
-#include "routing/memory_store.h"
+#include "routing/node_sids.h"
 #include "routing/placement.h"
 #include "routing/session_directory.h"
 #include "routing/store.h"
+#include "routing/unknown_keys.h"
 
 namespace usher::proxy {
 
@@ -59,8 +60,9 @@ struct Shared {
   Crowds& crowds;
   PasswordFailures& password_failures;
   routing::LiveSessions& live_sessions;
-  routing::MemoryTable& node_sids;
+  routing::NodeSids& node_sids;
   routing::NodeBindings& node_bindings;
+  routing::UnknownKeys& unknown_keys;
   routing::MakeMac make_mac;
   LogThrottle& throttle;
   // The replica of this id gave reason to doubt it: the control thread looks at it soon.
@@ -184,7 +186,6 @@ class Worker final {
   const Shared& shared_;
   net::Loop loop_;
   std::shared_ptr<const Snapshot> snapshot_;
-  const conf::AffinitySettings affinity_;
   std::unique_ptr<routing::Store> store_;
   routing::Placement placement_;
   std::unique_ptr<routing::SessionDirectory> sessions_;

@@ -86,8 +86,10 @@ class SlowStore final : public AffinityStore {
     log.back().append(numbered(" ", proposal.epoch));
     last_ttl = ttl;
     if (failing) return wait([claimed = std::move(claimed)] { claimed(failure()); });
-    return wait([claimed = std::move(claimed),
-                 winner = table_.claim(key, std::move(proposal), ttl)] { claimed(winner); });
+    const bool news = on_moved && proposal.epoch > 1 && table_.find(key) != proposal;
+    Binding winner = table_.claim(key, proposal, ttl);
+    if (news && winner == proposal) on_moved({std::string(key), winner});
+    return wait([claimed = std::move(claimed), winner = std::move(winner)] { claimed(winner); });
   }
   bool available() const override { return up; }
 
@@ -105,8 +107,9 @@ class SlowStore final : public AffinityStore {
     waiting_.pop_front();
   }
 
-  bool up = true;        // what available() says
-  bool failing = false;  // every command ends in an error
+  bool up = true;                              // what available() says
+  bool failing = false;                        // every command ends in an error
+  std::function<void(const Moved&)> on_moved;  // a move has been stored, and is announced
   std::vector<std::string> log;
   std::chrono::milliseconds last_ttl{0};
 
