@@ -55,9 +55,9 @@ void Checker::listeners() {
   }
 
   const auto& admin = settings_.admin;
-  const auto taken = seen.find(to_string(admin.address));
-  if (admin.enabled && taken != seen.end() &&
-      (admin.address.port != 0 || !admin.address.unix_path.empty())) {
+  if (!admin.address) return;
+  const auto taken = seen.find(to_string(*admin.address));
+  if (taken != seen.end() && (admin.address->port != 0 || !admin.address->unix_path.empty())) {
     const Position at = places_.of(admin.address);
     problems_.error(at.line > 0 ? at : taken->second,
                     "a listener and the admin API are both on " + in_quotes(taken->first));

@@ -18,7 +18,7 @@ const char* cookie_name(std::string_view text) {
   return is_token(text) ? nullptr : "a cookie's name (letters, digits, - and _)";
 }
 
-// Open WebUI's own keys and its channel (docs/contract: never touched) must stay out of reach.
+// Open WebUI's own keys and its channel must stay out of reach.
 const char* store_prefix(std::string_view text) {
   if (!is_identifier(text, "-_.:")) return R"(a prefix of letters, digits, "-", "_", "." and ":")";
   const bool taken = text == "open-webui" || text.starts_with("open-webui:") || text == "socketio";
@@ -39,7 +39,7 @@ constexpr Named<LogLevelName> log_level_names[] = {
 };
 
 // clang-format off
-constexpr Key<ListenSettings> listen_keys[] = {
+const Key listen_keys[] = {
     {"address", &ListenSettings::address, {.required = true},
      "Where to listen: \"host:port\", \":port\" (IPv4 and IPv6) or \"unix:/path\". Port 0 lets "
      "the kernel choose."},
@@ -57,7 +57,7 @@ constexpr Key<ListenSettings> listen_keys[] = {
      "socket, are listened to."},
 };
 
-constexpr Key<CertificateSettings> certificate_keys[] = {
+const Key certificate_keys[] = {
     {"chain", &CertificateSettings::chain,
      {.check = file, .required = true, .example = "\"/certs/fullchain.pem\""},
      "PEM file: the certificate, then the intermediate ones."},
@@ -66,7 +66,7 @@ constexpr Key<CertificateSettings> certificate_keys[] = {
      "PEM file: the private key."},
 };
 
-constexpr Key<TlsSettings> tls_keys[] = {
+const Key tls_keys[] = {
     {"min_version", &TlsSettings::min_version, {.choices = tls_versions},
      "The oldest TLS version that is spoken."},
     {"ciphers", &TlsSettings::ciphers, {.max = 4096},
@@ -80,9 +80,10 @@ constexpr Key<TlsSettings> tls_keys[] = {
     {"unknown_name", &TlsSettings::unknown_name, {.choices = unknown_name_policies},
      "What a client gets that asks for a name (SNI) which no certificate is for: the default "
      "certificate and service; the default certificate and status 421; or no connection."},
-    {"session_tickets", &TlsSettings::session_tickets, {},
+    {"session_tickets", &TlsSettings::session_tickets, {.reload = Reload::restart},
      "Let clients resume a TLS session on any node: the keys live in the store and rotate."},
-    {"ticket_rotate", &TlsSettings::ticket_rotate, {1000, 84 * hour},
+    {"ticket_rotate", &TlsSettings::ticket_rotate,
+     {.min = 1000, .max = 84 * hour, .reload = Reload::restart},
      "How often the keys of session tickets are replaced. A session can be resumed for twice as "
      "long."},
     {"session_cache", &TlsSettings::session_cache, {0, 1'000'000},
@@ -110,7 +111,7 @@ constexpr Key<TlsSettings> tls_keys[] = {
      "the one that it can verify. None: a self-signed one is made."},
 };
 
-constexpr Key<StoreSettings> store_keys[] = {
+const Key store_keys[] = {
     {"url", &StoreSettings::url, {},
      "\"memory:\" for one node; for several that route alike Redis or Valkey: "
      "\"redis://[[user]:password@]host[:port][/database]\", "
@@ -131,7 +132,7 @@ constexpr Key<StoreSettings> store_keys[] = {
      "PEM file: its private key."},
 };
 
-constexpr Key<AffinitySettings> affinity_keys[] = {
+const Key affinity_keys[] = {
     {"cookie", &AffinitySettings::cookie, {.max = 64, .check = cookie_name},
      "The cookie that ties a client to its replica."},
     {"secret", &AffinitySettings::secret, {},
@@ -143,7 +144,7 @@ constexpr Key<AffinitySettings> affinity_keys[] = {
      "A client that is silent for so long may be given another replica."},
 };
 
-constexpr Key<ForwardedSettings> forwarded_keys[] = {
+const Key forwarded_keys[] = {
     {"trusted", &ForwardedSettings::trusted, {},
      "Networks (\"10.0.0.0/8\") of the proxies in front whose X-Forwarded-* headers are believed."},
     {"client_header", &ForwardedSettings::client_header, {.check = header_name},
@@ -156,7 +157,7 @@ constexpr Key<ForwardedSettings> forwarded_keys[] = {
      "come from a trusted proxy. Name here what WEBUI_AUTH_TRUSTED_*_HEADER names in Open WebUI."},
 };
 
-constexpr Key<LimitSettings> limit_keys[] = {
+const Key limit_keys[] = {
     {"head", &LimitSettings::head, {kib, 16 * mib},
      "The largest request head."},
     {"response_head", &LimitSettings::response_head, {kib, 16 * mib},
@@ -171,7 +172,7 @@ constexpr Key<LimitSettings> limit_keys[] = {
      "given up. 0: no limit."},
 };
 
-constexpr Key<Http2Settings> http2_keys[] = {
+const Key http2_keys[] = {
     {"max_concurrent_streams", &Http2Settings::max_concurrent_streams, {1, 10'000},
      "Requests and websockets of one connection at a time."},
     {"window", &Http2Settings::window, {64 * kib, 16 * mib},
@@ -187,7 +188,7 @@ constexpr Key<Http2Settings> http2_keys[] = {
      "DATA) within ten seconds; after more it is ended."},
 };
 
-constexpr Key<ClientTimeouts> client_timeout_keys[] = {
+const Key client_timeout_keys[] = {
     {"handshake", &ClientTimeouts::handshake, {1, hour},
      "For the TLS handshake, with the PROXY protocol's header before it."},
     {"head", &ClientTimeouts::head, {1, hour},
@@ -204,13 +205,13 @@ constexpr Key<ClientTimeouts> client_timeout_keys[] = {
      "(SIGUSR2). In the last third of it websockets are told to go, one after the other."},
 };
 
-constexpr Key<AdminSettings> admin_keys[] = {
-    {"address", Switched<AdminSettings>{&AdminSettings::enabled, &AdminSettings::address}, {},
+const Key admin_keys[] = {
+    {"address", &AdminSettings::address, {},
      "Where health, metrics and the admin API are served, plain http: keep it on loopback or a "
      "private network. \"\" switches it off."},
 };
 
-constexpr Key<AccessLogSettings> access_log_keys[] = {
+const Key access_log_keys[] = {
     {"name", &AccessLogSettings::name,
      {.max = 64, .check = upstream_name, .required = true, .example = "\"errors\""},
      "What routes call it."},
@@ -224,7 +225,7 @@ constexpr Key<AccessLogSettings> access_log_keys[] = {
      "As in [log]."},
 };
 
-constexpr Key<LogSettings> log_keys[] = {
+const Key log_keys[] = {
     {"access", &LogSettings::access, {.check = file},
      "\"stdout\", \"off\", or a file's path."},
     {"format", &LogSettings::format, {.check = log_format},
@@ -244,19 +245,19 @@ constexpr Key<LogSettings> log_keys[] = {
      "A further access log, for the routes whose access_logs name it."},
 };
 
-constexpr Key<Settings> settings_keys[] = {
-    {"workers", &Settings::workers, {0, 1024},
+const Key settings_keys[] = {
+    {"workers", &Settings::workers, {.max = 1024, .reload = Reload::restart},
      "Threads that serve; 0: one per CPU."},
-    {"state", &Settings::state, {},
+    {"state", &Settings::state, {.reload = Reload::restart},
      "A directory for what must survive a restart, such as the self-signed certificate. Empty: "
      "found at start."},
     {"listen", &Settings::listen, {},
      "An address to listen on. None: http on :8088 and https on :8443."},
     {"tls", &Settings::tls, {},
      "Certificates, and how TLS is spoken to clients."},
-    {"store", &Settings::store, {},
+    {"store", &Settings::store, {.reload = Reload::restart},
      "Where session affinity lives."},
-    {"affinity", &Settings::affinity, {},
+    {"affinity", &Settings::affinity, {.reload = Reload::restart},
      "How a client is known again."},
     {"upstream", &Settings::upstreams, {},
      "A group of replicas. None: \"open-webui\" at 127.0.0.1:8080."},
@@ -281,7 +282,7 @@ constexpr Key<Settings> settings_keys[] = {
      "How HTTP/2 is spoken to clients."},
     {"timeouts", &Settings::timeouts, {},
      "The client's side of a request."},
-    {"admin", &Settings::admin, {},
+    {"admin", &Settings::admin, {.reload = Reload::restart},
      "Health, metrics and the admin API."},
     {"log", &Settings::log, {},
      "What is written about requests and about usher itself."},
@@ -292,56 +293,69 @@ constexpr Key<Settings> settings_keys[] = {
 }  // namespace
 
 template <>
-std::span<const Key<ListenSettings>> keys_of() {
-  return listen_keys;
+const Table& table_of<ListenSettings>() {
+  static const Table table{listen_keys, &usual<ListenSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<CertificateSettings>> keys_of() {
-  return certificate_keys;
+const Table& table_of<CertificateSettings>() {
+  static const Table table{certificate_keys, &usual<CertificateSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<TlsSettings>> keys_of() {
-  return tls_keys;
+const Table& table_of<TlsSettings>() {
+  static const Table table{tls_keys, &usual<TlsSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<StoreSettings>> keys_of() {
-  return store_keys;
+const Table& table_of<StoreSettings>() {
+  static const Table table{store_keys, &usual<StoreSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<AffinitySettings>> keys_of() {
-  return affinity_keys;
+const Table& table_of<AffinitySettings>() {
+  static const Table table{affinity_keys, &usual<AffinitySettings>()};
+  return table;
 }
 template <>
-std::span<const Key<ForwardedSettings>> keys_of() {
-  return forwarded_keys;
+const Table& table_of<ForwardedSettings>() {
+  static const Table table{forwarded_keys, &usual<ForwardedSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<LimitSettings>> keys_of() {
-  return limit_keys;
+const Table& table_of<LimitSettings>() {
+  static const Table table{limit_keys, &usual<LimitSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<Http2Settings>> keys_of() {
-  return http2_keys;
+const Table& table_of<Http2Settings>() {
+  static const Table table{http2_keys, &usual<Http2Settings>()};
+  return table;
 }
 template <>
-std::span<const Key<ClientTimeouts>> keys_of() {
-  return client_timeout_keys;
+const Table& table_of<ClientTimeouts>() {
+  static const Table table{client_timeout_keys, &usual<ClientTimeouts>()};
+  return table;
 }
 template <>
-std::span<const Key<AdminSettings>> keys_of() {
-  return admin_keys;
+const Table& table_of<AdminSettings>() {
+  static const Table table{admin_keys, &usual<AdminSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<AccessLogSettings>> keys_of() {
-  return access_log_keys;
+const Table& table_of<AccessLogSettings>() {
+  static const Table table{access_log_keys, &usual<AccessLogSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<LogSettings>> keys_of() {
-  return log_keys;
+const Table& table_of<LogSettings>() {
+  static const Table table{log_keys, &usual<LogSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<Settings>> keys_of() {
-  return settings_keys;
+const Table& table_of<Settings>() {
+  static const Table table{settings_keys, &usual<Settings>()};
+  return table;
 }
 
 template <>

@@ -106,7 +106,7 @@ constexpr std::string_view retry_causes[] = {
     "timeout", "invalid_response", "403", "404", "429", "500", "502", "503", "504"};
 
 // clang-format off
-constexpr Key<RateZoneSettings> rate_zone_keys[] = {
+const Key rate_zone_keys[] = {
     {"name", &RateZoneSettings::name,
      {.max = 64, .check = zone_name, .required = true, .example = "\"per_address\""},
      "What routes, logs and metrics call it."},
@@ -120,7 +120,7 @@ constexpr Key<RateZoneSettings> rate_zone_keys[] = {
      "keys that were silent for the longest are forgotten."},
 };
 
-constexpr Key<ConnectionZoneSettings> connection_zone_keys[] = {
+const Key connection_zone_keys[] = {
     {"name", &ConnectionZoneSettings::name,
      {.max = 64, .check = zone_name, .required = true, .example = "\"per_address\""},
      "What routes, logs and metrics call it."},
@@ -131,7 +131,7 @@ constexpr Key<ConnectionZoneSettings> connection_zone_keys[] = {
      "How much memory it may take. When it is full, requests of other keys are refused."},
 };
 
-constexpr Key<BasicAuthSettings> basic_auth_keys[] = {
+const Key basic_auth_keys[] = {
     {"realm", &BasicAuthSettings::realm, {.check = realm, .example = "\"Staff\""},
      "What the browser calls that for which it asks; with variables. Where it comes to \"off\", no "
      "password is asked for."},
@@ -142,7 +142,7 @@ constexpr Key<BasicAuthSettings> basic_auth_keys[] = {
      "when it has changed."},
 };
 
-constexpr Key<CompressionSettings> compression_keys[] = {
+const Key compression_keys[] = {
     {"types", &CompressionSettings::types,
      {.max = 127, .check = media_type, .example = "[\"text/html\", \"application/json\"]"},
      "Which bodies, by their Content-Type without its parameters; \"*\": all. What has a "
@@ -159,7 +159,7 @@ constexpr Key<CompressionSettings> compression_keys[] = {
      "none."},
 };
 
-constexpr Key<RouteTimeouts> route_timeout_keys[] = {
+const Key route_timeout_keys[] = {
     {"connect", &RouteTimeouts::connect, {.min = 1, .max = 10 * minute, .example = "\"1s\""},
      "To connect to a replica."},
     {"send", &RouteTimeouts::send, {.min = 1, .max = 7 * day, .example = "\"1m\""},
@@ -174,7 +174,7 @@ constexpr Key<RouteTimeouts> route_timeout_keys[] = {
      "A websocket that is silent in both directions for so long is closed."},
 };
 
-constexpr Key<RouteSettings> route_keys[] = {
+const Key route_keys[] = {
     {"host", &RouteSettings::host, {.max = 253, .check = host_pattern},
      "\"chat.example.org\", \"*.example.org\", \"chat.*\", \"~\" and a regular expression, or \"*\" "
      "for any. The most specific host wins, in this order."},
@@ -296,7 +296,7 @@ constexpr Key<RouteSettings> route_keys[] = {
      "Timeouts of this route alone; what is not set is as in [upstream.timeouts]."},
 };
 
-constexpr Key<RewriteSettings> rewrite_keys[] = {
+const Key rewrite_keys[] = {
     {"from", &RewriteSettings::from,
      {.check = something, .required = true, .example = "\"http://127.0.0.1:8080/\""},
      "A text with variables, \"~\" and a regular expression (PCRE), or \"~*\" for one that ignores "
@@ -305,7 +305,7 @@ constexpr Key<RewriteSettings> rewrite_keys[] = {
      "What stands there then; with variables, and the groups of the expression."},
 };
 
-constexpr Key<TypesSettings> types_keys[] = {
+const Key types_keys[] = {
     {"name", &TypesSettings::name,
      {.max = 64, .check = upstream_name, .required = true, .example = "\"own\""},
      "What routes call it."},
@@ -314,7 +314,7 @@ constexpr Key<TypesSettings> types_keys[] = {
      "Each a type, and after it the endings of its files, in any case. Any other file is content_type."},
 };
 
-constexpr Key<MapEntry> map_entry_keys[] = {
+const Key map_entry_keys[] = {
     {"match", &MapEntry::match,
      {.max = 4096, .required = true, .example = "\"~*(?<tool>curl|wget)\""},
      "The whole text, in any case; \"~\" and a regular expression (PCRE), \"~*\" for one that "
@@ -324,7 +324,7 @@ constexpr Key<MapEntry> map_entry_keys[] = {
      "What the variable is then; with variables, and the groups of its expression."},
 };
 
-constexpr Key<MapSettings> map_keys[] = {
+const Key map_keys[] = {
     {"name", &MapSettings::name,
      {.max = 64, .check = variable_name, .required = true, .example = "\"client_kind\""},
      "The variable's name, without \"$\"."},
@@ -344,44 +344,54 @@ constexpr Key<MapSettings> map_keys[] = {
 }  // namespace
 
 template <>
-std::span<const Key<RateZoneSettings>> keys_of() {
-  return rate_zone_keys;
+const Table& table_of<RateZoneSettings>() {
+  static const Table table{rate_zone_keys, &usual<RateZoneSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<ConnectionZoneSettings>> keys_of() {
-  return connection_zone_keys;
+const Table& table_of<ConnectionZoneSettings>() {
+  static const Table table{connection_zone_keys, &usual<ConnectionZoneSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<BasicAuthSettings>> keys_of() {
-  return basic_auth_keys;
+const Table& table_of<BasicAuthSettings>() {
+  static const Table table{basic_auth_keys, &usual<BasicAuthSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<CompressionSettings>> keys_of() {
-  return compression_keys;
+const Table& table_of<CompressionSettings>() {
+  static const Table table{compression_keys, &usual<CompressionSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<RouteTimeouts>> keys_of() {
-  return route_timeout_keys;
+const Table& table_of<RouteTimeouts>() {
+  static const Table table{route_timeout_keys, &usual<RouteTimeouts>()};
+  return table;
 }
 template <>
-std::span<const Key<RouteSettings>> keys_of() {
-  return route_keys;
+const Table& table_of<RouteSettings>() {
+  static const Table table{route_keys, &usual<RouteSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<RewriteSettings>> keys_of() {
-  return rewrite_keys;
+const Table& table_of<RewriteSettings>() {
+  static const Table table{rewrite_keys, &usual<RewriteSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<TypesSettings>> keys_of() {
-  return types_keys;
+const Table& table_of<TypesSettings>() {
+  static const Table table{types_keys, &usual<TypesSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<MapEntry>> keys_of() {
-  return map_entry_keys;
+const Table& table_of<MapEntry>() {
+  static const Table table{map_entry_keys, &usual<MapEntry>()};
+  return table;
 }
 template <>
-std::span<const Key<MapSettings>> keys_of() {
-  return map_keys;
+const Table& table_of<MapSettings>() {
+  static const Table table{map_keys, &usual<MapSettings>()};
+  return table;
 }
 
 template <>

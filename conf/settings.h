@@ -420,8 +420,8 @@ struct ClientTimeouts {
 };
 
 struct AdminSettings {
-  bool enabled = true;
-  Endpoint address{.host = "127.0.0.1", .port = 9180, .unix_path = {}};
+  // Nothing: there is none.
+  std::optional<Endpoint> address{Endpoint{.host = "127.0.0.1", .port = 9180, .unix_path = {}}};
   friend bool operator==(const AdminSettings&, const AdminSettings&) = default;
 };
 

@@ -102,9 +102,9 @@ Result<std::string> admin_url(const conf::CommandLine& command_line) {
   const auto loaded = conf::load(command_line);
   if (!loaded) return loaded.error();
   const conf::AdminSettings& admin = loaded->settings.admin;
-  if (!admin.enabled)
+  if (!admin.address)
     return Error{Errc::bad_config, Side::usher, "the admin listener is switched off"};
-  conf::Endpoint address = admin.address;
+  conf::Endpoint address = *admin.address;
   if (address.host.empty()) address.host = "127.0.0.1";
   return "http://" + to_string(address);
 }
