@@ -76,9 +76,8 @@ void Checker::listeners() {
 
 void Checker::admin(const std::map<std::string, Position>& listeners) {
   const auto& admin = settings_.admin;
-  const auto taken = listeners.find(to_string(admin.address));
-  if (admin.enabled && taken != listeners.end() &&
-      (admin.address.port != 0 || !admin.address.unix_path.empty())) {
+  const auto taken = admin.address ? listeners.find(to_string(*admin.address)) : listeners.end();
+  if (taken != listeners.end() && (admin.address->port != 0 || !admin.address->unix_path.empty())) {
     const Position at = places_.of(admin.address);
     problems_.error(at.line > 0 ? at : taken->second,
                     "a listener and the admin API are both on " + in_quotes(taken->first));
@@ -90,10 +89,10 @@ void Checker::admin(const std::map<std::string, Position>& listeners) {
   if (!admin.token.empty() && admin.token.size() < shortest_secret)
     problems_.warning(places_.of(admin.token), too_short());
   const bool any_token = !admin.token.empty() || !admin.token_file.empty();
-  if (!admin.enabled || any_token || is_of_this_host(admin.address)) return;
+  if (!admin.address || any_token || is_of_this_host(*admin.address)) return;
   problems_.warning(places_.of(admin.address),
                     "the admin API listens on " +
-                        std::string(is_of_all(admin.address) ? "all addresses" : "the network") +
+                        std::string(is_of_all(*admin.address) ? "all addresses" : "the network") +
                         " without admin.token: anybody reads /metrics, and only this host may use "
                         "/api/");
 }

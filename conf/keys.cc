@@ -60,7 +60,7 @@ constexpr Named<LogLevelName> log_level_names[] = {
 };
 
 // clang-format off
-constexpr Key<ListenSettings> listen_keys[] = {
+const Key listen_keys[] = {
     {"address", &ListenSettings::address,
      {.required = true, .others = "listen bind port host addr"},
      "Where to listen: \"host:port\", \":port\" (IPv4 and IPv6) or \"unix:/path\". Port 0 lets "
@@ -81,7 +81,7 @@ constexpr Key<ListenSettings> listen_keys[] = {
      "The networks of those balancers. Empty: those in forwarded.trusted."},
 };
 
-constexpr Key<CertificateSettings> certificate_keys[] = {
+const Key certificate_keys[] = {
     {"chain", &CertificateSettings::chain,
      {.check = file,
       .required = true,
@@ -98,7 +98,7 @@ constexpr Key<CertificateSettings> certificate_keys[] = {
      "PEM file: the private key."},
 };
 
-constexpr Key<TlsSettings> tls_keys[] = {
+const Key tls_keys[] = {
     {"min_version", &TlsSettings::min_version, {.choices = tls_versions},
      "The oldest TLS version that is spoken."},
     {"ciphers", &TlsSettings::ciphers, {.max = 4096},
@@ -112,9 +112,10 @@ constexpr Key<TlsSettings> tls_keys[] = {
     {"unknown_name", &TlsSettings::unknown_name, {.choices = unknown_name_policies},
      "What a client gets that asks for a name (SNI) which no certificate is for: the default "
      "certificate and service; the default certificate and status 421; or no connection."},
-    {"session_tickets", &TlsSettings::session_tickets, {},
+    {"session_tickets", &TlsSettings::session_tickets, {.reload = Reload::restart},
      "Let clients resume a TLS session on any node: the keys live in the store and rotate."},
-    {"ticket_rotate", &TlsSettings::ticket_rotate, {1000, 84 * hour},
+    {"ticket_rotate", &TlsSettings::ticket_rotate,
+     {.min = 1000, .max = 84 * hour, .reload = Reload::restart},
      "How often the keys of session tickets are replaced. A session can be resumed for twice as "
      "long."},
     {"session_cache", &TlsSettings::session_cache, {0, 1'000'000},
@@ -145,7 +146,7 @@ constexpr Key<TlsSettings> tls_keys[] = {
      "the one that it can verify. None: a self-signed one is made."},
 };
 
-constexpr Key<StoreSettings> store_keys[] = {
+const Key store_keys[] = {
     {"url", &StoreSettings::url, {.others = "uri address host server servers redis"},
      "\"memory:\" for one node; for several that route alike Redis or Valkey: "
      "\"redis://[[user]:password@]host[:port][/database]\", "
@@ -174,7 +175,7 @@ constexpr Key<StoreSettings> store_keys[] = {
      "PEM file: its private key."},
 };
 
-constexpr Key<AffinitySettings> affinity_keys[] = {
+const Key affinity_keys[] = {
     {"cookie", &AffinitySettings::cookie, {.max = 64, .check = cookie_name},
      "The cookie that ties a client to its replica."},
     {"secret", &AffinitySettings::secret, {},
@@ -190,7 +191,7 @@ constexpr Key<AffinitySettings> affinity_keys[] = {
      "been moved is known by its cookie alone. At least this long an old secret is believed."},
 };
 
-constexpr Key<ForwardedSettings> forwarded_keys[] = {
+const Key forwarded_keys[] = {
     {"trusted", &ForwardedSettings::trusted, {},
      "Networks (\"10.0.0.0/8\") of the proxies in front whose X-Forwarded-* headers are believed; "
      "\"unix:\" for those that come by a unix socket."},
@@ -204,7 +205,7 @@ constexpr Key<ForwardedSettings> forwarded_keys[] = {
      "come from a trusted proxy. Name here what WEBUI_AUTH_TRUSTED_*_HEADER names in Open WebUI."},
 };
 
-constexpr Key<LimitSettings> limit_keys[] = {
+const Key limit_keys[] = {
     {"head", &LimitSettings::head, {kib, 16 * mib},
      "The largest request head."},
     {"response_head", &LimitSettings::response_head, {kib, 16 * mib},
@@ -227,7 +228,7 @@ constexpr Key<LimitSettings> limit_keys[] = {
      "it is true."},
 };
 
-constexpr Key<Http2Settings> http2_keys[] = {
+const Key http2_keys[] = {
     {"max_concurrent_streams", &Http2Settings::max_concurrent_streams, {1, 10'000},
      "Requests and websockets of one connection at a time."},
     {"window", &Http2Settings::window, {64 * kib, 16 * mib},
@@ -244,7 +245,7 @@ constexpr Key<Http2Settings> http2_keys[] = {
      "DATA) within ten seconds; after more it is ended."},
 };
 
-constexpr Key<ClientTimeouts> client_timeout_keys[] = {
+const Key client_timeout_keys[] = {
     {"handshake", &ClientTimeouts::handshake, {1, hour},
      "For the TLS handshake, with the PROXY protocol's header before it."},
     {"head", &ClientTimeouts::head, {1, hour},
@@ -261,15 +262,15 @@ constexpr Key<ClientTimeouts> client_timeout_keys[] = {
      "(SIGUSR2). In the last third of it websockets are told to go, one after the other."},
 };
 
-constexpr Key<AdminSettings> admin_keys[] = {
-    {"address", Switched<AdminSettings>{&AdminSettings::enabled, &AdminSettings::address},
-      {.others = "listen bind port host addr url"},
+const Key admin_keys[] = {
+    {"address", &AdminSettings::address,
+     {.others = "listen bind port host addr url", .reload = Reload::restart},
      "Where health, metrics and the admin API are served, plain http: \"host:port\", or "
      "\"unix:/path\". Beyond loopback the API wants a token. \"\" switches it off."},
     {"token", &AdminSettings::token, {.max = 4096, .check = bearer_token},
      "What a request to /api/ must say as \"Authorization: Bearer …\"; /healthz, /readyz and "
      "/metrics need none. Empty: only clients on this host may use the API."},
-    {"token_file", &AdminSettings::token_file, {.example = "\"/run/secrets/usher-admin\""},
+    {"token_file", &AdminSettings::token_file, {.example = "\"/run/secrets/usher-admin\"", .is_read = true},
      "A file that holds the token; it is read at the start and at a reload."},
     {"hosts", &AdminSettings::hosts, {.max = 253, .check = admin_host},
      "Further names that clients reach this listener by, as they stand in Host, without a port; "
@@ -277,7 +278,7 @@ constexpr Key<AdminSettings> admin_keys[] = {
      "is answered under any name while none is named here."},
 };
 
-constexpr Key<AccessLogSettings> access_log_keys[] = {
+const Key access_log_keys[] = {
     {"name", &AccessLogSettings::name,
      {.max = 64, .check = upstream_name, .required = true, .example = "\"errors\""},
      "What routes call it."},
@@ -291,7 +292,7 @@ constexpr Key<AccessLogSettings> access_log_keys[] = {
      "As in [log]."},
 };
 
-constexpr Key<LogSettings> log_keys[] = {
+const Key log_keys[] = {
     {"access", &LogSettings::access, {.check = file, .others = "access_log"},
      "\"stdout\", \"off\", or a file's path."},
     {"format", &LogSettings::format, {.check = log_format},
@@ -320,23 +321,24 @@ constexpr Key<LogSettings> log_keys[] = {
      "A further access log, for the routes whose access_logs name it."},
 };
 
-constexpr Key<Settings> settings_keys[] = {
-    {"workers", &Settings::workers, {0, 1024},
+const Key settings_keys[] = {
+    {"workers", &Settings::workers, {.max = 1024, .reload = Reload::restart},
      "Threads that serve; 0: one per CPU."},
-    {"user", &Settings::user, {.check = user, .example = "\"usher\""},
+    {"user", &Settings::user,
+     {.check = user, .example = "\"usher\"", .reload = Reload::restart},
      "Whom usher becomes when it is started as root: \"name\", \"name:group\" or their numbers. A "
      "small process stays root and reads for it what only root may read and these settings name. "
      "Empty: it stays whoever started it."},
-    {"state", &Settings::state, {},
+    {"state", &Settings::state, {.reload = Reload::restart},
      "A directory for what must survive a restart, such as the self-signed certificate. Empty: "
      "found at start."},
     {"listen", &Settings::listen, {},
      "An address to listen on. None: http on :8088 and https on :8443."},
     {"tls", &Settings::tls, {},
      "Certificates, and how TLS is spoken to clients."},
-    {"store", &Settings::store, {},
+    {"store", &Settings::store, {.reload = Reload::restart},
      "Where session affinity lives."},
-    {"affinity", &Settings::affinity, {},
+    {"affinity", &Settings::affinity, {.reload = Reload::restart},
      "How a client is known again."},
     {"upstream", &Settings::upstreams, {},
      "A group of replicas. None: \"open-webui\" at 127.0.0.1:8080."},
@@ -372,56 +374,69 @@ constexpr Key<Settings> settings_keys[] = {
 }  // namespace
 
 template <>
-std::span<const Key<ListenSettings>> keys_of() {
-  return listen_keys;
+const Table& table_of<ListenSettings>() {
+  static const Table table{listen_keys, &usual<ListenSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<CertificateSettings>> keys_of() {
-  return certificate_keys;
+const Table& table_of<CertificateSettings>() {
+  static const Table table{certificate_keys, &usual<CertificateSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<TlsSettings>> keys_of() {
-  return tls_keys;
+const Table& table_of<TlsSettings>() {
+  static const Table table{tls_keys, &usual<TlsSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<StoreSettings>> keys_of() {
-  return store_keys;
+const Table& table_of<StoreSettings>() {
+  static const Table table{store_keys, &usual<StoreSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<AffinitySettings>> keys_of() {
-  return affinity_keys;
+const Table& table_of<AffinitySettings>() {
+  static const Table table{affinity_keys, &usual<AffinitySettings>()};
+  return table;
 }
 template <>
-std::span<const Key<ForwardedSettings>> keys_of() {
-  return forwarded_keys;
+const Table& table_of<ForwardedSettings>() {
+  static const Table table{forwarded_keys, &usual<ForwardedSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<LimitSettings>> keys_of() {
-  return limit_keys;
+const Table& table_of<LimitSettings>() {
+  static const Table table{limit_keys, &usual<LimitSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<Http2Settings>> keys_of() {
-  return http2_keys;
+const Table& table_of<Http2Settings>() {
+  static const Table table{http2_keys, &usual<Http2Settings>()};
+  return table;
 }
 template <>
-std::span<const Key<ClientTimeouts>> keys_of() {
-  return client_timeout_keys;
+const Table& table_of<ClientTimeouts>() {
+  static const Table table{client_timeout_keys, &usual<ClientTimeouts>()};
+  return table;
 }
 template <>
-std::span<const Key<AdminSettings>> keys_of() {
-  return admin_keys;
+const Table& table_of<AdminSettings>() {
+  static const Table table{admin_keys, &usual<AdminSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<AccessLogSettings>> keys_of() {
-  return access_log_keys;
+const Table& table_of<AccessLogSettings>() {
+  static const Table table{access_log_keys, &usual<AccessLogSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<LogSettings>> keys_of() {
-  return log_keys;
+const Table& table_of<LogSettings>() {
+  static const Table table{log_keys, &usual<LogSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<Settings>> keys_of() {
-  return settings_keys;
+const Table& table_of<Settings>() {
+  static const Table table{settings_keys, &usual<Settings>()};
+  return table;
 }
 
 template <>

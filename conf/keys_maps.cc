@@ -21,7 +21,7 @@ const char* variable_name(std::string_view text) {
 }
 
 // clang-format off
-constexpr Key<TypesSettings> types_keys[] = {
+const Key types_keys[] = {
     {"name", &TypesSettings::name,
      {.max = 64, .check = upstream_name, .required = true, .example = "\"own\""},
      "What routes call it."},
@@ -30,7 +30,7 @@ constexpr Key<TypesSettings> types_keys[] = {
      "Each a type, and after it the endings of its files, in any case. Any other file is content_type."},
 };
 
-constexpr Key<MapEntry> map_entry_keys[] = {
+const Key map_entry_keys[] = {
     {"match", &MapEntry::match,
      {.max = 4096, .required = true, .example = "\"~*(?<tool>curl|wget)\""},
      "The whole text, in any case; \"~\" and a regular expression (PCRE), \"~*\" for one that "
@@ -40,7 +40,7 @@ constexpr Key<MapEntry> map_entry_keys[] = {
      "What the variable is then; with variables, and the groups of its expression."},
 };
 
-constexpr Key<MapSettings> map_keys[] = {
+const Key map_keys[] = {
     {"name", &MapSettings::name,
      {.max = 64, .check = variable_name, .required = true, .example = "\"client_kind\""},
      "The variable's name, without \"$\"."},
@@ -60,16 +60,19 @@ constexpr Key<MapSettings> map_keys[] = {
 }  // namespace
 
 template <>
-std::span<const Key<TypesSettings>> keys_of() {
-  return types_keys;
+const Table& table_of<TypesSettings>() {
+  static const Table table{types_keys, &usual<TypesSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<MapEntry>> keys_of() {
-  return map_entry_keys;
+const Table& table_of<MapEntry>() {
+  static const Table table{map_entry_keys, &usual<MapEntry>()};
+  return table;
 }
 template <>
-std::span<const Key<MapSettings>> keys_of() {
-  return map_keys;
+const Table& table_of<MapSettings>() {
+  static const Table table{map_keys, &usual<MapSettings>()};
+  return table;
 }
 
 }  // namespace usher::conf

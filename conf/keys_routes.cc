@@ -99,7 +99,7 @@ constexpr std::string_view retry_causes[] = {
     "timeout", "invalid_response", "403", "404", "429", "500", "502", "503", "504"};
 
 // clang-format off
-constexpr Key<RateZoneSettings> rate_zone_keys[] = {
+const Key rate_zone_keys[] = {
     {"name", &RateZoneSettings::name,
      {.max = 64, .check = zone_name, .required = true, .example = "\"per_address\""},
      "What routes, logs and metrics call it."},
@@ -113,7 +113,7 @@ constexpr Key<RateZoneSettings> rate_zone_keys[] = {
      "keys that were silent for the longest are forgotten."},
 };
 
-constexpr Key<ConnectionZoneSettings> connection_zone_keys[] = {
+const Key connection_zone_keys[] = {
     {"name", &ConnectionZoneSettings::name,
      {.max = 64, .check = zone_name, .required = true, .example = "\"per_address\""},
      "What routes, logs and metrics call it."},
@@ -124,7 +124,7 @@ constexpr Key<ConnectionZoneSettings> connection_zone_keys[] = {
      "How much memory it may take. When it is full, requests of other keys are refused."},
 };
 
-constexpr Key<BasicAuthSettings> basic_auth_keys[] = {
+const Key basic_auth_keys[] = {
     {"realm", &BasicAuthSettings::realm, {.check = realm, .example = "\"Staff\""},
      "What the browser calls that for which it asks; with variables. Where it comes to \"off\", no "
      "password is asked for."},
@@ -135,7 +135,7 @@ constexpr Key<BasicAuthSettings> basic_auth_keys[] = {
      "when it has changed."},
 };
 
-constexpr Key<CompressionSettings> compression_keys[] = {
+const Key compression_keys[] = {
     {"types", &CompressionSettings::types,
      {.max = 127, .check = media_type, .example = "[\"text/html\", \"application/json\"]"},
      "Which bodies, by their Content-Type without its parameters; \"*\": all. What has a "
@@ -152,7 +152,7 @@ constexpr Key<CompressionSettings> compression_keys[] = {
      "none."},
 };
 
-constexpr Key<RouteTimeouts> route_timeout_keys[] = {
+const Key route_timeout_keys[] = {
     {"connect", &RouteTimeouts::connect, {.min = 1, .max = 10 * minute, .example = "\"1s\""},
      "To connect to a replica."},
     {"send", &RouteTimeouts::send, {.min = 1, .max = 7 * day, .example = "\"1m\""},
@@ -167,7 +167,7 @@ constexpr Key<RouteTimeouts> route_timeout_keys[] = {
      "A websocket that is silent in both directions for so long is closed."},
 };
 
-constexpr Key<TrustSettings> trust_keys[] = {
+const Key trust_keys[] = {
     {"trusted", &TrustSettings::trusted, {.example = "[\"10.0.0.0/8\"]"},
      "As in [forwarded]: the proxies that are believed here."},
     {"nobody", &TrustSettings::nobody, {},
@@ -178,7 +178,7 @@ constexpr Key<TrustSettings> trust_keys[] = {
      "As in [forwarded], of these proxies."},
 };
 
-constexpr Key<RouteSettings> route_keys[] = {
+const Key route_keys[] = {
     {"host", &RouteSettings::host, {.max = 253, .check = host_pattern},
      "\"chat.example.org\", \"*.example.org\", \"chat.*\", \"~\" and a regular expression, or \"*\" "
      "for any. The most specific host wins, in this order."},
@@ -315,7 +315,7 @@ constexpr Key<RouteSettings> route_keys[] = {
      "Timeouts of this route alone; what is not set is as in [upstream.timeouts]."},
 };
 
-constexpr Key<RewriteSettings> rewrite_keys[] = {
+const Key rewrite_keys[] = {
     {"from", &RewriteSettings::from,
      {.check = something, .required = true, .example = "\"http://127.0.0.1:8080/\""},
      "A text with variables, \"~\" and a regular expression (PCRE), or \"~*\" for one that ignores "
@@ -329,36 +329,44 @@ constexpr Key<RewriteSettings> rewrite_keys[] = {
 }  // namespace
 
 template <>
-std::span<const Key<RateZoneSettings>> keys_of() {
-  return rate_zone_keys;
+const Table& table_of<RateZoneSettings>() {
+  static const Table table{rate_zone_keys, &usual<RateZoneSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<ConnectionZoneSettings>> keys_of() {
-  return connection_zone_keys;
+const Table& table_of<ConnectionZoneSettings>() {
+  static const Table table{connection_zone_keys, &usual<ConnectionZoneSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<BasicAuthSettings>> keys_of() {
-  return basic_auth_keys;
+const Table& table_of<BasicAuthSettings>() {
+  static const Table table{basic_auth_keys, &usual<BasicAuthSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<CompressionSettings>> keys_of() {
-  return compression_keys;
+const Table& table_of<CompressionSettings>() {
+  static const Table table{compression_keys, &usual<CompressionSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<RouteTimeouts>> keys_of() {
-  return route_timeout_keys;
+const Table& table_of<RouteTimeouts>() {
+  static const Table table{route_timeout_keys, &usual<RouteTimeouts>()};
+  return table;
 }
 template <>
-std::span<const Key<TrustSettings>> keys_of() {
-  return trust_keys;
+const Table& table_of<TrustSettings>() {
+  static const Table table{trust_keys, &usual<TrustSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<RouteSettings>> keys_of() {
-  return route_keys;
+const Table& table_of<RouteSettings>() {
+  static const Table table{route_keys, &usual<RouteSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<RewriteSettings>> keys_of() {
-  return rewrite_keys;
+const Table& table_of<RewriteSettings>() {
+  static const Table table{rewrite_keys, &usual<RewriteSettings>()};
+  return table;
 }
 template <>
 std::span<const Named<PathMatch>> names_of() {

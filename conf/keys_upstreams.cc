@@ -35,7 +35,7 @@ constexpr Named<Balance> balance_names[] = {
 };
 
 // clang-format off
-constexpr Key<HealthSettings> health_keys[] = {
+const Key health_keys[] = {
     {"path", &HealthSettings::path, {.check = url_path},
      "The path that a probe asks for: a replica that does not answer it with 2xx is not ready. It "
      "gets no new clients while another one is ready, and keeps those it has. Then \"/health\" is "
@@ -64,7 +64,7 @@ constexpr Key<HealthSettings> health_keys[] = {
      "succeeds."},
 };
 
-constexpr Key<UpstreamTimeouts> upstream_timeout_keys[] = {
+const Key upstream_timeout_keys[] = {
     {"connect", &UpstreamTimeouts::connect, {1, 10 * minute},
      "To connect to a replica."},
     {"send", &UpstreamTimeouts::send, {1, 7 * day},
@@ -80,7 +80,7 @@ constexpr Key<UpstreamTimeouts> upstream_timeout_keys[] = {
      "A websocket that is silent in both directions for so long is closed."},
 };
 
-constexpr Key<UpstreamSettings> upstream_keys[] = {
+const Key upstream_keys[] = {
     {"name", &UpstreamSettings::name, {.max = 64, .check = upstream_name, .required = true},
      "What routes, logs and metrics call it."},
     {"replicas", &UpstreamSettings::replicas, {.required = true},
@@ -160,16 +160,19 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
 }  // namespace
 
 template <>
-std::span<const Key<HealthSettings>> keys_of() {
-  return health_keys;
+const Table& table_of<HealthSettings>() {
+  static const Table table{health_keys, &usual<HealthSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<UpstreamTimeouts>> keys_of() {
-  return upstream_timeout_keys;
+const Table& table_of<UpstreamTimeouts>() {
+  static const Table table{upstream_timeout_keys, &usual<UpstreamTimeouts>()};
+  return table;
 }
 template <>
-std::span<const Key<UpstreamSettings>> keys_of() {
-  return upstream_keys;
+const Table& table_of<UpstreamSettings>() {
+  static const Table table{upstream_keys, &usual<UpstreamSettings>()};
+  return table;
 }
 
 template <>

@@ -69,8 +69,7 @@ Outcome apply_workers(std::string_view text, Settings& settings) {
 }
 
 Outcome apply_admin(std::string_view text, Settings& settings) {
-  settings.admin.enabled = !text.empty() && text != "off";
-  if (!settings.admin.enabled) return {};
+  if (text == "off") text = {};
   if (starts_with_ignoring_case(text, http_scheme)) text.remove_prefix(http_scheme.size());
   return assign(text, settings.admin.address, {});
 }

@@ -455,8 +455,8 @@ struct ClientTimeouts {
 };
 
 struct AdminSettings {
-  bool enabled = true;
-  Endpoint address{.host = "127.0.0.1", .port = 9180, .unix_path = {}};
+  // Nothing: there is none.
+  std::optional<Endpoint> address{Endpoint{.host = "127.0.0.1", .port = 9180, .unix_path = {}}};
   std::string token;               // empty: only this host may use the API
   std::string token_file;          // where the token is read from
   std::vector<std::string> hosts;  // further names of this listener in Host; "*": any

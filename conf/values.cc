@@ -158,6 +158,14 @@ Outcome assign(std::string_view text, Endpoint& value, const Rule&) {
   return take(parse_listen_endpoint(text), value);
 }
 
+Outcome assign(std::string_view text, std::optional<Endpoint>& value, const Rule& rule) {
+  if (text.empty()) {
+    value.reset();
+    return {};
+  }
+  return assign(text, value.emplace(), rule);
+}
+
 Outcome assign(std::string_view text, ReplicaSettings& value, const Rule&) {
   return take(parse_replica(text), value);
 }
@@ -235,6 +243,10 @@ std::string expected(const std::string&, const Rule& rule) {
 
 std::string expected(const Endpoint&, const Rule&) {
   return R"(an address such as "127.0.0.1:8080")";
+}
+
+std::string expected(const std::optional<Endpoint>&, const Rule& rule) {
+  return expected(Endpoint{}, rule);
 }
 
 std::string expected(const ReplicaSettings&, const Rule&) {

@@ -160,9 +160,9 @@ Result<AdminPlace> admin_place(const conf::CommandLine& command_line) {
     return AdminPlace{command_line.admin_url, loaded ? loaded->settings.admin.token : ""};
   if (!loaded) return loaded.error();
   const conf::AdminSettings& admin = loaded->settings.admin;
-  if (!admin.enabled)
+  if (!admin.address)
     return Error{Errc::bad_config, Side::usher, "the admin listener is switched off"};
-  conf::Endpoint address = admin.address;
+  conf::Endpoint address = *admin.address;
   if (address.host.empty()) address.host = "127.0.0.1";
   const std::string scheme = address.unix_path.empty() ? "http://" : "";
   return AdminPlace{scheme + to_string(address), admin.token};

@@ -232,12 +232,12 @@ Outcome Server::bind_listeners() {
 }
 
 Outcome Server::bind_admin() {
-  if (!settings_.admin.enabled) return {};
-  const auto addresses = addresses_of(settings_.admin.address);
+  const std::optional<conf::Endpoint>& wanted = settings_.admin.address;
+  if (!wanted) return {};
+  const auto addresses = addresses_of(*wanted);
   if (!addresses) return addresses.error();
   std::vector<Fd> passed_on = inherited_.claim(*addresses, admin_name);
-  auto bound =
-      passed_on.empty() ? bind(settings_.admin.address) : Result<Fd>(std::move(passed_on.front()));
+  auto bound = passed_on.empty() ? bind(*wanted) : Result<Fd>(std::move(passed_on.front()));
   if (!bound) return std::move(bound).error();
   admin_fd_ = std::move(*bound);
   admin_url_ = url_of("http", net::Listener::bound_address(admin_fd_));
@@ -341,7 +341,7 @@ std::string Server::for_people() const {
       text += " " + to_string(replica);
   }
   if (!settings_.upstreams.empty()) text += "; --upstream HOST:PORT names another place.";
-  if (settings_.admin.enabled) text += "\n  `usher status` says how that goes.";
+  if (settings_.admin.address) text += "\n  `usher status` says how that goes.";
   return text + " Ctrl-C ends usher.\n\n";
 }
 

@@ -2,36 +2,10 @@
 
 #include <csignal>
 
+#include "conf/keys.h"
 #include "control/server.h"
 
 namespace usher::control {
-namespace {
-
-// The tables of the file that are not as they were.
-std::string differences(const conf::Settings& now, const conf::Settings& then) {
-  std::string names;
-  const auto compare = [&](const char* name, auto member) {
-    if (now.*member == then.*member) return;
-    names += (names.empty() ? "" : ", ") + std::string(name);
-  };
-  compare("listen", &conf::Settings::listen);
-  compare("tls", &conf::Settings::tls);
-  compare("upstream", &conf::Settings::upstreams);
-  compare("rate_zone", &conf::Settings::rate_zones);
-  compare("connection_zone", &conf::Settings::connection_zones);
-  compare("route", &conf::Settings::routes);
-  compare("types", &conf::Settings::types);
-  compare("map", &conf::Settings::maps);
-  compare("forwarded", &conf::Settings::forwarded);
-  compare("limits", &conf::Settings::limits);
-  compare("http2", &conf::Settings::http2);
-  compare("timeouts", &conf::Settings::timeouts);
-  compare("admin", &conf::Settings::admin);
-  compare("log", &conf::Settings::log);
-  return names;
-}
-
-}  // namespace
 
 // All or nothing: whatever fails, what was served before is served on.
 Outcome Server::reload() {
@@ -41,21 +15,8 @@ Outcome Server::reload() {
   conf::Settings& next = loaded->settings;
   for (const std::string& warning : loaded->warnings)
     log_.warning("config", {{"warning", warning}});
-  // What was connected or opened at the start stays as it is for as long as this process lives.
-  const auto keep = [this](auto& now, auto& then, const char* name) {
-    if (now == then) return;
+  for (const std::string& name : conf::keep_until_restart(settings_, next))
     log_.warning("reload_needs_restart", {{"setting", name}});
-    then = now;
-  };
-  keep(settings_.workers, next.workers, "workers");
-  keep(settings_.store, next.store, "store");
-  keep(settings_.affinity, next.affinity, "affinity");
-  keep(settings_.admin.enabled, next.admin.enabled, "admin.address");
-  keep(settings_.admin.address, next.admin.address, "admin.address");
-  keep(settings_.state, next.state, "state");
-  keep(settings_.user, next.user, "user");
-  keep(settings_.tls.session_tickets, next.tls.session_tickets, "tls.session_tickets");
-  keep(settings_.tls.ticket_rotate, next.tls.ticket_rotate, "tls.ticket_rotate");
   auto replica_tls = load_replica_tls(next, loaded->files);
   if (!replica_tls) return std::move(replica_tls).error();
   auto passwords = PasswordKeeper::load(next, loaded->files);
@@ -73,7 +34,7 @@ Outcome Server::reload() {
     return certificates;
   }
 
-  const std::string changed = differences(settings_, next);
+  const std::string changed = conf::differences(settings_, next);
   const bool new_upstreams = settings_.upstreams != next.upstreams;
   const bool new_listeners = settings_.listen != next.listen;
   replica_tls_ = std::move(*replica_tls);

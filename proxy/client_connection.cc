@@ -11,7 +11,8 @@ namespace usher::proxy {
 namespace {
 
 constexpr std::chrono::milliseconds refusal_limit{5000};
-// While its worker drains, a client that has not been told so may take this long to bring a request.
+// While its worker drains, a client that has not been told so may take this long to bring a
+// request.
 constexpr std::chrono::milliseconds draining_limit{2000};
 // For each client address and cause one line in the log.
 constexpr std::chrono::milliseconds log_interval{10'000};

@@ -64,9 +64,9 @@ struct WorkerCounters {
   Counter parked;  // of these, with no replica to go to
   Counter bytes_in;
   Counter bytes_out;
-  Counter requests;   // that have come
-  Counter exchanges;  // under way
-  Counter reading;    // connections of which a part of a head has come
+  Counter requests;      // that have come
+  Counter exchanges;     // under way
+  Counter reading;       // connections of which a part of a head has come
   Counter lines_spared;  // of requests that the access log only counts
 };
 

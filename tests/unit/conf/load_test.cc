@@ -141,7 +141,7 @@ TEST(Load, TakesTheFlagOverTheEnvironmentOverTheFile) {
        [](const Settings& s) { return std::to_string(s.workers); }},
       {"USHER_ADMIN", &Overrides::admin, "admin.address = \"127.0.0.1:1\"", "127.0.0.1:1",
        "http://127.0.0.1:2", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:3",
-       [](const Settings& s) { return to_string(s.admin.address); }},
+       [](const Settings& s) { return to_string(*s.admin.address); }},
       {"USHER_STATE", &Overrides::state, "state = \"/a\"", "/a", "/b", "/b", "/c", "/c",
        [](const Settings& s) { return s.state; }},
   };
@@ -199,13 +199,13 @@ TEST(Load, TakesTheCertificateAsAPairFromAnywhere) {
 TEST(Load, SwitchesTheAdminApiOff) {
   Process process;
   process.environment["USHER_ADMIN"] = "off";
-  EXPECT_FALSE(process.good().settings.admin.enabled);
+  EXPECT_FALSE(process.good().settings.admin.address);
   process.environment.clear();
   process.line.overrides.admin = "";
-  EXPECT_FALSE(process.good().settings.admin.enabled);
+  EXPECT_FALSE(process.good().settings.admin.address);
   process.files["usher.toml"] = "admin.address = \"\"";
   process.line.overrides.admin = "127.0.0.1:0";
-  EXPECT_TRUE(process.good().settings.admin.enabled);
+  EXPECT_TRUE(process.good().settings.admin.address);
 }
 
 TEST(Load, NamesTheFlagOrTheVariableThatIsWrongAndTheFilesErrorsToo) {

@@ -218,7 +218,7 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_THAT(settings.forwarded.strip, IsEmpty());
   EXPECT_EQ(settings.limits, (LimitSettings{{32 * 1024}, {1024 * 1024}, 7}));
   EXPECT_EQ(settings.timeouts, (ClientTimeouts{1s, 2s, 3s, 4s, 5s}));
-  EXPECT_FALSE(settings.admin.enabled);
+  EXPECT_FALSE(settings.admin.address);
   EXPECT_EQ(settings.log, (LogSettings{.access = "/var/log/usher.log",
                                        .format = *parse_template("combined"),
                                        .escape = "default",
@@ -384,7 +384,7 @@ TEST(TomlReader, TakesPortZeroForSeveralListeners) {
     listen = [{address = "127.0.0.1:0"}, {address = "127.0.0.1:0"}]
     admin.address = "127.0.0.1:0")");
   EXPECT_EQ(settings.listen.size(), 2U);
-  EXPECT_TRUE(settings.admin.enabled);
+  EXPECT_TRUE(settings.admin.address);
 }
 
 }  // namespace
