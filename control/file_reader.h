@@ -1,6 +1,6 @@
 // Files for a process that has given up root's rights: a small process that stays root opens them
 // for it. It opens what the settings name, which it reads itself, and nothing else; it hears no
-// client. See docs/decisions/0016-a-reader-stays-root.md.
+// client. See docs/decisions/0018-a-reader-stays-root.md.
 //
 // What the process may read by itself it does read by itself.
 #pragma once
