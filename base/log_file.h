@@ -35,8 +35,8 @@ class LogFile final {
   void write(std::string_view line);
   // Opens a log file anew under its name (after a rotation).
   void reopen();
-  // A file that has grown to `size` becomes FILE.1, that one FILE.2 and so on, of which `keep` stay.
-  // 0: it only grows.
+  // A file that has grown to `size` becomes FILE.1, that one FILE.2 and so on, of which `keep`
+  // stay. 0: it only grows.
   void rotate_at(uint64_t size, uint32_t keep);
   // Nothing more is written. Its thread ends when the last lines are out, or nobody takes them for
   // a second; then ended() is true, and destroying it does not wait.

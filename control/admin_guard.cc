@@ -56,7 +56,8 @@ bool no_form_sent_it(const protocol::RequestHead& request) {
 AdminGuard::AdminGuard(const conf::AdminSettings& settings, std::string_view node)
     : token_(settings.token), any_name_for_metrics_(settings.hosts.empty()) {
   names_.push_back(host_of(node));
-  if (!settings.address.host.empty()) names_.push_back(to_lower(settings.address.host));
+  if (settings.address && !settings.address->host.empty())
+    names_.push_back(to_lower(settings.address->host));
   for (const std::string& name : settings.hosts) {
     any_name_ = any_name_ || name == "*";
     names_.push_back(host_of(name));

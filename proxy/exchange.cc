@@ -99,7 +99,7 @@ std::string Exchange::asked_host() const {
 
 // The store is asked when the limits of the route that the path belongs to have been passed.
 Outcome Exchange::find_challenge_route() {
-  route_ = snapshot_->routes.find(request_.authority, request_.path(), client_.role().port);
+  route_ = snapshot_->routes.find(request_.authority, request_.path(), client_.role().entrance);
   return route_ ? follow_route() : ask_for_challenge();
 }
 

@@ -12,7 +12,7 @@
 #include <unordered_map>
 
 #include "base/clock.h"
-#include "base/strings.h"
+#include "base/seeded_hash.h"
 #include "routing/affinity_store.h"
 
 namespace usher::routing {
@@ -34,7 +34,7 @@ class NodeSids final {
   size_t size() const;
 
  private:
-  using Counts = std::unordered_map<std::string, size_t, StringHash, std::equal_to<>>;
+  using Counts = std::unordered_map<std::string, size_t, SeededHash, std::equal_to<>>;
   struct Entry {
     std::string key;
     Binding binding;
@@ -51,7 +51,7 @@ class NodeSids final {
   size_t share_;
   Counts counts_;
   Entries entries_;
-  std::unordered_map<std::string_view, Entries::iterator, StringHash, std::equal_to<>> by_key_;
+  std::unordered_map<std::string_view, Entries::iterator, SeededHash, std::equal_to<>> by_key_;
 };
 
 }  // namespace usher::routing

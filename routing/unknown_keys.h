@@ -10,7 +10,7 @@
 #include <unordered_map>
 
 #include "base/clock.h"
-#include "base/strings.h"
+#include "base/seeded_hash.h"
 
 namespace usher::routing {
 
@@ -40,7 +40,7 @@ class UnknownKeys final {
   const size_t most_;
   mutable std::mutex mutex_;
   Entries entries_;
-  std::unordered_map<std::string_view, Entries::iterator, StringHash, std::equal_to<>> by_key_;
+  std::unordered_map<std::string_view, Entries::iterator, SeededHash, std::equal_to<>> by_key_;
 };
 
 }  // namespace usher::routing

@@ -26,14 +26,17 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 import wire  # noqa: E402
-from guests import Guests, Notice  # noqa: E402
+from guests import PAUSE, Guests, Notice  # noqa: E402
 from harness import Child, wait_for  # noqa: E402
 from image_as_root import look_at_the_image_as_root  # noqa: E402
 from verdict import Verdict, say  # noqa: E402
 
 PROJECT = "usher-compose"
-NODE = "https://127.0.0.1:443"
-NODE_2 = "https://127.0.0.1:444"
+# An address of this machine that the kernel leads to the containers, as it does for clients from outside. On 127.0.0.1
+# Docker's own proxy would stand between, which accepts for a container that is ending.
+MACHINE = "172.17.0.1"
+NODE = f"https://{MACHINE}:443"
+NODE_2 = f"https://{MACHINE}:444"
 PORTS = (80, 81, 443, 444, 8080, 8443)
 GUESTS = 40
 LONE = 30  # guests while the only usher is restarted
@@ -153,6 +156,10 @@ class Stack:
         return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(name + " "))
 
 
+def line_with(words: str, text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if words in line), text)
+
+
 def answers(url: str) -> bool:
     """Whatever it is that it answers."""
     try:
@@ -198,7 +205,7 @@ class Run:
     def check_the_folder_of_certificates(self) -> None:
         missing = ROOT / "build" / "compose" / "no-certificates"
         said = Stack(USHER_CERTS=str(missing)).complaint("up", "-d", "usher")
-        self.verdict.check(str(missing) in said, f"a folder of certificates that is missing is named: {said.strip()[-160:]}")
+        self.verdict.check(str(missing) in said, f"a folder of certificates that is missing is named: {line_with(str(missing), said)}")
         self.verdict.check(not missing.exists(), "and Docker has not made it")
         self.stack.down()
 
@@ -207,7 +214,7 @@ class Run:
         others = {"USHER_HTTP_PORT": "8080", "USHER_HTTPS_PORT": "8443"}
         said = Stack("usher-beside", **others, OPEN_WEBUI_NETWORK="beside").complaint("up", "-d", "usher")
         self.verdict.check(
-            "redis-valkey" in said and "already in use" in said, f"a name that is taken is named: {said.strip()[-200:]}"
+            "redis-valkey" in said and "already in use" in said, f"a name that is taken is named: {line_with('already in use', said)}"
         )
         beside = Stack("usher-beside", **others, OPEN_WEBUI_NETWORK="beside", REDIS_CONTAINER_NAME="beside-valkey")
         try:
@@ -216,8 +223,8 @@ class Run:
             self.verdict.check(pongs == ["PONG"] * 2, f"a second stack has names of its own: {pongs}")
             networks = [set(inspect("container", each.containers("usher")[0])["NetworkSettings"]["Networks"]) for each in (self.stack, beside)]
             self.verdict.check(networks == [{"openwebui-network"}, {"beside"}], f"and a network of its own: {networks}")
-            wait_for(lambda: beside.log() and answers("http://127.0.0.1:8080/"), "the second usher", PATIENCE, 0.5)
-            self.verdict.check(answers("https://127.0.0.1:8443/"), "and ports of its own")
+            wait_for(lambda: answers(f"http://{MACHINE}:8080/"), "the second usher", PATIENCE, 0.5)
+            self.verdict.check(answers(f"https://{MACHINE}:8443/"), "and ports of its own")
         finally:
             beside.down()
 
@@ -336,15 +343,13 @@ class Run:
         say(f"       {dict(guests.since(began))}")
         moved = sum(guest.page != home for guest, home in homes.items())
         self.verdict.check(moved == 0, f"{what}: everybody is at the replica that they had ({moved} moved)")
-        self.verdict.check(
-            noticed.closed == len(guests.all), f"{what}: of {len(guests.all)} websockets {noticed.closed} are closed once"
-        )
         return noticed
 
     async def restart_the_only_usher(self) -> None:
         guests = Guests([NODE])
         await guests.arrive(LONE)
         noticed = await self.interruption("the only usher is restarted", guests, lambda: self.stack.later("restart", "usher"))
+        self.verdict.check(noticed.closed == LONE, f"of {LONE} websockets {noticed.closed} are closed once")
         self.verdict.check(noticed.seconds < LONGEST_GAP, f"pages are missed for {noticed.seconds:.1f} s, not for the drain's 8 s")
         await guests.leave()
         (usher,) = self.stack.containers("usher")
@@ -363,11 +368,12 @@ class Run:
         await guests.arrive(LONE)
         for service in ("usher", "usher-2"):
             noticed = await self.interruption(f"{service} of two is restarted", guests, lambda service=service: self.stack.later("restart", service))
-            # Docker's proxy on this machine accepts for a container that is ending, and then hangs up.
-            self.verdict.check(noticed.refused == 0, f"of two one refuses nobody ({noticed.failed} were cut off by Docker's proxy)")
-            self.verdict.check(noticed.seconds < 1.5, f"for {noticed.seconds:.1f} s")
-            guests.urls.reverse()
+            self.verdict.check(noticed.refused + noticed.failed == 0, f"{service} of two is restarted: pages do not notice")
+            self.verdict.check(noticed.closed <= LONE, f"and nobody's websocket is closed twice ({noticed.closed} closed)")
             await until(lambda: answers(NODE + "/api/config"), "the first usher answers")
+            # The next one to be restarted is the one that they come to.
+            guests.urls.reverse()
+            await until(lambda: asyncio.sleep(2 * PAUSE, True), "everybody has asked there")
         await guests.leave()
 
     async def restart(self, container: str, replicas: int) -> None:

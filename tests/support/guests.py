@@ -4,6 +4,7 @@ where it may. Of several addresses it tries the next one when one refuses. What 
 
 import asyncio
 import contextlib
+import errno
 import json
 import random
 import ssl
@@ -16,6 +17,7 @@ from http_client import Failed, Http
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
+NOBODY_THERE = (errno.ECONNREFUSED, errno.EHOSTUNREACH)
 PAUSE = 0.5  # seconds between two requests of one guest
 TRUSTING = ssl._create_unverified_context()
 
@@ -63,8 +65,9 @@ class Guest:
         for url in self.house.urls[:-1]:
             try:
                 return await use(url)
-            except ConnectionRefusedError:
-                continue
+            except OSError as error:
+                if error.errno not in NOBODY_THERE:
+                    raise
         return await use(self.house.urls[-1])
 
     async def visit(self, once: bool = False) -> None:
@@ -158,7 +161,7 @@ class Guests:
 
     def note(self, what: str, error: BaseException | None = None) -> None:
         if error is not None:
-            refused = isinstance(error, ConnectionRefusedError)
+            refused = isinstance(error, OSError) and error.errno in NOBODY_THERE
             what += ": refused" if refused else f": {str(error) or type(error).__name__}"
         self.troubles.append(Trouble(time.time(), what))
 
