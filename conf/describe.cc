@@ -100,15 +100,8 @@ std::string describe(const Loaded& loaded) {
   for (const auto& listen : settings.listen)
     page.line("listen", describe_listen(listen));
   certificates(settings, page);
-<<<<<<< ours
   page.line("admin",
             settings.admin.address ? "http://" + to_string(*settings.admin.address) : "off");
-=======
-  const Endpoint& admin = settings.admin.address;
-  page.line("admin", !settings.admin.enabled   ? "off"
-                     : admin.unix_path.empty() ? "http://" + to_string(admin)
-                                               : to_string(admin));
->>>>>>> theirs
   page.line("store", to_string(settings.store.url));
   if (!settings.user.empty()) page.line("user", settings.user + ", when started as root");
   page.line("workers", settings.workers == 0 ? "one per CPU" : std::to_string(settings.workers));

@@ -176,22 +176,10 @@ void read_secrets(Settings& settings, const Files& files, Messages& messages) {
   }
   AdminSettings& admin = settings.admin;
   if (admin.token_file.empty()) return;
-<<<<<<< ours
   if (const auto text = secret_in(admin.token_file, files, messages)) {
     if (!assign(*text, admin.token, rule_of(&AdminSettings::token)))
       messages.add(files.called(admin.token_file) + ": expected a token in one line");
   }
-=======
-  const std::string name = "admin.token_file: " + admin.token_file + ": ";
-  const auto text = files(admin.token_file);
-  if (!text) return messages.add(name + text.error().detail);
-  std::string_view line = *text;
-  while (line.ends_with('\n') || line.ends_with('\r'))
-    line.remove_suffix(1);
-  const bool taken =
-      !line.empty() && assign(line, admin.token, rule_of(&AdminSettings::token)).ok();
-  if (!taken) messages.add(name + "expected a token in one line");
->>>>>>> theirs
 }
 
 // Those of the settings as they are, with what was put over the file.
