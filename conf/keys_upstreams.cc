@@ -15,6 +15,11 @@ const char* name_or_nothing(std::string_view text) {
                                                      : R"(a name such as "chat.internal")";
 }
 
+const char* host_or_nothing(std::string_view text) {
+  return text.empty() || is_identifier(text, "-_.:[]") ? nullptr
+                                                       : R"(a name such as "chat.example.org")";
+}
+
 const char* nameserver(std::string_view text) {
   return parse_nameserver(text) ? nullptr : R"(an address such as "127.0.0.11" or "[::1]:5353")";
 }
@@ -32,17 +37,31 @@ constexpr Named<Balance> balance_names[] = {
 // clang-format off
 constexpr Key<HealthSettings> health_keys[] = {
     {"path", &HealthSettings::path, {.check = url_path},
-     "The path that a probe asks for. When it answers 404, \"/health\" is asked instead."},
+     "The path that a probe asks for: a replica that does not answer it with 2xx is not ready. It "
+     "gets no new clients while another one is ready, and keeps those it has. Then \"/health\" is "
+     "asked, and says whether the replica lives; where `path` is not known (404), that alone counts."},
+    {"host", &HealthSettings::host, {.max = 253, .check = host_or_nothing},
+     "The Host that a probe asks for. Empty: the one that a route to this upstream sets, else the "
+     "first name that such a route serves, else the replica's address."},
     {"interval", &HealthSettings::interval, {100, 10 * minute},
      "Time between two probes of a replica."},
     {"timeout", &HealthSettings::timeout, {10, 10 * minute},
      "A probe that takes longer has failed."},
     {"fall", &HealthSettings::fall, {1, 100},
-     "So many failed probes in a row and the replica is down."},
+     "So many failed probes in a row and the replica is not ready, or down."},
     {"rise", &HealthSettings::rise, {1, 100},
      "So many good probes in a row and it is up again."},
+    {"start", &HealthSettings::start, {0, hour},
+     "A replica that has come up and answers gets nobody before it was ready once; but for no "
+     "longer than this."},
+    {"panic", &HealthSettings::panic, {0, 100},
+     "When more than so many percent of the replicas that live are not ready, or all of them, it is "
+     "something that they share, such as their database: they all stay in use."},
     {"any_answer", &HealthSettings::any_answer, {},
-     "Any answer below 500 is good: for replicas that know neither path."},
+     "Any answer below 500 is good, without a look at \"/health\"."},
+    {"active", &HealthSettings::active, {},
+     "false: replicas are not asked; one that requests find down is tried with connects until one "
+     "succeeds."},
 };
 
 constexpr Key<UpstreamTimeouts> upstream_timeout_keys[] = {

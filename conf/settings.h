@@ -124,6 +124,10 @@ struct HealthSettings {
   uint32_t fall = 3;
   uint32_t rise = 2;
   bool any_answer = false;
+  uint32_t panic = 50;  // percent of those that live: when more are not ready, that is no reason
+  Millis start = 1min;  // how long one that came up may not be ready and counts as starting
+  std::string host;     // that probes ask for; empty: the one that requests get
+  bool active = true;   // false: nobody is asked unless a request has found it down
   friend bool operator==(const HealthSettings&, const HealthSettings&) = default;
 };
 

@@ -147,6 +147,10 @@ Result<std::string> status_table(std::string_view text) {
                " websockets a second to one replica";
     }
     table += "\n";
+    if (upstream.value("panic", false)) {
+      table +=
+          "  panic: most are not ready, so it is something that they share; they stay in use\n";
+    }
     char line[224];
     std::snprintf(line, sizeof line, "  %-28s %-15s %9s %7s %11s %6s %9s  %s\n", "replica", "state",
                   "in flight", "queued", "websockets", "moved", "sessions", "version");
@@ -163,6 +167,8 @@ Result<std::string> status_table(std::string_view text) {
                     replica.value("websockets_moved", 0ul), replica.value("sessions", 0ul),
                     replica.value("version", "-").c_str());
       table += line;
+      if (const std::string reason = replica.value("reason", ""); !reason.empty())
+        table += "    " + reason + "\n";
     }
   }
   return table;

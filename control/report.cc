@@ -249,7 +249,7 @@ std::optional<int64_t> drain_left(const routing::ReplicaStatus& status, Monotoni
 }
 
 Json to_json(const routing::Upstream& upstream, const routing::Replica& replica,
-             MonotonicTime now) {
+             const HealthChecker& health, MonotonicTime now) {
   const routing::ReplicaStatus& status = *replica.status;
   Json json{{"id", replica.id},
             {"address", to_string(replica.address)},
@@ -264,6 +264,8 @@ Json to_json(const routing::Upstream& upstream, const routing::Replica& replica,
             {"backup", replica.backup},
             {"version", replica.version}};
   if (const auto left = drain_left(status, now)) json["drain_seconds_left"] = *left;
+  if (std::string reason = health.reason_of(replica.id); !reason.empty())
+    json["reason"] = std::move(reason);
   return json;
 }
 
@@ -280,8 +282,8 @@ std::set<std::string> versions_of(const routing::Upstream& upstream) {
 }
 
 std::string describe_replica(const routing::Upstream& upstream, const routing::Replica& replica,
-                             MonotonicTime now) {
-  return to_json(upstream, replica, now).dump();
+                             const HealthChecker& health, MonotonicTime now) {
+  return to_json(upstream, replica, health, now).dump();
 }
 
 std::string make_metrics(const ReportFacts& facts) {
@@ -301,6 +303,17 @@ std::string make_metrics(const ReportFacts& facts) {
   add_routes(text, facts);
   add_replicas(text, facts, "usher_replica_up", "gauge", "1 if the replica serves.",
                [](const ReplicaStatus& status) -> uint64_t { return status.serves_bound(); });
+  add_replicas(text, facts, "usher_replica_ready", "gauge",
+               "1 if its health checks find it ready, or have not looked yet.",
+               [](const ReplicaStatus& status) -> uint64_t {
+                 return status.health() == routing::Health::up ||
+                        status.health() == routing::Health::unknown;
+               });
+  text.family("usher_upstream_panic", "gauge",
+              "1 while so many of its replicas are not ready that they all stay in use.");
+  for (const routing::Upstream& upstream : facts.snapshot.upstreams) {
+    text.sample(label("upstream", upstream.name), facts.health.panics(upstream.name));
+  }
   text.family("usher_replica_info", "gauge", "The version that it says it is.");
   for (const routing::Upstream& upstream : facts.snapshot.upstreams) {
     for (const routing::Replica& replica : upstream.replicas) {
@@ -385,10 +398,11 @@ std::string make_status(const ReportFacts& facts) {
   for (const routing::Upstream& upstream : facts.snapshot.upstreams) {
     Json replicas = Json::array();
     for (const routing::Replica& replica : upstream.replicas) {
-      replicas.push_back(to_json(upstream, replica, facts.now));
+      replicas.push_back(to_json(upstream, replica, facts.health, facts.now));
     }
     upstreams.push_back({{"name", upstream.name},
                          {"migrate_rate", upstream.migrate_rate},
+                         {"panic", facts.health.panics(upstream.name)},
                          {"replicas", std::move(replicas)}});
   }
   const auto uptime =

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "control/health_checker.h"
 #include "proxy/counters.h"
 #include "proxy/listener_role.h"
 #include "proxy/route_counters.h"
@@ -25,6 +26,7 @@ struct ReportFacts {
   MonotonicTime started;
   MonotonicTime now;
   const proxy::Snapshot& snapshot;
+  const HealthChecker& health;
   std::vector<const proxy::WorkerCounters*> workers;
   std::vector<const proxy::RouteTraffic*> routes;  // of each worker
   std::vector<ListenerFacts> listeners;
@@ -45,6 +47,6 @@ std::string make_status(const ReportFacts& facts);
 std::set<std::string> versions_of(const routing::Upstream& upstream);
 // One replica, as in the status.
 std::string describe_replica(const routing::Upstream& upstream, const routing::Replica& replica,
-                             MonotonicTime now);
+                             const HealthChecker& health, MonotonicTime now);
 
 }  // namespace usher::control

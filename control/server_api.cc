@@ -80,6 +80,7 @@ AdminResponse Server::answer(const AdminRequest& request) {
                       .started = started_,
                       .now = clock_.now(),
                       .snapshot = *snapshot_,
+                      .health = health_,
                       .workers = {},
                       .routes = {},
                       .listeners = {},
@@ -143,7 +144,7 @@ AdminResponse Server::order_drain(const AdminRequest& request) {
       return json_detail(400, "expected ?within=DURATION");
     }
     action == "drain" ? drains_.drain(*id, limit) : drains_.undrain(*id);
-    return {200, "application/json", describe_replica(upstream, *replica, clock_.now())};
+    return {200, "application/json", describe_replica(upstream, *replica, health_, clock_.now())};
   }
   return json_detail(404, "no replica " + *id);
 }

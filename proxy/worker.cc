@@ -249,7 +249,7 @@ void Worker::on_replica_tick() {
     for (const routing::Replica& replica : upstream.replicas) {
       if (!upstream.migrate || replica.status->websockets == 0) continue;
       const routing::ReplicaState state = replica.status->state();
-      if (state == routing::ReplicaState::down) leave_dead(upstream, replica);
+      if (!replica.status->serves_bound()) leave_dead(upstream, replica);
       if (state == routing::ReplicaState::draining) leave_quietly(upstream, replica);
       if (state == routing::ReplicaState::up) rebalance(upstream, replica);
     }

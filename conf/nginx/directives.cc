@@ -223,6 +223,7 @@ constexpr Row rows[] = {
     {"proxy_socket_keepalive", web, 1, 1, accepted, sockets},
     {"proxy_send_timeout", web, 1, 1},
     {"proxy_next_upstream", web, 1, any},
+    {"health_check", in_location, 0, any},
     {"proxy_next_upstream_tries", web, 1, 1},
     {"proxy_next_upstream_timeout", web, 1, 1, accepted, again},
     {"proxy_ignore_client_abort", web, 1, 1, accepted, client_left},

@@ -43,6 +43,21 @@ TEST(NginxUpstreams, MaxFailsIsHowOftenAReplicaMayFail) {
   EXPECT_FALSE(read("proxy_pass http://some;", "server b:1 max_fails=many;"));
 }
 
+TEST(NginxUpstreams, NobodyIsAskedHowItIsWithoutAHealthCheck) {
+  EXPECT_FALSE(with_servers("").health.active);
+  const auto made = read(
+      "proxy_pass http://some; health_check interval=7s fails=4 passes=3 uri=/ready jitter=1s;");
+  ASSERT_TRUE(made) << made.error().detail;
+  const HealthSettings& health = made->settings.upstreams.at(0).health;
+  EXPECT_TRUE(health.active);
+  EXPECT_EQ(health.path, "/ready");
+  EXPECT_EQ(health.interval, 7s);
+  EXPECT_EQ(health.fall, 4U);
+  EXPECT_EQ(health.rise, 3U);
+  for (const char* word : {"fails=0", "passes=many", "interval=soon", "match=welcome"})
+    EXPECT_FALSE(read("proxy_pass http://some; health_check " + std::string(word) + ";")) << word;
+}
+
 TEST(NginxUpstreams, ABackupIsOne) {
   const UpstreamSettings upstream = with_servers("server b:1 backup; server c:1 weight=3 backup;");
   ASSERT_EQ(upstream.replicas.size(), 3U);

@@ -92,6 +92,11 @@ interval = "1s"
 timeout = "2s"
 fall = 5
 rise = 4
+any_answer = true
+panic = 80
+start = "90s"
+host = "chat.example.org"
+active = false
 [upstream.timeouts]
 connect = "1s"
 send = "90s"
@@ -197,7 +202,8 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_EQ(chat.quiet, 5s);
   EXPECT_EQ(chat.park, 1min);
   EXPECT_EQ(chat.migrate_rate, 50U);
-  EXPECT_EQ(chat.health, (HealthSettings{"/health", 1s, 2s, 5, 4}));
+  EXPECT_EQ(chat.health,
+            (HealthSettings{"/health", 1s, 2s, 5, 4, true, 80, 90s, "chat.example.org", false}));
   EXPECT_EQ(chat.timeouts, (UpstreamTimeouts{1s, 90s, 2min, 3min, 500ms, 2h}));
   EXPECT_EQ(settings.upstreams[1].health, HealthSettings{});
   EXPECT_THAT(settings.routes,

@@ -60,7 +60,9 @@ class Fleet {
   }
   ReplicaStatus& status(const std::string& id) { return board.status_of(id); }
   const Replica* replica(const std::string& id) const { return upstream.find(id); }
-  void set_up(const std::string& id, bool up) { status(id).set_health(up); }
+  void set_up(const std::string& id, bool up) {
+    status(id).set_health(up ? Health::up : Health::down);
+  }
 
   ReplicaBoard board;
   Upstream upstream;

@@ -105,6 +105,23 @@ TEST_F(ADirectory, AsksTheStoreOncePerClientAndMinute) {
   EXPECT_EQ(node_.store.log.size(), 2u) << "the minute is over: its life is prolonged";
 }
 
+TEST_F(ADirectory, KeepsAClientAtAHomeThatIsNotReady) {
+  node_.get(claim("r2", 1));
+  node_.directory.learn_sid("s", {"r2", 1}, [] {});
+  for (const Health health : {Health::unready, Health::ill}) {
+    fleet_.status("r2").set_health(health);
+    fleet_.status("r2").set_panic(health == Health::ill);
+    for (const SessionClaim& asked : {claim("r2", 1), claim("r2", 1, "s"), sid_only("s")}) {
+      const Home home = node_.get(asked);
+      EXPECT_EQ(home.replica, fleet_.replica("r2"));
+      EXPECT_NE(home.outcome, AffinityOutcome::rebound);
+    }
+  }
+  fleet_.status("r2").set_health(Health::ill);
+  fleet_.status("r2").set_panic(false);
+  EXPECT_EQ(node_.get(claim("r2", 1)).outcome, AffinityOutcome::rebound) << "it does not live";
+}
+
 TEST_F(ADirectory, KeepsAClientAtADrainingHomeWhileItHasAWebsocketThere) {
   fleet_.status("r2").set_draining(true);
   node_.live.opened(client, "r2");
