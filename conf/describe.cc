@@ -98,8 +98,10 @@ std::string describe(const Loaded& loaded) {
   for (const auto& listen : settings.listen)
     page.line("listen", describe_listen(listen));
   certificates(settings, page);
-  page.line("admin",
-            settings.admin.enabled ? "http://" + to_string(settings.admin.address) : "off");
+  const Endpoint& admin = settings.admin.address;
+  page.line("admin", !settings.admin.enabled   ? "off"
+                     : admin.unix_path.empty() ? "http://" + to_string(admin)
+                                               : to_string(admin));
   page.line("store", to_string(settings.store.url));
   page.line("workers", settings.workers == 0 ? "one per CPU" : std::to_string(settings.workers));
   for (const auto& each : settings.upstreams)

@@ -27,8 +27,7 @@ const char* store_prefix(std::string_view text) {
 
 // RFC 6750 section 2.1.
 const char* bearer_token(std::string_view text) {
-  const auto end = text.find_last_not_of('=');
-  const std::string_view body = text.substr(0, end == text.npos ? 0 : end + 1);
+  const std::string_view body = text.substr(0, text.find_last_not_of('=') + 1);
   return text.empty() || is_identifier(body, "-._~+/")
              ? nullptr
              : R"(letters, digits, "-", ".", "_", "~", "+" and "/", with "=" at the end alone)";

@@ -138,7 +138,8 @@ void read_admin_token(const FileReader& files, AdminSettings& admin, Messages& m
   std::string_view line = *text;
   while (line.ends_with('\n') || line.ends_with('\r'))
     line.remove_suffix(1);
-  const auto taken = assign(line, admin.token, rule_of(&AdminSettings::token));
+  const bool taken =
+      !line.empty() && assign(line, admin.token, rule_of(&AdminSettings::token)).ok();
   if (!taken) messages.add(name + "expected a token in one line");
 }
 

@@ -67,8 +67,7 @@ const RouteSettings* route_of(const Settings& settings, std::string_view host,
 TEST(NginxServers, EachServerAndLocationHasItsOwnTrust) {
   const Settings settings = settings_of(
       "server_name a; set_real_ip_from 10.0.0.0/8; location /in/ { set_real_ip_from unix:; "
-      "real_ip_header X-Forwarded-For; real_ip_recursive on; return 204; } location / { return "
-      "204; }",
+      "real_ip_header X-Forwarded-For; real_ip_recursive on; return 204; }",
       "server { listen 80; server_name b; return 204; }");
   EXPECT_TRUE(settings.forwarded.trusted.empty()) << "the others believe nobody";
   const auto* a = route_of(settings, "a");
@@ -88,9 +87,9 @@ TEST(NginxServers, AreToldApartByTheAddressTheyListenOn) {
       settings_of("server_name a;",
                   "server { listen 127.0.0.1:80; server_name b; return 204; } "
                   "server { listen 81; server_name c; return 204; }");
-  ASSERT_EQ(settings.listen.size(), 3u);
+  ASSERT_EQ(settings.listen.size(), 4u);
   EXPECT_EQ(to_string(settings.listen[0].address), ":80");
-  EXPECT_EQ(to_string(settings.listen[1].address), "127.0.0.1:80");
+  EXPECT_EQ(to_string(settings.listen[2].address), "127.0.0.1:80");
   const auto where = [&](const char* name) {
     for (const RouteSettings& route : settings.routes) {
       std::string text;
@@ -106,7 +105,7 @@ TEST(NginxServers, AreToldApartByTheAddressTheyListenOn) {
     }
     return std::string("nowhere");
   };
-  EXPECT_EQ(where("*:80 "), ":80 ");
+  EXPECT_EQ(where("*:443 :80 "), ":443 :80 ");
   EXPECT_EQ(where("*127.0.0.1:80 "), "127.0.0.1:80 ");
   EXPECT_EQ(where("*81 "), "81 ") << "a port that one address alone has says enough";
 }
@@ -120,11 +119,11 @@ TEST(NginxServers, OneSocketServesBothFamiliesUnlessServersTellThemApart) {
       text += to_string(each.address) + (each.tls ? "s " : " ");
     return text;
   };
-  EXPECT_EQ(listen("listen [::]:80;", "listen 80; listen [::]:80;"), ":80 ");
-  EXPECT_EQ(listen("", "listen [::]:81;"), ":80 :81 ");
-  EXPECT_EQ(listen("listen [::]:80;", "listen 80;"), "0.0.0.0:80 [::]:80 ");
+  EXPECT_EQ(listen("listen [::]:80;", "listen 80; listen [::]:80;"), ":80 :443s ");
+  EXPECT_EQ(listen("", "listen [::]:81;"), ":80 :443s :81 ");
+  EXPECT_EQ(listen("listen [::]:80;", "listen 80;"), "0.0.0.0:80 :443s [::]:80 ");
   EXPECT_EQ(listen("listen [::]:80;", "listen 80; listen [::]:80 default_server;"),
-            "0.0.0.0:80 [::]:80 ");
+            "0.0.0.0:80 :443s [::]:80 ");
 }
 
 TEST(NginxServers, ReadWhatNginxReadsOfHeaders) {
