@@ -84,8 +84,6 @@ struct Http2ServerCodec::Impl {
   ssize_t read(StreamId id, Stream& stream, size_t most, uint32_t& flags);
   int send_data(const nghttp2_frame& frame, const uint8_t* head, size_t size, Stream& stream);
   void submit_head(StreamId id, Stream& stream, const ResponseHead& head);
-  bool write_some(std::string& into, size_t most);
-  void settle();
 
   static nghttp2_session_callbacks* make_callbacks();
 
@@ -97,9 +95,7 @@ struct Http2ServerCodec::Impl {
   StreamId building = 0;     // the stream whose head is being read
   std::string* out = nullptr;
   size_t out_most = 0;
-  std::string early;       // what settle() has had written; pull() hands it on
-  bool unsettled = false;  // more than heads of requests have come
-  size_t received = 0;     // of bodies, in this call to receive()
+  size_t received = 0;  // of bodies, in this call to receive()
   Http2FieldWriter writer;
 
   MonotonicTime counted_since{};
@@ -127,7 +123,6 @@ bool Http2ServerCodec::Impl::count(uint32_t& counter, uint32_t most, Errc cause,
 
 int Http2ServerCodec::Impl::on_begin_frame(const nghttp2_frame_hd& frame) {
   bool good = true;
-  unsettled |= frame.type == NGHTTP2_DATA;
   switch (frame.type) {
     case NGHTTP2_WINDOW_UPDATE: return 0;
     case NGHTTP2_HEADERS:
@@ -152,10 +147,7 @@ int Http2ServerCodec::Impl::on_begin_frame(const nghttp2_frame_hd& frame) {
 int Http2ServerCodec::Impl::on_begin_headers(const nghttp2_frame& frame) {
   builder.begin(limits.head);
   building = frame.hd.stream_id;
-  if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) {
-    unsettled = true;
-    return 0;
-  }
+  if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
   newest = std::max(newest, building);
   Stream& stream = streams[building];
   nghttp2_session_set_stream_user_data(session.get(), building, &stream);
@@ -324,28 +316,6 @@ void Http2ServerCodec::Impl::submit_head(StreamId id, Stream& stream, const Resp
   nghttp2_submit_response(session.get(), id, fields.data(), fields.size(), empty ? nullptr : &body);
 }
 
-// False: there is nothing more.
-bool Http2ServerCodec::Impl::write_some(std::string& into, size_t most) {
-  const size_t at = into.size();
-  out = &into;
-  out_most = most;
-  const uint8_t* data = nullptr;
-  const ssize_t size = nghttp2_session_mem_send(session.get(), &data);
-  if (size > 0) into.append(text(data, static_cast<size_t>(size)));
-  out = nullptr;
-  return size >= 0 && into.size() > at;
-}
-
-// A body that is not as long as its Content-Length, and trailers that are malformed, have nghttp2
-// reset the stream; it says so only when the reset is written. Nobody is to hear of such a request,
-// so that is done before anybody does.
-void Http2ServerCodec::Impl::settle() {
-  unsettled = false;
-  while (nghttp2_session_get_outbound_queue_size(session.get()) > 0) {
-    if (!write_some(early, early.size() + 1)) return;
-  }
-}
-
 // --- The session
 // ------------------------------------------------------------------------------------
 
@@ -445,7 +415,6 @@ Outcome Http2ServerCodec::receive(std::span<const char> input, MonotonicTime now
   const ssize_t read = nghttp2_session_mem_recv(
       session, reinterpret_cast<const uint8_t*>(input.data()), input.size());
   if (impl_->received > 0) nghttp2_session_consume_connection(session, impl_->received);
-  if (impl_->unsettled && read >= 0) impl_->settle();
   if (impl_->fatal.code == Errc::none && read == NGHTTP2_ERR_FLOODED) {
     impl_->fatal = {Errc::frame_flood, Side::client, "acknowledgements that it does not read"};
   }
@@ -470,15 +439,21 @@ void Http2ServerCodec::take_events(std::vector<Http2Event>& into) {
 }
 
 bool Http2ServerCodec::has_output() const {
-  return !impl_->early.empty() || nghttp2_session_want_write(impl_->session.get()) != 0;
+  return nghttp2_session_want_write(impl_->session.get()) != 0;
 }
 
 bool Http2ServerCodec::pull(std::string& out, size_t most) {
   const size_t before = out.size();
-  if (!impl_->early.empty()) out.append(std::exchange(impl_->early, {}));
-  while (out.size() < before + most) {
-    if (!impl_->write_some(out, before + most)) break;
+  impl_->out = &out;
+  impl_->out_most = before + most;
+  while (out.size() < impl_->out_most) {
+    const uint8_t* data = nullptr;
+    const size_t at = out.size();
+    const ssize_t size = nghttp2_session_mem_send(impl_->session.get(), &data);
+    if (size > 0) out.append(text(data, static_cast<size_t>(size)));
+    if (size < 0 || out.size() == at) break;
   }
+  impl_->out = nullptr;
   return out.size() > before;
 }
 
@@ -581,7 +556,7 @@ void Http2ServerCodec::ping() {
 
 bool Http2ServerCodec::over() const {
   nghttp2_session* const session = impl_->session.get();
-  return nghttp2_session_want_read(session) == 0 && !has_output();
+  return nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0;
 }
 
 uint32_t Http2ServerCodec::resets() const { return impl_->resets; }

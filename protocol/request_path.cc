@@ -75,7 +75,7 @@ std::string path_of_target(std::string_view target) {
   return needs_normalising(path) ? normalise_path(path) : std::string(path);
 }
 
-std::string escape_path(std::string_view path) { return escape(path, "%?#\"<>\\^`{|}"); }
+std::string escape_path(std::string_view path) { return escape(path, "%?#"); }
 
 std::string escape_query(std::string_view query) { return escape(query, "#"); }
 

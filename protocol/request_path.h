@@ -17,7 +17,7 @@ std::string normalise_path(std::string_view path);
 // The path of a request's target ("/a/../b?c" has "/b"), normalised; "/" of one that has none.
 std::string path_of_target(std::string_view target);
 
-// Percent-encodes what a request line cannot hold, and what nginx does: % ? # " < > \ ^ ` { | }.
+// Percent-encodes what a request line cannot hold, and "%", "?" and "#".
 std::string escape_path(std::string_view path);
 // The same of a query, in which "%" and "?" stay: what is encoded in it already is not encoded
 // again.

@@ -66,7 +66,7 @@ Outcome Exchange::find_route() {
   if (client_.role().redirect_to_https && !answers_challenges()) {
     const uint16_t port = client_.role().https_port;
     const std::string suffix = port == 443 ? "" : ":" + std::to_string(port);
-    respond(make_redirect("https://" + asked_host() + suffix +
+    respond(make_redirect("https://" + without_port(request_.authority) + suffix +
                               std::string(request_.target == "*" ? "/" : request_.target),
                           301));
     return {};
@@ -77,14 +77,6 @@ Outcome Exchange::find_route() {
   }
   route_ = snapshot_->routes.find(request_.authority, request_.path(), client_.role().port);
   return follow_route();
-}
-
-// Without its port. HTTP/1.0 may come without one: as with nginx, the address that it came to
-// stands for it.
-std::string Exchange::asked_host() const {
-  if (!request_.authority.empty()) return without_port(request_.authority);
-  const std::string address = client_.server_address();
-  return address.find(':') == std::string::npos ? address : "[" + address + "]";
 }
 
 Outcome Exchange::follow_route() {
@@ -101,10 +93,11 @@ Outcome Exchange::follow_route() {
 Outcome Exchange::enter_route() { return route_->has_access_rules ? pass_access() : serve_route(); }
 
 Outcome Exchange::serve_route() {
-  if (answer_by_route() || answer_as_last()) return {};
+  if (answer_by_route()) return {};
   upstream_ = snapshot_->upstream(route_->upstream);
   if (!upstream_) return Error{Errc::no_replica, Side::usher, "no upstream " + route_->upstream};
-  if (request_.body.kind == protocol::BodyKind::length && !allows_body(request_.body.length)) {
+  if (route_->max_body > 0 && request_.body.kind == protocol::BodyKind::length &&
+      request_.body.length > route_->max_body) {
     return Error{Errc::body_too_large, Side::client,
                  std::to_string(request_.body.length) + " bytes"};
   }
@@ -260,31 +253,23 @@ void Exchange::on_replica_ready() {
   client_.resume_body();
 }
 
-bool Exchange::allows_body(uint64_t bytes) const {
-  return !route_ || route_->max_body == 0 || bytes <= route_->max_body;
-}
-
-void Exchange::on_request_ahead(uint64_t bytes) {
-  if (finished_ || allows_body(bytes)) return;
-  fail({Errc::body_too_large, Side::client,
-        "more than " + std::to_string(route_->max_body) + " bytes"});
-}
-
 void Exchange::on_request_data(std::span<const char> data) {
   if (finished_) return;
   bytes_in_ += data.size();
-  on_request_ahead(bytes_in_);
-  if (finished_) return;
+  if (route_->max_body > 0 && bytes_in_ > route_->max_body) {
+    return fail({Errc::body_too_large, Side::client,
+                 "more than " + std::to_string(route_->max_body) + " bytes"});
+  }
   body_begun_ = true;
   replica_->send_data(data);
   if (replica_->above_high_mark()) client_.pause_body();
 }
 
-void Exchange::on_request_end(protocol::Headers) {
+void Exchange::on_request_end(protocol::Headers trailers) {
   // A request without a body may be complete before there is a replica: on_replica_ready() knows.
   if (!takes_body()) return;
-  // A replica that merges trailers into the headers would take them for checked.
-  replica_->send_end({});
+  snapshot_->forwarding.strip_identity(trailers, client_.facts());
+  replica_->send_end(trailers);
 }
 
 void Exchange::on_replica_writable() { client_.resume_body(); }

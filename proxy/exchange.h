@@ -54,8 +54,6 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void on_request_error(Error error);
   // May the body's next piece come?
   bool takes_body() const { return replica_ && replica_->ready() && !finished_; }
-  // So much of the body has come before its replica takes any.
-  void on_request_ahead(uint64_t bytes);
   void on_request_data(std::span<const char> data);
   void on_request_end(protocol::Headers trailers);
   // The client takes more of the response again.
@@ -74,17 +72,14 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   bool ask_for_challenge();
   bool answers_challenges() const;
   Outcome find_route();
-  std::string asked_host() const;
   Outcome follow_route();
   Outcome pass_limits();
   void on_turn();
-  bool allows_body(uint64_t bytes) const;
   Outcome enter_zones();
   void refuse(Error error, uint16_t status, std::chrono::seconds again_after);
   Outcome enter_route();
   Outcome serve_route();
   bool answer_by_route();
-  bool answer_as_last();
   void close_without_answer();
   enum class Admission : uint8_t { granted, refused, unsaid };
   Outcome pass_access();
@@ -109,7 +104,6 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void keep_response(protocol::ResponseHead& head);
   void apply_request_rules();
   void forward_headers();
-  void filter_response_trailers(protocol::Headers& trailers) const;
   void name_request();
   void apply_response_rules(protocol::ResponseHead& head) const;
   void rewrite(protocol::ResponseHead& head) const;

@@ -112,7 +112,6 @@ void Exchange::on_client_writable() {
 }
 
 void Exchange::on_replica_end(protocol::Headers trailers) {
-  if (route_->has_response_rules) filter_response_trailers(trailers);
   if (lookup_.active()) {
     held_end_ = std::move(trailers);
     return;

@@ -52,21 +52,6 @@ bool Exchange::answer_by_route() {
   return true;
 }
 
-// RFC 9110 section 7.6.2: how many proxies an OPTIONS may still pass. True: this one is the last,
-// and the request is answered.
-bool Exchange::answer_as_last() {
-  if (request_.method != "OPTIONS") return false;
-  const auto field = request_.headers.get("Max-Forwards");
-  const auto left = field ? parse_decimal<uint32_t>(*field) : std::nullopt;
-  if (!left) return false;
-  if (*left > 0) {
-    request_.headers.set("Max-Forwards", std::to_string(*left - 1));
-    return false;
-  }
-  respond(make_text_response(200, "text/plain", {}));
-  return true;
-}
-
 void Exchange::close_without_answer() {
   status_ = no_answer;
   client_.break_off();
@@ -172,12 +157,6 @@ void Exchange::apply_request_rules() {
       request_.headers.set(name, value);
     }
   }
-}
-
-// A client that merges trailers into the headers must not find there what is removed.
-void Exchange::filter_response_trailers(protocol::Headers& trailers) const {
-  for (const std::string& name : route_->rules.remove_headers)
-    trailers.remove(name);
 }
 
 void Exchange::apply_response_rules(protocol::ResponseHead& head) const {

@@ -64,10 +64,7 @@ bool Http1Session::parse_one(std::span<const char>& input) {
   if (phase_ == Phase::over || ending()) return false;
   if (exchange_) {
     if (request_complete_) return false;  // a pipelined request waits for its turn
-    if (request_has_body_ && !exchange_->takes_body()) {
-      look_ahead(input);
-      return false;
-    }
+    if (request_has_body_ && !exchange_->takes_body()) return false;
   } else if (stream().above_high_mark()) {
     return false;
   }
@@ -108,14 +105,6 @@ bool Http1Session::parse_one(std::span<const char>& input) {
       return true;
   }
   return false;
-}
-
-// A replica may act on a head alone: what has come of the body is judged before it is sent
-// anything.
-void Http1Session::look_ahead(std::span<const char> input) {
-  Result<uint64_t> ahead = codec_.look_ahead(input);
-  if (!ahead) return refuse(std::move(ahead).error());
-  exchange_->on_request_ahead(*ahead);
 }
 
 void Http1Session::begin_exchange() {

@@ -63,7 +63,6 @@ class Http1Session final : public ClientSession, private Requester {
 
   net::Stream& stream() const { return connection_.stream(); }
   bool parse_one(std::span<const char>& input);
-  void look_ahead(std::span<const char> input);
   void begin_exchange();
   void refuse(Error error);
   void turn_away(bool page);

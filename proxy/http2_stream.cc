@@ -106,7 +106,6 @@ void Http2Stream::on_data(std::span<const char> data) {
   // Of a request whose response is over nothing more is wanted.
   if (!exchange_ && !tunnel_) return;
   in_.append(data.data() + taken, data.size() - taken);
-  if (exchange_ && !websocket_ && bytes_in_ == in_.size()) exchange_->on_request_ahead(bytes_in_);
 }
 
 // Returns how much was taken. The client may send as much again.

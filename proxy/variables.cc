@@ -285,10 +285,7 @@ std::string replace_path(const routing::Route& route, std::string_view target) {
   const std::string path = protocol::path_of_target(target);
   const std::string_view rest =
       path.starts_with(route.path) ? std::string_view(path).substr(route.path.size()) : path;
-  // As with nginx, what came without any encoding goes on without it.
-  const bool encoded = cut(target, '?').first.find('%') != std::string_view::npos;
-  std::string made = route.rules.replace_path;
-  made += encoded ? protocol::escape_path(rest) : rest;
+  std::string made = route.rules.replace_path + protocol::escape_path(rest);
   if (const auto query = cut(target, '?').second) made.append("?").append(*query);
   return made;
 }

@@ -218,23 +218,3 @@ def test_a_refused_connect_is_not_charged_to_the_budget(house):
     assert {connection.response().json()["replica"] for connection in connections} == {"beta"}
     for connection in connections:
         connection.close()
-
-
-def test_what_has_come_of_a_body_is_judged_while_its_request_waits(house):
-    [replica] = house.replicas(["alpha"])
-    settings = settings_for([replica], workers=1, route=[{"upstream": "open-webui", "max_body": "1KiB"}])
-    settings["upstream"][0].update({"max_connections": 1, "queue_timeout": "5m"})
-    node = house.usher([replica], settings=settings)
-    cookie = client_at(node, "alpha")
-    head = f"POST /sink?client=late HTTP/1.1\r\nHost: a\r\nCookie: {cookie}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-    with Occupied(node, replica, 1, cookie) as occupied:
-        for body, status in ((b"x", 400), (b"401\r\n" + b"x" * 1025, 413)):
-            with wire.Wire(node.url()) as late:
-                late.send(head)
-                waits(node, replica, 1)
-                late.send(body)
-                assert late.response("POST").status == status
-                waits(node, replica, 0)
-        occupied.free_one()
-        assert wire.fetch(node.url() + "/sink?client=good", method="POST", headers=[("Cookie", cookie)], body=b"x").status == 200
-    assert replica.requests("good") and not replica.requests("late")

@@ -6,8 +6,6 @@ import fakes
 import harness
 import pytest
 import wire
-from framing import strict
-from framing.recorder import Recorder
 
 
 def node_with(house, replica, *routes, **more):
@@ -36,32 +34,6 @@ def test_headers_are_set_from_variables_for_the_replica(house, replica):
     assert seen["x-asked"] == "yes/%0d%0a/2"
     assert seen["x-forwarded-proto"] == "https" and "authorization" not in seen
     assert seen["host"] == "Chat.example:81"
-
-
-TRAILERS = b"X-Secret: forged\r\nx_secret: forged\r\nX-User: root\r\nX-User-Email: root@a\r\nX-Forwarded-For: 192.0.2.1\r\nX-Request-Id: mine\r\nDigest: x\r\n"
-
-
-def test_trailers_do_not_say_what_a_route_sets(house):
-    recorder = house.fake(Recorder())
-    rules = {"path": "/", "upstream": "open-webui", "set_headers": {"X-Secret": "", "X-User": "nobody"}}
-    node = house.usher(settings=harness.settings_for([recorder], route=[rules]))
-    node.await_replicas(1)
-    with wire.Wire(node.url()) as connection:
-        connection.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n" + TRAILERS + b"\r\n")
-        assert connection.response("POST").status == 200
-    [note] = recorder.take()
-    request, _ = strict.read_request(note)
-    assert request.all("X-Secret") == [] and request.all("X-User") == ["nobody"]
-    assert request.body == b"hello" and request.trailers == []
-
-
-def test_trailers_of_a_response_do_not_say_what_a_route_removes(house):
-    said = b"HTTP/1.1 200 OK\r\nX-Inner: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Inner: 2\r\nx-inner: 3\r\nX-Sum: 4\r\n\r\n"
-    node = node_with(house, house.fake(fakes.Says(said)), {"path": "/hidden", "upstream": "open-webui", "remove_headers": ["X-Inner"]})
-    hidden = wire.fetch(node.url() + "/hidden")
-    assert hidden.all("x-inner") == [] and hidden.trailers == [("X-Sum", "4")]
-    shown = wire.fetch(node.url() + "/shown")
-    assert shown.all("x-inner") == ["1"] and len(shown.trailers) == 3
 
 
 def test_the_host_that_a_replica_is_told_may_be_set(house, replica):

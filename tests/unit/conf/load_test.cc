@@ -230,10 +230,10 @@ TEST(Load, ChecksWhatTheOverridesMakeOfTheFile) {
 }
 
 TEST(Load, ReadsRealFilesAndVariables) {
-  const auto missing = read_file("tests/unit/conf/nothing.toml");
+  const auto missing = read_file(std::string(USHER_TEST_DIR) + "/nothing.toml");
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, Errc::not_found);
-  const auto folder = read_file("tests/unit/conf");
+  const auto folder = read_file(USHER_TEST_DIR);
   ASSERT_FALSE(folder);
   EXPECT_EQ(folder.error().detail, "cannot be read: Is a directory");
   EXPECT_TRUE(process_environment("PATH"));

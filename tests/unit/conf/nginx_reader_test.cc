@@ -560,7 +560,8 @@ TEST(NginxReader, RefusesLogsInNginxsMannerWithTheLine) {
 // The files of the differential test, which runs where nginx is.
 TEST(NginxReader, TakesEveryFileThatIsComparedWithNginx) {
   size_t files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("tests/nginx")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(USHER_SOURCE_DIR) + "/tests/nginx")) {
     if (entry.path().extension() != ".conf") continue;
     ++files;
     const auto text = read_file(entry.path().string());

@@ -42,7 +42,8 @@ TEST(TomlWriter, WritesWhatEveryNginxFileSays) {
   const nginx::Files files{read_file,
                            [](const std::string&) { return std::vector<std::string>{}; }};
   size_t written = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("tests/nginx")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(USHER_SOURCE_DIR) + "/tests/nginx")) {
     if (entry.path().extension() != ".conf") continue;
     const auto made =
         nginx::read(entry.path().string(), *read_file(entry.path().string()), false, files);

@@ -172,60 +172,6 @@ TEST(Http2ServerCodec, ResetsWhatIsMalformed) {
   }
 }
 
-TEST(Http2ServerCodec, ClosesAStreamWhoseBodyIsMalformedBeforeAnybodyServesIt) {
-  const std::string head =
-      frame(headers, end_headers, 1, block(request("POST", {{"content-length", "5"}})));
-  const std::string trailers = block({{"connection", "x"}});
-  for (const std::string& rest :
-       {frame(data, end_stream, 1, "hell"), frame(data, 0, 1, "hello!"),
-        frame(data, end_stream, 1, "hello!"),
-        frame(data, 0, 1, "hell") + frame(data, end_stream, 1, ""),
-        frame(data, 0, 1, "hell") + frame(data, 0, 1, "o!"),
-        frame(data, 0, 1, "hello") + frame(headers, end_headers | end_stream, 1, trailers)}) {
-    Connection connection;
-    EXPECT_THAT(connection.receive(head + rest), testing::Contains("closed 1"));
-    EXPECT_TRUE(connection.codec.closed(1));
-    EXPECT_TRUE(connection.outcome);
-    EXPECT_TRUE(connection.codec.has_output());
-    EXPECT_THAT(connection.sent(), HasSubstr(frame(reset, 0, 1, "").substr(3)));
-    EXPECT_FALSE(connection.codec.has_output());
-  }
-  Connection connection;
-  EXPECT_THAT(connection.receive(head + frame(data, 0, 1, "hell")),
-              ElementsAre("request 1", "data 1 hell"));
-  EXPECT_THAT(connection.receive(frame(data, end_stream, 1, "o!")), ElementsAre("closed 1"));
-}
-
-TEST(Http2ServerCodec, PassesMethodsAsHttp1Does) {
-  for (const std::string method : {"FOO", "get", "M-SEARCH", "-BLARGH", "PRIX"}) {
-    Connection connection;
-    connection.ask(1, request(method));
-    const auto head = connection.codec.take_request(1);
-    ASSERT_TRUE(head) << to_string(head.error());
-    EXPECT_EQ(head->method, method);
-  }
-  const std::pair<std::string, Errc> refused[] = {{"TRACE", Errc::not_implemented},
-                                                  {"trace", Errc::not_implemented},
-                                                  {"connect", Errc::not_implemented},
-                                                  {"PRI", Errc::bad_request}};
-  for (const auto& [method, code] : refused) {
-    Connection connection;
-    connection.ask(1, request(method));
-    const auto head = connection.codec.take_request(1);
-    ASSERT_FALSE(head) << method;
-    EXPECT_EQ(head.error().code, code) << method;
-  }
-}
-
-TEST(Http2ServerCodec, LeavesAnEmptyPortOut) {
-  Connection connection;
-  connection.ask(
-      1, {{":method", "GET"}, {":scheme", "https"}, {":authority", "a=b:"}, {":path", "/"}});
-  const auto head = connection.codec.take_request(1);
-  ASSERT_TRUE(head) << to_string(head.error());
-  EXPECT_EQ(head->authority, "a=b");
-}
-
 TEST(Http2ServerCodec, RefusesALargeHeadAndEndsWithOneThatIsABomb) {
   Connection connection({.head = {.bytes = 500}});
   const Fields some(8, {"name", std::string(100, 'x')});
