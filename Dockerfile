@@ -39,7 +39,8 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /tmp/packages \
  && groupadd --system --gid 10001 usher \
  && useradd --system --uid 10001 --gid usher --home-dir /var/lib/usher --shell /usr/sbin/nologin usher \
- && install -d -o usher -g usher -m 0700 /var/lib/usher
+ && install -d -o usher -g usher -m 0700 /var/lib/usher \
+ && install -d -o usher -g usher -m 0750 /var/log/usher
 COPY docker/usher.toml /etc/usher/usher.toml
 COPY --from=build /usher /usr/local/bin/usher
 
@@ -63,6 +64,8 @@ VOLUME /var/lib/usher
 # container (since 20.10). File capabilities are not used: they would make the binary fail to start under
 # cap_drop: ALL.
 USER 10001:10001
+# Started as root (--user 0), to read what only root may, it becomes this user too (docs/operations.md).
+ENV USHER_USER=10001:10001
 EXPOSE 80 443
 
 # usher drains on SIGTERM; give it longer than timeouts.drain (docker run --stop-timeout 40).

@@ -72,7 +72,7 @@ std::span<const uint8_t> SocketAddress::ip_bytes() const {
 
 std::string SocketAddress::ip() const {
   const auto bytes = ip_bytes();
-  if (bytes.empty()) return "unix";
+  if (bytes.empty()) return "unix:";
   char text[INET6_ADDRSTRLEN];
   ::inet_ntop(bytes.size() == 4 ? AF_INET : AF_INET6, bytes.data(), text, sizeof text);
   return text;

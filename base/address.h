@@ -27,8 +27,8 @@ class SocketAddress final {
   const sockaddr* data() const { return &storage_.generic; }
   socklen_t length() const { return length_; }
 
-  // "192.0.2.1", "2001:db8::1"; an IPv4-mapped IPv6 address as its IPv4 address; "unix" for a unix
-  // socket.
+  // "192.0.2.1", "2001:db8::1"; an IPv4-mapped IPv6 address as its IPv4 address; "unix:" for a
+  // unix socket, as nginx says it.
   std::string ip() const;
   // 4 or 16 bytes, IPv4-mapped addresses as 4; empty for unix.
   std::span<const uint8_t> ip_bytes() const;

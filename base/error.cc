@@ -50,6 +50,7 @@ constexpr CodedRow rows[] = {
      {"misdirected", 421, Retry::never, "This name is not served on this connection."}},
     {Errc::no_route, {"no_route", 404, Retry::never, "Nothing is served under this address."}},
     {Errc::detour_loop, {"detour_loop", 500, Retry::never, "Something went wrong."}},
+    {Errc::expression_gave_up, {"expression_gave_up", 500, Retry::never, "Something went wrong."}},
     {Errc::no_replica,
      {"no_replica", 503, Retry::never, "The service is starting or being updated. Please wait."}},
     {Errc::connect_refused,

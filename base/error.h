@@ -42,6 +42,7 @@ enum class Errc : uint8_t {
   misdirected,
   no_route,
   detour_loop,
+  expression_gave_up,
   no_replica,
   // the replica's side
   connect_refused,

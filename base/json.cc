@@ -44,24 +44,33 @@ void append_escape(std::string& out, char c) {
 
 }  // namespace
 
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  while (!text.empty()) {
-    const char c = text.front();
+size_t append_json_text(std::string& out, std::string_view text, size_t most) {
+  const size_t start = out.size();
+  size_t taken = 0;
+  while (taken < text.size()) {
+    const size_t before = out.size();
+    const char c = text[taken];
+    size_t length = 1;
     if (c == '"' || c == '\\' || static_cast<uint8_t>(c) < 0x20 || c == 0x7f) {
       append_escape(out, c);
-      text.remove_prefix(1);
-      continue;
-    }
-    const size_t length = utf8_length(text);
-    if (length == 0) {
+    } else if (length = utf8_length(text.substr(taken)); length == 0) {
       out += "\\ufffd";
-      text.remove_prefix(1);
-      continue;
+      length = 1;
+    } else {
+      out.append(text.substr(taken, length));
     }
-    out.append(text.substr(0, length));
-    text.remove_prefix(length);
+    if (out.size() - start > most) {
+      out.resize(before);
+      return taken;
+    }
+    taken += length;
   }
+  return taken;
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  append_json_text(out, text, std::string::npos);
   out += '"';
 }
 

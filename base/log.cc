@@ -3,11 +3,13 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log_file.h"
+#include "base/log_text.h"
 
 namespace usher {
 namespace {
@@ -22,9 +24,20 @@ std::string_view name_of(LogLevel level) {
   return "info";
 }
 
+// What a pipe takes at once (PIPE_BUF); so a line that does not fit into it would wait for a
+// reader.
+constexpr size_t longest_line = 4096;
+constexpr size_t longest_field = 1024;
+// For a field's key, its quotes, the note that it was cut, and the end of the line.
+constexpr size_t around_field = 128;
+
 struct AppendValue {
   std::string& line;
-  void operator()(std::string_view text) const { append_json_string(line, text); }
+  void operator()(std::string_view text) const {
+    const size_t used = line.size() + around_field;
+    append_log_string(line, text,
+                      std::min(longest_field, longest_line - std::min(used, longest_line)));
+  }
   void operator()(bool value) const { line += value ? "true" : "false"; }
   template <typename Number>
   void operator()(Number value) const {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -61,7 +62,8 @@ void LogFile::write(std::string_view line) {
   bool first = false;
   {
     const std::lock_guard lock(mutex_);
-    if (buffer_.size() + line.size() > most_buffered) {
+    const size_t most = line.size() > longest_short ? most_buffered / 2 : most_buffered;
+    if (buffer_.size() + line.size() > most) {
       dropped_.fetch_add(1, std::memory_order_relaxed);
       return;
     }
@@ -80,6 +82,38 @@ void LogFile::reopen() {
   wake_.notify_one();
 }
 
+void LogFile::rotate_at(uint64_t size, uint32_t keep) {
+  keep_.store(keep, std::memory_order_relaxed);
+  full_at_.store(size, std::memory_order_relaxed);
+}
+
+// If the new file cannot be opened, the old one goes on.
+void LogFile::open_anew() {
+  Fd fd = open_file(path_);
+  if (!fd.valid()) return;
+  file_ = std::move(fd);
+  fd_ = file_.get();
+}
+
+// The process that replaces this one may be writing there too: the first that sees it full puts it
+// aside, and the other one only opens what is there now.
+void LogFile::rotate_if_full() {
+  const uint64_t full_at = full_at_.load(std::memory_order_relaxed);
+  struct stat ours {};
+  if (full_at == 0 || !file_.valid() || ::fstat(fd_, &ours) != 0) return;
+  if (!S_ISREG(ours.st_mode) || static_cast<uint64_t>(ours.st_size) < full_at) return;
+  struct stat named {};
+  const bool has_our_name = ::stat(path_.c_str(), &named) == 0 && named.st_ino == ours.st_ino &&
+                            named.st_dev == ours.st_dev;
+  if (has_our_name) {
+    const auto aside = [this](uint32_t number) { return path_ + "." + std::to_string(number); };
+    for (uint32_t number = keep_.load(std::memory_order_relaxed); number > 1; --number)
+      ::rename(aside(number - 1).c_str(), aside(number).c_str());
+    if (::rename(path_.c_str(), aside(1).c_str()) != 0) return;
+  }
+  open_anew();
+}
+
 void LogFile::run() {
   std::unique_lock lock(mutex_);
   while (true) {
@@ -89,13 +123,8 @@ void LogFile::run() {
     const bool stopping = stopping_;
     lock.unlock();
     write_out(lines);
-    if (reopening) {
-      // If the new file cannot be opened, the old one goes on.
-      if (Fd fd = open_file(path_); fd.valid()) {
-        file_ = std::move(fd);
-        fd_ = file_.get();
-      }
-    }
+    if (reopening) open_anew();
+    rotate_if_full();
     if (stopping) {
       ended_ = true;
       return;

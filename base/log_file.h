@@ -21,6 +21,9 @@ namespace usher {
 class LogFile final {
  public:
   static constexpr size_t most_buffered = 4 * 1024 * 1024;
+  // Longer lines find room in the first half of the buffer only: however many there are, short ones
+  // of others are written.
+  static constexpr size_t longest_short = 1024;
 
   // "stdout" or a path. An error names the file that cannot be opened.
   static Result<std::unique_ptr<LogFile>> open(const std::string& path);
@@ -32,6 +35,9 @@ class LogFile final {
   void write(std::string_view line);
   // Opens a log file anew under its name (after a rotation).
   void reopen();
+  // A file that has grown to `size` becomes FILE.1, that one FILE.2 and so on, of which `keep`
+  // stay. 0: it only grows.
+  void rotate_at(uint64_t size, uint32_t keep);
   // Nothing more is written. Its thread ends when the last lines are out, or nobody takes them for
   // a second; then ended() is true, and destroying it does not wait.
   void end();
@@ -42,11 +48,15 @@ class LogFile final {
   explicit LogFile(std::string path) : path_(std::move(path)) {}
   void run();
   void write_out(const std::string& lines) const;
+  void rotate_if_full();
+  void open_anew();
 
   const std::string path_;
   Fd file_;
   int fd_ = 1;
   std::atomic<uint64_t> dropped_{0};
+  std::atomic<uint64_t> full_at_{0};
+  std::atomic<uint32_t> keep_{1};
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -10,7 +10,7 @@
 #include <unordered_map>
 
 #include "base/clock.h"
-#include "base/strings.h"
+#include "base/seeded_hash.h"
 
 namespace usher {
 
@@ -29,7 +29,7 @@ class LogThrottle final {
   };
 
   std::mutex mutex_;
-  std::unordered_map<std::string, Entry, StringHash, std::equal_to<>> entries_;
+  std::unordered_map<std::string, Entry, SeededHash, std::equal_to<>> entries_;
 };
 
 }  // namespace usher

@@ -65,9 +65,12 @@ Matched Regex::match(std::string_view subject) const {
   return found == PCRE2_ERROR_NOMATCH ? Matched::no : Matched::gave_up;
 }
 
-std::optional<std::vector<std::string>> Regex::groups(std::string_view subject) const {
+std::optional<std::vector<std::string>> Regex::groups(std::string_view subject,
+                                                      bool* gave_up) const {
   const MatchData data(pcre2_match_data_create_from_pattern(code_->code.get(), nullptr));
-  if (code_->match(subject, data.get()) < 0) return std::nullopt;
+  const int matched = code_->match(subject, data.get());
+  if (gave_up && matched < 0 && matched != PCRE2_ERROR_NOMATCH) *gave_up = true;
+  if (matched < 0) return std::nullopt;
   const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(data.get());
   std::vector<std::string> found(pcre2_get_ovector_count(data.get()));
   for (size_t i = 0; i < found.size(); ++i) {

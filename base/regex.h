@@ -23,8 +23,9 @@ class Regex final {
 
   Matched match(std::string_view subject) const;
   // The whole match and then each group, empty where a group took no part; nothing when there is
-  // no match.
-  std::optional<std::vector<std::string>> groups(std::string_view subject) const;
+  // no match, or when the bound was reached: then `gave_up` is set.
+  std::optional<std::vector<std::string>> groups(std::string_view subject,
+                                                 bool* gave_up = nullptr) const;
   // The number of the group of that name; nothing if there is none.
   std::optional<size_t> group(std::string_view name) const;
 

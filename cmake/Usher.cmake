@@ -17,7 +17,7 @@ target_include_directories(usher_flags INTERFACE ${CMAKE_SOURCE_DIR})
 
 if(USHER_SANITIZE)
   add_compile_options(-fsanitize=${USHER_SANITIZE} -fno-omit-frame-pointer
-                      -fno-sanitize-recover=all -g)
+                      -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${USHER_SANITIZE})
 endif()
 if(USHER_FUZZ)
@@ -26,8 +26,15 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # ccache refuses every file that uses a precompiled header unless it is told all this.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
+  else()
+    add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+  endif()
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
 
 function(usher_library name)
@@ -38,15 +45,17 @@ function(usher_library name)
   target_link_libraries(usher_${name} PUBLIC usher_flags ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS})
 endfunction()
 
-# One gtest executable and one ctest for each tests/unit/<folder>.
+# One gtest executable and one ctest for each tests/unit/<folder>. Tests run in the source tree's top.
+# GoogleTest's headers are half of what a test compiles, so all tests share one precompiled header. Tests are not
+# optimised: the code that they call is.
 function(usher_unit_test name)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
   add_executable(unit_${name} ${sources})
   target_link_libraries(unit_${name} PRIVATE usher_flags ${ARG_DEPS} GTest::gmock GTest::gtest_main)
-  target_compile_definitions(unit_${name} PRIVATE
-    USHER_SOURCE_DIR="${CMAKE_SOURCE_DIR}" USHER_TEST_DIR="${CMAKE_CURRENT_SOURCE_DIR}")
-  add_test(NAME unit_${name} COMMAND unit_${name})
+  target_compile_options(unit_${name} PRIVATE -O0)
+  target_precompile_headers(unit_${name} REUSE_FROM unit_headers)
+  add_test(NAME unit_${name} COMMAND unit_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(unit_${name} PROPERTIES LABELS unit TIMEOUT 300)
 endfunction()
 

@@ -28,10 +28,15 @@ class Checker final {
 
  private:
   void listeners();
+  void admin(const std::map<std::string, Position>& listeners);
+  void trust();
+  template <typename Owner>
+  void trust(const std::vector<Cidr>& networks, const Owner& owner, const char* key);
   void tls();
   void upstreams();
   void maps();
   void logs();
+  void known_listeners(const RouteSettings& route);
   void known_logs(const RouteSettings& route);
   void map_entries(const MapSettings& map);
   unsigned map_chain(const MapSettings& map, unsigned depth);

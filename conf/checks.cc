@@ -16,6 +16,21 @@ namespace {
 constexpr size_t shortest_secret = 16;
 constexpr unsigned longest_map_chain = 100;
 
+std::string too_short() {
+  return "a secret this short can be guessed: take at least " + std::to_string(shortest_secret) +
+         " characters";
+}
+
+bool is_of_all(const Endpoint& address) {
+  return address.unix_path.empty() &&
+         (address.host.empty() || address.host == "0.0.0.0" || address.host == "::");
+}
+
+bool is_of_this_host(const Endpoint& address) {
+  return !address.unix_path.empty() || address.host == "localhost" || address.host == "::1" ||
+         (address.host.starts_with("127.") && is_digit(address.host.back()));
+}
+
 }  // namespace
 
 void Checker::run() {
@@ -41,10 +56,11 @@ void Checker::listeners() {
       problems_.error(places_.of(listen.redirect_to_https, listen),
                       "this listener speaks https itself: it cannot redirect to https");
     }
-    if (listen.proxy_protocol && settings_.forwarded.trusted.empty() &&
+    if (listen.proxy_protocol && settings_.forwarded.trusted.empty() && listen.trusted.empty() &&
         listen.address.unix_path.empty()) {
       problems_.error(places_.of(listen.proxy_protocol, listen),
-                      "forwarded.trusted names no balancer that may speak the PROXY protocol");
+                      "neither trusted nor forwarded.trusted names a balancer that may speak the "
+                      "PROXY protocol");
     }
     const std::string address = to_string(listen.address);
     const bool chosen_by_kernel = listen.address.unix_path.empty() && listen.address.port == 0;
@@ -54,13 +70,56 @@ void Checker::listeners() {
     }
   }
 
+  admin(seen);
+  trust();
+}
+
+void Checker::admin(const std::map<std::string, Position>& listeners) {
   const auto& admin = settings_.admin;
-  const auto taken = seen.find(to_string(admin.address));
-  if (admin.enabled && taken != seen.end() &&
-      (admin.address.port != 0 || !admin.address.unix_path.empty())) {
+  const auto taken = admin.address ? listeners.find(to_string(*admin.address)) : listeners.end();
+  if (taken != listeners.end() && (admin.address->port != 0 || !admin.address->unix_path.empty())) {
     const Position at = places_.of(admin.address);
     problems_.error(at.line > 0 ? at : taken->second,
                     "a listener and the admin API are both on " + in_quotes(taken->first));
+  }
+  if (!admin.token.empty() && !admin.token_file.empty()) {
+    problems_.error(places_.of(admin.token_file, admin),
+                    "admin.token and admin.token_file are two ways to say one thing");
+  }
+  if (!admin.token.empty() && admin.token.size() < shortest_secret)
+    problems_.warning(places_.of(admin.token), too_short());
+  const bool any_token = !admin.token.empty() || !admin.token_file.empty();
+  if (!admin.address || any_token || is_of_this_host(*admin.address)) return;
+  problems_.warning(places_.of(admin.address),
+                    "the admin API listens on " +
+                        std::string(is_of_all(*admin.address) ? "all addresses" : "the network") +
+                        " without admin.token: anybody reads /metrics, and only this host may use "
+                        "/api/");
+}
+
+// Whoever is trusted says who the client is: of everybody, any client is whoever it likes.
+template <typename Owner>
+void Checker::trust(const std::vector<Cidr>& networks, const Owner& owner, const char* key) {
+  for (const Cidr& network : networks) {
+    if (network.bits > 0 || network.address.empty()) continue;
+    problems_.warning(places_.of(network, owner),
+                      std::string(key) + " has " + in_quotes(to_string(network)) +
+                          ": any client may say that it is another one");
+  }
+}
+
+void Checker::trust() {
+  trust(settings_.forwarded.trusted, settings_.forwarded, "forwarded.trusted");
+  for (const ListenSettings& listen : settings_.listen)
+    trust(listen.trusted, listen, "listen.trusted");
+  for (const RouteSettings& route : settings_.routes) {
+    const TrustSettings& own = route.forwarded;
+    trust(own.trusted, own, "route.forwarded.trusted");
+    if (own.nobody && !own.trusted.empty()) {
+      problems_.error(places_.of(own.nobody, own), "route.forwarded trusts somebody, and nobody");
+    }
+    if (!own.given() && own != TrustSettings())
+      problems_.error(places_.of(own, route), "route.forwarded needs trusted");
   }
 }
 
@@ -250,11 +309,15 @@ void Checker::logs() {
 
 void Checker::store() {
   const auto& store = settings_.store;
+  if (!store.url_file.empty() && places_.of(store.url).line > 0) {
+    problems_.error(places_.of(store.url_file),
+                    "store.url and store.url_file both say where the store is");
+  }
   if (store.cert.empty() != store.key.empty()) {
     const auto& lonely = store.cert.empty() ? store.key : store.cert;
     problems_.error(places_.of(lonely), "store.cert and store.key belong together");
   }
-  if (store.url.tls) return;
+  if (store.url.tls || !store.url_file.empty()) return;
   for (const auto* file : {&store.ca, &store.cert, &store.key}) {
     if (file->empty()) continue;
     problems_.warning(places_.of(*file), "store.url speaks no TLS: this file is not used");
@@ -263,9 +326,13 @@ void Checker::store() {
 
 void Checker::secret() {
   const auto& text = settings_.affinity.secret;
+  const auto& file = settings_.affinity.secret_file;
+  if (!file.empty() && places_.of(text).line > 0) {
+    problems_.error(places_.of(file),
+                    "affinity.secret and affinity.secret_file both say what the secret is");
+  }
   if (text.empty() || text.size() >= shortest_secret) return;
-  problems_.warning(places_.of(text), "a secret this short can be guessed: take at least " +
-                                          std::to_string(shortest_secret) + " characters");
+  problems_.warning(places_.of(text), too_short());
 }
 
 void check(const Settings& settings, const Places& places, Problems& problems) {

@@ -4,6 +4,24 @@
 #include "conf/checker.h"
 
 namespace usher::conf {
+namespace {
+
+// Each port with each listener; an empty text: any.
+std::vector<std::string> entrances_of(const RouteSettings& route) {
+  std::vector<std::string> ports{""};
+  if (!route.ports.empty()) ports.clear();
+  for (const uint16_t port : route.ports)
+    ports.push_back(std::to_string(port));
+  std::vector<std::string> all;
+  for (const std::string& port : ports) {
+    if (route.listen.empty()) all.push_back(port);
+    for (const Endpoint& listener : route.listen)
+      all.push_back(port + " " + to_string(listener));
+  }
+  return all;
+}
+
+}  // namespace
 
 void Checker::routes() {
   bool all_upstreams_known = !places_.doubts(settings_);
@@ -13,15 +31,15 @@ void Checker::routes() {
     all_upstreams_known = all_upstreams_known && !places_.doubts(upstream);
   }
 
-  using Place = std::tuple<std::string_view, std::string_view, int, uint16_t>;
+  using Place = std::tuple<std::string_view, std::string_view, int, std::string>;
   std::map<Place, Position> seen;
   for (const auto& route : settings_.routes) {
     if (places_.doubts(route)) continue;
     const Position at = places_.of(route);
     for (const std::string& host : route.hosts.empty() ? std::vector{route.host} : route.hosts) {
-      for (const uint16_t port : route.ports.empty() ? std::vector<uint16_t>{0} : route.ports) {
+      for (const std::string& entrance : entrances_of(route)) {
         const auto [first, fresh] = seen.emplace(
-            Place(*host_names_.insert(host).first, route.path, kind_of(route.match), port), at);
+            Place(*host_names_.insert(host).first, route.path, kind_of(route.match), entrance), at);
         if (fresh) continue;
         problems_.error(at, "two routes for host " + in_quotes(host) + " and path " +
                                 in_quotes(route.path) + first_one(first->second));
@@ -29,6 +47,7 @@ void Checker::routes() {
     }
     if (one_action(route) && all_upstreams_known) known_upstream(route, names);
     path(route);
+    known_listeners(route);
     known_logs(route);
     what_needs_an_upstream(route);
     files(route);
@@ -57,6 +76,17 @@ void Checker::known_upstream(const RouteSettings& route,
   problems_.error(places_.of(route.upstream, route),
                   "no upstream is named " + in_quotes(route.upstream) +
                       (hint.empty() ? "; there is " + any_of(names) : hint));
+}
+
+void Checker::known_listeners(const RouteSettings& route) {
+  for (const Endpoint& address : route.listen) {
+    const bool known =
+        std::any_of(settings_.listen.begin(), settings_.listen.end(),
+                    [&](const ListenSettings& each) { return each.address == address; });
+    if (known || places_.doubts(address)) continue;
+    problems_.error(places_.of(address, route),
+                    "no [[listen]] has the address " + in_quotes(to_string(address)));
+  }
 }
 
 void Checker::known_logs(const RouteSettings& route) {

@@ -35,6 +35,7 @@ void add_overrides(CLI::App& app, CommandLine& line) {
   app.add_flag("--lenient", line.lenient,
                "Warn of what is not served of an nginx.conf, and serve the rest [$USHER_LENIENT]");
   for (const auto& row : all_overrides()) {
+    if (row.flag.empty()) continue;
     add_text(app, std::string(row.flag), line.overrides.*row.given,
              std::string(row.help) + " [$" + std::string(row.variable) + "]",
              std::string(row.value));

@@ -63,6 +63,8 @@ std::string describe_route(const RouteSettings& route) {
     text.append(before).append(std::to_string(port));
     before = ",";
   }
+  for (const Endpoint& listener : route.listen)
+    text += " at " + to_string(listener);
   text += " ";
   if (route.match != PathMatch::segments) text += std::string(name_of(route.match)) + " ";
   text += route.path + " -> ";
@@ -80,9 +82,11 @@ std::string describe_route(const RouteSettings& route) {
     text += ", rate limit " + to_string(limit);
   for (const auto& limit : route.connection_limits)
     text += ", connection limit " + to_string(limit);
-  for (const auto& key : keys_of<RouteTimeouts>()) {
-    const Millis value = route.timeouts.*std::get<Millis RouteTimeouts::*>(key.field);
-    if (value > 0ms) text += ", " + std::string(key.name) + " " + format_millis(value);
+  const Table& timeouts = table_of<RouteTimeouts>();
+  for (const Key& key : timeouts.keys) {
+    const void* value = key.in(&route.timeouts);
+    if (key.kind.equal(value, key.in(timeouts.usual))) continue;
+    text += ", " + std::string(key.name) + " " + key.kind.text(value);
   }
   return text;
 }
@@ -97,8 +101,9 @@ std::string describe(const Loaded& loaded) {
     page.line("listen", describe_listen(listen));
   certificates(settings, page);
   page.line("admin",
-            settings.admin.enabled ? "http://" + to_string(settings.admin.address) : "off");
+            settings.admin.address ? "http://" + to_string(*settings.admin.address) : "off");
   page.line("store", to_string(settings.store.url));
+  if (!settings.user.empty()) page.line("user", settings.user + ", when started as root");
   page.line("workers", settings.workers == 0 ? "one per CPU" : std::to_string(settings.workers));
   for (const auto& each : settings.upstreams)
     upstream(each, page);

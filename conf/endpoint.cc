@@ -24,7 +24,7 @@ constexpr std::string_view store_form =
     R"("memory:", "redis://[[user]:password@]host[:port][/database]", )"
     R"("redis+sentinel://host[:port],…/service[/database]" or "redis+cluster://host[:port],…")";
 constexpr std::string_view cidr_form =
-    R"(an address or a network such as "10.0.0.0/8" or "fd00::/8")";
+    R"(an address, a network such as "10.0.0.0/8" or "fd00::/8", or "unix:")";
 
 struct StoreScheme {
   std::string_view name;
@@ -273,6 +273,7 @@ Result<StoreUrl> parse_store_url(std::string_view text) {
 }
 
 Result<Cidr> parse_cidr(std::string_view text) {
+  if (text == unix_scheme) return Cidr{};
   const auto [address, bits_text] = cut(text, '/');
   const std::string zero_ended(address);
   std::array<uint8_t, 16> bytes{};

@@ -29,7 +29,7 @@ Result<ReplicaSettings> parse_replica(std::string_view text);
 // and the same with rediss: TLS. User and password are percent-encoded.
 Result<StoreUrl> parse_store_url(std::string_view text);
 
-// "10.0.0.0/8", "fd00::/8", or an address alone. A bit set beyond the mask is an error.
+// "10.0.0.0/8", "fd00::/8", an address alone, or "unix:". A bit set beyond the mask is an error.
 Result<Cidr> parse_cidr(std::string_view text);
 
 }  // namespace usher::conf

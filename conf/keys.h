@@ -1,22 +1,30 @@
-// The one table of keys: the only place where a key's name, its bounds and its help are written.
-// The TOML reader, usher.toml and docs/settings.md are made from it.
+// The table of keys: the only place where a key's name, its bounds, its help and whether a reload
+// changes it are written. The TOML reader and writer, usher.toml, docs/settings.md and the
+// comparison of two settings are loops over these rows.
+//
+// A row knows its field by offset and type (Kind), so that such a loop is compiled once, not once
+// for each table and type.
 #pragma once
 
-#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
-#include <vector>
 
+#include "base/result.h"
 #include "conf/settings.h"
 
 namespace usher::conf {
 
 // What a text must look like: nothing when it does, else what was expected.
 using Check = const char* (*)(std::string_view text);
+
+enum class Reload : uint8_t {
+  live,     // takes effect at once
+  restart,  // stays as it was at the start
+};
 
 // Bounds of a value; of a list, they hold for each element.
 struct Rule {
@@ -27,179 +35,108 @@ struct Rule {
   Check check = nullptr;
   bool required = false;
   std::string_view example{};  // in TOML, for documents, where the default is no value to show
+  bool is_read = false;        // the path of a file: messages about it say where it was named
+  std::string_view others{};   // what people call it elsewhere: words for "did you mean"
+  Reload reload = Reload::live;
 };
 
-// One key, two fields: the empty text switches off.
-template <typename Owner>
-struct Switched {
-  bool Owner::*enabled;
-  Endpoint Owner::*address;
+struct Table;
+
+// What can be done with the values of one type. `value` points to one of that type.
+struct Kind {
+  enum class Shape : uint8_t { value, list, headers, table, tables };
+  enum class Form : uint8_t { text, flag, number, name, time, size };
+
+  Shape shape = Shape::value;
+  const void* type = nullptr;  // Places::type_of
+  bool (*equal)(const void* one, const void* other) = nullptr;
+  void (*copy)(const void* from, void* to) = nullptr;
+
+  // Of a value.
+  Form form = Form::text;
+  // Takes the text when it is a value that the rule allows, else says what was expected. Not for a
+  // flag.
+  Outcome (*assign)(std::string_view text, void* value, const Rule& rule) = nullptr;
+  std::string (*text)(const void* value) = nullptr;  // what assign() reads as the same value
+  bool (*allows)(const void* value, const Rule& rule) = nullptr;
+  std::string (*expected)(const Rule& rule) = nullptr;
+  std::string (*allowed)(const Rule& rule) = nullptr;  // the same with its bounds
+
+  // Of a list, of headers and of tables.
+  const Kind* element = nullptr;
+  size_t (*size)(const void* list) = nullptr;
+  const void* (*at)(const void* list, size_t index) = nullptr;
+  void (*restart)(void* list, size_t reserve) = nullptr;  // empties it
+  void* (*append)(void* list) = nullptr;
+
+  // Of a table, and of each of several tables.
+  const Table& (*table)() = nullptr;
 };
 
-template <typename T, typename... Types>
-concept OneOf = (std::same_as<T, Types> || ...);
-
+// Defined in kinds.cc for each type that a key may have.
 template <typename T>
-concept Table = OneOf<T, Settings, ListenSettings, CertificateSettings, TlsSettings, StoreSettings,
-                      AffinitySettings, HealthSettings, UpstreamTimeouts, UpstreamSettings,
-                      RateZoneSettings, ConnectionZoneSettings, BasicAuthSettings,
-                      CompressionSettings, RouteTimeouts, RouteSettings, RewriteSettings,
-                      TypesSettings, MapEntry, MapSettings, ForwardedSettings, LimitSettings,
-                      Http2Settings, ClientTimeouts, AdminSettings, AccessLogSettings, LogSettings>;
+const Kind& kind_of();
 
+// A table of which nothing is said.
 template <typename T>
-concept Enum = OneOf<T, Balance, PathMatch, Satisfy, LogLevelName>;
+[[gnu::noinline]] const T& usual() {
+  static const T value{};
+  return value;
+}
 
-template <typename... Types>
-struct Kinds {};
+template <typename Owner, typename Value>
+size_t offset_of(Value Owner::*field) {
+  const auto& owner = usual<Owner>();
+  return static_cast<size_t>(reinterpret_cast<const char*>(&(owner.*field)) -
+                             reinterpret_cast<const char*>(&owner));
+}
 
-// What a key of any table may hold.
-using CommonKinds =
-    Kinds<bool, uint32_t, Millis, Size, std::string, Template, std::vector<std::string>>;
-
-// What else those of one table may: whoever visits a key is compiled for each of its kinds.
-template <Table Owner>
-struct OwnKinds {
-  using Are = Kinds<>;
-};
-template <>
-struct OwnKinds<Settings> {
-  using Are =
-      Kinds<TlsSettings, StoreSettings, AffinitySettings, ForwardedSettings, LimitSettings,
-            Http2Settings, ClientTimeouts, AdminSettings, LogSettings, std::vector<ListenSettings>,
-            std::vector<UpstreamSettings>, std::vector<RateZoneSettings>,
-            std::vector<ConnectionZoneSettings>, std::vector<RouteSettings>,
-            std::vector<TypesSettings>, std::vector<MapSettings>>;
-};
-template <>
-struct OwnKinds<ListenSettings> {
-  using Are = Kinds<Endpoint>;
-};
-template <>
-struct OwnKinds<TlsSettings> {
-  using Are = Kinds<std::vector<CertificateSettings>>;
-};
-template <>
-struct OwnKinds<StoreSettings> {
-  using Are = Kinds<StoreUrl>;
-};
-template <>
-struct OwnKinds<UpstreamSettings> {
-  using Are = Kinds<Balance, std::vector<ReplicaSettings>, HealthSettings, UpstreamTimeouts>;
-};
-template <>
-struct OwnKinds<RateZoneSettings> {
-  using Are = Kinds<Rate>;
-};
-template <>
-struct OwnKinds<RouteSettings> {
-  using Are =
-      Kinds<uint16_t, std::vector<uint16_t>, PathMatch, Satisfy, std::vector<Template>,
-            std::vector<Cidr>, std::vector<HeaderSetting>, std::vector<RateLimitSettings>,
-            std::vector<ConnectionLimitSettings>, std::vector<CookieFlags>, BasicAuthSettings,
-            CompressionSettings, RouteTimeouts, std::vector<RewriteSettings>>;
-};
-template <>
-struct OwnKinds<RewriteSettings> {
-  using Are = Kinds<Pattern>;
-};
-template <>
-struct OwnKinds<MapSettings> {
-  using Are = Kinds<std::vector<MapEntry>>;
-};
-template <>
-struct OwnKinds<ForwardedSettings> {
-  using Are = Kinds<std::vector<Cidr>>;
-};
-template <>
-struct OwnKinds<LogSettings> {
-  using Are = Kinds<LogLevelName, std::vector<AccessLogSettings>>;
-};
-
-template <Table Owner, typename Common, typename Own>
-struct FieldOf;
-template <Table Owner, typename... Common, typename... Own>
-struct FieldOf<Owner, Kinds<Common...>, Kinds<Own...>> {
-  using Is = std::variant<Switched<Owner>, Common Owner::*..., Own Owner::*...>;
-};
-template <Table Owner>
-using Field = typename FieldOf<Owner, CommonKinds, typename OwnKinds<Owner>::Are>::Is;
-
-template <Table Owner>
 struct Key {
+  template <typename Owner, typename Value>
+  Key(std::string_view called, Value Owner::*field, const Rule& bounds, std::string_view text)
+      : name(called), offset(offset_of(field)), kind(kind_of<Value>()), rule(bounds), help(text) {}
+
+  const void* in(const void* owner) const { return static_cast<const char*>(owner) + offset; }
+  void* in(void* owner) const { return static_cast<char*>(owner) + offset; }
+
   std::string_view name;
-  Field<Owner> field;
+  size_t offset;
+  const Kind& kind;
   Rule rule;
   std::string_view help;
 };
 
-// The keys of one table, in the order in which they are documented: values before tables.
-template <Table Owner>
-std::span<const Key<Owner>> keys_of();
-template <>
-std::span<const Key<Settings>> keys_of();
-template <>
-std::span<const Key<ListenSettings>> keys_of();
-template <>
-std::span<const Key<CertificateSettings>> keys_of();
-template <>
-std::span<const Key<TlsSettings>> keys_of();
-template <>
-std::span<const Key<StoreSettings>> keys_of();
-template <>
-std::span<const Key<AffinitySettings>> keys_of();
-template <>
-std::span<const Key<HealthSettings>> keys_of();
-template <>
-std::span<const Key<UpstreamTimeouts>> keys_of();
-template <>
-std::span<const Key<UpstreamSettings>> keys_of();
-template <>
-std::span<const Key<RateZoneSettings>> keys_of();
-template <>
-std::span<const Key<ConnectionZoneSettings>> keys_of();
-template <>
-std::span<const Key<BasicAuthSettings>> keys_of();
-template <>
-std::span<const Key<CompressionSettings>> keys_of();
-template <>
-std::span<const Key<RouteTimeouts>> keys_of();
-template <>
-std::span<const Key<RouteSettings>> keys_of();
-template <>
-std::span<const Key<RewriteSettings>> keys_of();
-template <>
-std::span<const Key<TypesSettings>> keys_of();
-template <>
-std::span<const Key<MapEntry>> keys_of();
-template <>
-std::span<const Key<MapSettings>> keys_of();
-template <>
-std::span<const Key<ForwardedSettings>> keys_of();
-template <>
-std::span<const Key<LimitSettings>> keys_of();
-template <>
-std::span<const Key<Http2Settings>> keys_of();
-template <>
-std::span<const Key<ClientTimeouts>> keys_of();
-template <>
-std::span<const Key<AdminSettings>> keys_of();
-template <>
-std::span<const Key<AccessLogSettings>> keys_of();
-template <>
-std::span<const Key<LogSettings>> keys_of();
+// Values before tables, in the order in which they are documented.
+struct Table {
+  std::span<const Key> keys;
+  const void* usual;  // a table of which nothing is said
+};
+
+// Defined beside its rows.
+template <typename T>
+const Table& table_of();
+
+// Whether two tables say the same.
+bool equal(const Table& table, const void* one, const void* other);
+
+// The top-level keys whose values differ, as "route, types".
+std::string differences(const Settings& one, const Settings& other);
+// What a reload cannot change becomes in `next` what it is in `now`. Returns the dotted names of
+// what would have changed.
+std::vector<std::string> keep_until_restart(const Settings& now, Settings& next);
 
 // The row of a field, for what is set by other means than a file.
-template <Table Owner, typename Value>
+template <typename Owner, typename Value>
 const Rule& rule_of(Value Owner::*field) {
-  for (const auto& key : keys_of<Owner>()) {
-    if (const auto* mine = std::get_if<Value Owner::*>(&key.field); mine && *mine == field) {
-      return key.rule;
-    }
+  for (const Key& key : table_of<Owner>().keys) {
+    if (key.offset == offset_of(field) && &key.kind == &kind_of<Value>()) return key.rule;
   }
   static constexpr Rule anything;
   return anything;
 }
+
+template <typename T>
+concept Enum = std::is_enum_v<T>;
 
 template <Enum Value>
 struct Named {
@@ -213,6 +150,8 @@ template <>
 std::span<const Named<Balance>> names_of();
 template <>
 std::span<const Named<PathMatch>> names_of();
+template <>
+std::span<const Named<OddHeaders>> names_of();
 template <>
 std::span<const Named<Satisfy>> names_of();
 template <>

@@ -30,20 +30,8 @@ const char* tried_file(std::string_view text) {
 
 const char* index_file(std::string_view text) { return text.empty() ? "a file's name" : nullptr; }
 
-const char* types_entry(std::string_view text) {
-  const auto words = split_list(text, ' ');
-  const bool good = words.size() > 1 && words.front().find('/') != std::string_view::npos;
-  return good ? nullptr : R"(a type and its endings such as "text/html html htm")";
-}
-
 const char* realm(std::string_view text) {
   return text.empty() ? R"(a name such as "Staff")" : header_value(text);
-}
-
-const char* variable_name(std::string_view text) {
-  return is_identifier(text, "_") && !is_digit(text.front())
-             ? nullptr
-             : "a variable's name of letters, digits and \"_\"";
 }
 
 const char* media_type(std::string_view text) {
@@ -97,6 +85,11 @@ constexpr Named<PathMatch> path_match_names[] = {
     {"regex_ignoring_case", PathMatch::regex_ignoring_case},
     {"named", PathMatch::named},
 };
+constexpr Named<OddHeaders> odd_headers_names[] = {
+    {"pass", OddHeaders::pass},
+    {"underscores", OddHeaders::underscores},
+    {"drop", OddHeaders::drop},
+};
 constexpr Named<Satisfy> satisfy_names[] = {
     {"all", Satisfy::all},
     {"any", Satisfy::any},
@@ -106,7 +99,7 @@ constexpr std::string_view retry_causes[] = {
     "timeout", "invalid_response", "403", "404", "429", "500", "502", "503", "504"};
 
 // clang-format off
-constexpr Key<RateZoneSettings> rate_zone_keys[] = {
+const Key rate_zone_keys[] = {
     {"name", &RateZoneSettings::name,
      {.max = 64, .check = zone_name, .required = true, .example = "\"per_address\""},
      "What routes, logs and metrics call it."},
@@ -120,7 +113,7 @@ constexpr Key<RateZoneSettings> rate_zone_keys[] = {
      "keys that were silent for the longest are forgotten."},
 };
 
-constexpr Key<ConnectionZoneSettings> connection_zone_keys[] = {
+const Key connection_zone_keys[] = {
     {"name", &ConnectionZoneSettings::name,
      {.max = 64, .check = zone_name, .required = true, .example = "\"per_address\""},
      "What routes, logs and metrics call it."},
@@ -131,18 +124,18 @@ constexpr Key<ConnectionZoneSettings> connection_zone_keys[] = {
      "How much memory it may take. When it is full, requests of other keys are refused."},
 };
 
-constexpr Key<BasicAuthSettings> basic_auth_keys[] = {
+const Key basic_auth_keys[] = {
     {"realm", &BasicAuthSettings::realm, {.check = realm, .example = "\"Staff\""},
      "What the browser calls that for which it asks; with variables. Where it comes to \"off\", no "
      "password is asked for."},
     {"file", &BasicAuthSettings::file,
-     {.check = file, .example = "\"/etc/usher/htpasswd\""},
+     {.check = file, .example = "\"/etc/usher/htpasswd\"", .is_read = true},
      "Lines \"name:hash\" or \"name:hash:comment\", as htpasswd writes them: bcrypt, yescrypt, "
      "sha512-crypt and what else crypt(3) knows, apr1, {SSHA}, {SHA}, {PLAIN}. It is read again "
      "when it has changed."},
 };
 
-constexpr Key<CompressionSettings> compression_keys[] = {
+const Key compression_keys[] = {
     {"types", &CompressionSettings::types,
      {.max = 127, .check = media_type, .example = "[\"text/html\", \"application/json\"]"},
      "Which bodies, by their Content-Type without its parameters; \"*\": all. What has a "
@@ -159,7 +152,7 @@ constexpr Key<CompressionSettings> compression_keys[] = {
      "none."},
 };
 
-constexpr Key<RouteTimeouts> route_timeout_keys[] = {
+const Key route_timeout_keys[] = {
     {"connect", &RouteTimeouts::connect, {.min = 1, .max = 10 * minute, .example = "\"1s\""},
      "To connect to a replica."},
     {"send", &RouteTimeouts::send, {.min = 1, .max = 7 * day, .example = "\"1m\""},
@@ -174,7 +167,18 @@ constexpr Key<RouteTimeouts> route_timeout_keys[] = {
      "A websocket that is silent in both directions for so long is closed."},
 };
 
-constexpr Key<RouteSettings> route_keys[] = {
+const Key trust_keys[] = {
+    {"trusted", &TrustSettings::trusted, {.example = "[\"10.0.0.0/8\"]"},
+     "As in [forwarded]: the proxies that are believed here."},
+    {"nobody", &TrustSettings::nobody, {},
+     "No proxy is believed here, whatever [forwarded] says."},
+    {"client_header", &TrustSettings::client_header, {.check = header_name},
+     "As in [forwarded], of these proxies."},
+    {"recursive", &TrustSettings::recursive, {},
+     "As in [forwarded], of these proxies."},
+};
+
+const Key route_keys[] = {
     {"host", &RouteSettings::host, {.max = 253, .check = host_pattern},
      "\"chat.example.org\", \"*.example.org\", \"chat.*\", \"~\" and a regular expression, or \"*\" "
      "for any. The most specific host wins, in this order."},
@@ -182,6 +186,9 @@ constexpr Key<RouteSettings> route_keys[] = {
      "Several of them, in the place of host."},
     {"ports", &RouteSettings::ports, {.min = 1},
      "Only for requests that come in on these ports. Empty: on any."},
+    {"listen", &RouteSettings::listen, {.example = "[\"127.0.0.1:8080\"]"},
+     "Only for requests that come in at these listeners, by their address as it stands in "
+     "[[listen]]. Empty: at any."},
     {"path", &RouteSettings::path, {.max = 4096},
      "The path's beginning. Among the routes of a host the longest wins. It is compared with the "
      "request's path decoded, without \"//\", \".\" and \"..\"."},
@@ -234,9 +241,18 @@ constexpr Key<RouteSettings> route_keys[] = {
      "The replica gets this in the place of the route's path. Empty: the path as it came."},
     {"max_body", &RouteSettings::max_body, {},
      "The largest request body; \"0\": no limit."},
+    {"odd_headers", &RouteSettings::odd_headers, {},
+     "Request headers whose names have other characters than letters, digits and \"-\": \"pass\", "
+     "\"drop\", or \"underscores\": those with \"_\" pass. nginx drops all of them, and so does usher "
+     "under an nginx.conf that does not say otherwise."},
     {"set_headers", &RouteSettings::set_headers, {},
      "Headers set on the request to the replica, such as { \"X-Client\" = \"$remote_addr\" }. Empty: "
-     "the replica gets none of that name."},
+     "the replica gets none of that name. What the client calls so goes, also where it has another "
+     "character for a \"-\": a CGI or WSGI server would take \"X_Client\" for it."},
+    {"request_trailers", &RouteSettings::request_trailers, {},
+     "Send the trailers of requests on to the replica, but for names that this route sets or "
+     "empties and those that no client may set. false: they are dropped, because a replica that "
+     "merges them into the headers would take them for checked."},
     {"add_headers", &RouteSettings::add_headers, {},
      "Headers added to every response, those of usher included."},
     {"add_headers_on_success", &RouteSettings::add_headers_on_success, {},
@@ -248,9 +264,12 @@ constexpr Key<RouteSettings> route_keys[] = {
      "what becomes of it: secure, httponly, samesite=strict, lax or none, nosecure, nohttponly, "
      "nosamesite. The first that names the cookie counts: \"session secure samesite=lax\"."},
     {"allow", &RouteSettings::allow, {},
-     "Networks that may use this route; the others are answered with 403. Empty: all."},
+     "Networks that may use this route; the others are answered with 403. \"unix:\" are those that "
+     "come by a unix socket. Empty: all."},
     {"deny", &RouteSettings::deny, {},
      "Networks that may not, also when they are in allow."},
+    {"forwarded", &RouteSettings::forwarded, {},
+     "The proxies that this route believes about the client, in the place of those in [forwarded]."},
     {"satisfy", &RouteSettings::satisfy, {},
      "With basic_auth: whether a client needs both, a network that may use the route and a password "
      "(\"all\"), or one of them (\"any\": who is in allow is asked for none)."},
@@ -296,7 +315,7 @@ constexpr Key<RouteSettings> route_keys[] = {
      "Timeouts of this route alone; what is not set is as in [upstream.timeouts]."},
 };
 
-constexpr Key<RewriteSettings> rewrite_keys[] = {
+const Key rewrite_keys[] = {
     {"from", &RewriteSettings::from,
      {.check = something, .required = true, .example = "\"http://127.0.0.1:8080/\""},
      "A text with variables, \"~\" and a regular expression (PCRE), or \"~*\" for one that ignores "
@@ -305,88 +324,57 @@ constexpr Key<RewriteSettings> rewrite_keys[] = {
      "What stands there then; with variables, and the groups of the expression."},
 };
 
-constexpr Key<TypesSettings> types_keys[] = {
-    {"name", &TypesSettings::name,
-     {.max = 64, .check = upstream_name, .required = true, .example = "\"own\""},
-     "What routes call it."},
-    {"entries", &TypesSettings::entries,
-     {.check = types_entry, .example = "[\"text/html html htm\"]"},
-     "Each a type, and after it the endings of its files, in any case. Any other file is content_type."},
-};
-
-constexpr Key<MapEntry> map_entry_keys[] = {
-    {"match", &MapEntry::match,
-     {.max = 4096, .required = true, .example = "\"~*(?<tool>curl|wget)\""},
-     "The whole text, in any case; \"~\" and a regular expression (PCRE), \"~*\" for one that "
-     "ignores case; with hostnames \"*.example.org\", \".example.org\" and \"www.*\" as well. "
-     "\"\\\" before a text that begins with \"~\" or \"\\\" itself. An empty source matches no expression."},
-    {"value", &MapEntry::value, {.required = true, .example = "\"$tool\""},
-     "What the variable is then; with variables, and the groups of its expression."},
-};
-
-constexpr Key<MapSettings> map_keys[] = {
-    {"name", &MapSettings::name,
-     {.max = 64, .check = variable_name, .required = true, .example = "\"client_kind\""},
-     "The variable's name, without \"$\"."},
-    {"source", &MapSettings::source, {.required = true, .example = "\"$http_user_agent\""},
-     "What is looked up: a text with variables, also those of other maps."},
-    {"default", &MapSettings::otherwise, {},
-     "What the variable is where nothing matches."},
-    {"hostnames", &MapSettings::hostnames, {},
-     "The source is a host, which may end in a dot, and the texts may be patterns of names."},
-    {"entry", &MapSettings::entries, {},
-     "One value of the source. A text beats an expression; of the patterns the longest counts, "
-     "those that begin with a star first; of the expressions the first that matches."},
-};
-
 // clang-format on
 
 }  // namespace
 
 template <>
-std::span<const Key<RateZoneSettings>> keys_of() {
-  return rate_zone_keys;
+const Table& table_of<RateZoneSettings>() {
+  static const Table table{rate_zone_keys, &usual<RateZoneSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<ConnectionZoneSettings>> keys_of() {
-  return connection_zone_keys;
+const Table& table_of<ConnectionZoneSettings>() {
+  static const Table table{connection_zone_keys, &usual<ConnectionZoneSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<BasicAuthSettings>> keys_of() {
-  return basic_auth_keys;
+const Table& table_of<BasicAuthSettings>() {
+  static const Table table{basic_auth_keys, &usual<BasicAuthSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<CompressionSettings>> keys_of() {
-  return compression_keys;
+const Table& table_of<CompressionSettings>() {
+  static const Table table{compression_keys, &usual<CompressionSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<RouteTimeouts>> keys_of() {
-  return route_timeout_keys;
+const Table& table_of<RouteTimeouts>() {
+  static const Table table{route_timeout_keys, &usual<RouteTimeouts>()};
+  return table;
 }
 template <>
-std::span<const Key<RouteSettings>> keys_of() {
-  return route_keys;
+const Table& table_of<TrustSettings>() {
+  static const Table table{trust_keys, &usual<TrustSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<RewriteSettings>> keys_of() {
-  return rewrite_keys;
+const Table& table_of<RouteSettings>() {
+  static const Table table{route_keys, &usual<RouteSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<TypesSettings>> keys_of() {
-  return types_keys;
+const Table& table_of<RewriteSettings>() {
+  static const Table table{rewrite_keys, &usual<RewriteSettings>()};
+  return table;
 }
-template <>
-std::span<const Key<MapEntry>> keys_of() {
-  return map_entry_keys;
-}
-template <>
-std::span<const Key<MapSettings>> keys_of() {
-  return map_keys;
-}
-
 template <>
 std::span<const Named<PathMatch>> names_of() {
   return path_match_names;
+}
+template <>
+std::span<const Named<OddHeaders>> names_of() {
+  return odd_headers_names;
 }
 template <>
 std::span<const Named<Satisfy>> names_of() {

@@ -15,6 +15,11 @@ const char* name_or_nothing(std::string_view text) {
                                                      : R"(a name such as "chat.internal")";
 }
 
+const char* host_or_nothing(std::string_view text) {
+  return text.empty() || is_identifier(text, "-_.:[]") ? nullptr
+                                                       : R"(a name such as "chat.example.org")";
+}
+
 const char* nameserver(std::string_view text) {
   return parse_nameserver(text) ? nullptr : R"(an address such as "127.0.0.11" or "[::1]:5353")";
 }
@@ -30,22 +35,36 @@ constexpr Named<Balance> balance_names[] = {
 };
 
 // clang-format off
-constexpr Key<HealthSettings> health_keys[] = {
+const Key health_keys[] = {
     {"path", &HealthSettings::path, {.check = url_path},
-     "The path that a probe asks for. When it answers 404, \"/health\" is asked instead."},
+     "The path that a probe asks for: a replica that does not answer it with 2xx is not ready. It "
+     "gets no new clients while another one is ready, and keeps those it has. Then \"/health\" is "
+     "asked, and says whether the replica lives; where `path` is not known (404), that alone counts."},
+    {"host", &HealthSettings::host, {.max = 253, .check = host_or_nothing},
+     "The Host that a probe asks for. Empty: the one that a route to this upstream sets, else the "
+     "first name that such a route serves, else the replica's address."},
     {"interval", &HealthSettings::interval, {100, 10 * minute},
      "Time between two probes of a replica."},
     {"timeout", &HealthSettings::timeout, {10, 10 * minute},
      "A probe that takes longer has failed."},
     {"fall", &HealthSettings::fall, {1, 100},
-     "So many failed probes in a row and the replica is down."},
+     "So many failed probes in a row and the replica is not ready, or down."},
     {"rise", &HealthSettings::rise, {1, 100},
      "So many good probes in a row and it is up again."},
+    {"start", &HealthSettings::start, {0, hour},
+     "A replica that has come up and answers gets nobody before it was ready once; but for no "
+     "longer than this."},
+    {"panic", &HealthSettings::panic, {0, 100},
+     "When more than so many percent of the replicas that live are not ready, or all of them, it is "
+     "something that they share, such as their database: they all stay in use."},
     {"any_answer", &HealthSettings::any_answer, {},
-     "Any answer below 500 is good: for replicas that know neither path."},
+     "Any answer below 500 is good, without a look at \"/health\"."},
+    {"active", &HealthSettings::active, {},
+     "false: replicas are not asked; one that requests find down is tried with connects until one "
+     "succeeds."},
 };
 
-constexpr Key<UpstreamTimeouts> upstream_timeout_keys[] = {
+const Key upstream_timeout_keys[] = {
     {"connect", &UpstreamTimeouts::connect, {1, 10 * minute},
      "To connect to a replica."},
     {"send", &UpstreamTimeouts::send, {1, 7 * day},
@@ -61,7 +80,7 @@ constexpr Key<UpstreamTimeouts> upstream_timeout_keys[] = {
      "A websocket that is silent in both directions for so long is closed."},
 };
 
-constexpr Key<UpstreamSettings> upstream_keys[] = {
+const Key upstream_keys[] = {
     {"name", &UpstreamSettings::name, {.max = 64, .check = upstream_name, .required = true},
      "What routes, logs and metrics call it."},
     {"replicas", &UpstreamSettings::replicas, {.required = true},
@@ -74,7 +93,7 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
     {"tls_name", &UpstreamSettings::tls_name, {.max = 253, .check = name_or_nothing},
      "The name that https replicas are asked for (SNI) and that their certificates must have. Empty: "
      "the name or address in `replicas`."},
-    {"ca", &UpstreamSettings::ca, {},
+    {"ca", &UpstreamSettings::ca, {.is_read = true},
      "PEM file of the authorities that may sign the certificates of https replicas. Empty: those "
      "of the system."},
     {"resolve", &UpstreamSettings::resolve, {100, hour},
@@ -141,16 +160,19 @@ constexpr Key<UpstreamSettings> upstream_keys[] = {
 }  // namespace
 
 template <>
-std::span<const Key<HealthSettings>> keys_of() {
-  return health_keys;
+const Table& table_of<HealthSettings>() {
+  static const Table table{health_keys, &usual<HealthSettings>()};
+  return table;
 }
 template <>
-std::span<const Key<UpstreamTimeouts>> keys_of() {
-  return upstream_timeout_keys;
+const Table& table_of<UpstreamTimeouts>() {
+  static const Table table{upstream_timeout_keys, &usual<UpstreamTimeouts>()};
+  return table;
 }
 template <>
-std::span<const Key<UpstreamSettings>> keys_of() {
-  return upstream_keys;
+const Table& table_of<UpstreamSettings>() {
+  static const Table table{upstream_keys, &usual<UpstreamSettings>()};
+  return table;
 }
 
 template <>

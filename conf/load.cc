@@ -1,20 +1,19 @@
 #include "conf/load.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <iterator>
 
-#include "base/fd.h"
+#include "base/strings.h"
 #include "conf/checks.h"
+#include "conf/keys.h"
 #include "conf/nginx/reader.h"
 #include "conf/overrides.h"
 #include "conf/toml_reader.h"
+#include "conf/values.h"
+#include "conf/words.h"
 
 namespace usher::conf {
 namespace {
@@ -22,9 +21,6 @@ namespace {
 constexpr const char* config_variable = "USHER_CONFIG";
 constexpr const char* nginx_file = "/etc/nginx/nginx.conf";
 constexpr const char* searched_files[] = {"usher.toml", "/etc/usher/usher.toml", nginx_file};
-// More than the reader takes: a device or a core dump is refused there, and does not fill the
-// memory.
-constexpr size_t most_of_a_file = size_t{2} << 20;
 constexpr const char* lenient_variable = "USHER_LENIENT";
 
 // An empty variable counts as none: compose passes VAR= for what is not in .env.
@@ -53,26 +49,20 @@ struct File {
 };
 
 // The file that was asked for must be there; origin is the variable that asked for it.
-std::optional<File> asked_for(const std::string& path, std::string_view origin,
-                              const FileReader& files, Messages& messages) {
+std::optional<File> asked_for(const std::string& path, std::string_view origin, const Files& files,
+                              Messages& messages) {
   const std::string name = std::string(origin) + path;
-  auto text = files(path);
+  auto text = files.read(path);
   if (text) return File{path, *std::move(text)};
   messages.add(name + ": " + text.error().detail);
   return std::nullopt;
 }
 
-nginx::Files files_for_nginx(const FileReader& files) {
-  nginx::Files of_nginx = nginx::files_of_the_system();
-  of_nginx.read = files;
-  return of_nginx;
-}
-
-std::optional<File> search(const FileReader& files, Messages& messages) {
+std::optional<File> search(const Files& files, Messages& messages) {
   for (const char* path : searched_files) {
-    auto text = files(path);
+    auto text = files.read(path);
     const bool of_nginx = std::string_view(path) == nginx_file;
-    if (of_nginx && text && !nginx::is_of_a_proxy(path, *text, files_for_nginx(files))) continue;
+    if (of_nginx && text && !nginx::is_of_a_proxy(path, *text, files)) continue;
     if (text) return File{path, *std::move(text)};
     if (text.error().code == Errc::not_found) continue;
     messages.add(std::string(path) + ": " + text.error().detail);
@@ -82,10 +72,10 @@ std::optional<File> search(const FileReader& files, Messages& messages) {
 }
 
 Result<ReadSettings> read_settings(const File& file, const CommandLine& command_line, bool lenient,
-                                   const FileReader& files) {
+                                   const Files& files) {
   const bool of_nginx_surely = command_line.command == Command::import_nginx;
   if (!of_nginx_surely && !file.path.ends_with(".conf")) return read_toml(file.path, file.text);
-  return nginx::read(file.path, file.text, lenient, files_for_nginx(files));
+  return nginx::read(file.path, file.text, lenient, files);
 }
 
 struct Choice {
@@ -102,7 +92,7 @@ std::optional<Choice> choose(const Override& row, const Overrides& flags,
 }
 
 // Whether anything was overridden.
-bool apply_overrides(const Overrides& flags, const Environment& environment, Settings& settings,
+bool apply_overrides(const Overrides& flags, const Environment& environment, Loaded& loaded,
                      Messages& messages) {
   bool any = false;
   for (const auto& row : all_overrides()) {
@@ -120,11 +110,84 @@ bool apply_overrides(const Overrides& flags, const Environment& environment, Set
         continue;
       }
     }
-    if (const auto outcome = row.apply(choice->text, settings); !outcome) {
+    if (const auto outcome = row.apply(choice->text, loaded.settings); !outcome) {
       messages.add(choice->origin + ": " + outcome.error().detail);
     }
+    if (row.is_read) loaded.origins[choice->text] = choice->origin;
   }
   return any;
+}
+
+// Every process of the machine may read what stands on a command line.
+void warn_of_visible_password(const Overrides& flags, Loaded& loaded) {
+  if (!flags.store || loaded.settings.store.url.password.empty()) return;
+  loaded.warnings.emplace_back(
+      "--store: the password in it can be read by everybody on this machine, in the list of "
+      "processes: give USHER_STORE, USHER_STORE_FILE or store.url_file instead");
+}
+
+// Variables that begin as ours do and mean nothing: most often a misspelt one.
+void warn_of_unknown_variables(const std::vector<std::string>& variables, Loaded& loaded) {
+  constexpr std::string_view ours = "USHER_";
+  constexpr std::string_view of_the_image = "USHER_NGINX_";
+  std::vector<std::string_view> known{config_variable, lenient_variable};
+  for (const auto& row : all_overrides())
+    known.push_back(row.variable);
+  for (const std::string& name : variables) {
+    if (!name.starts_with(ours) || name.starts_with(of_the_image)) continue;
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    loaded.warnings.push_back(name + ": unknown variable, which has no effect" +
+                              did_you_mean(name, known));
+  }
+}
+
+// The built-in upstream is this machine; in a container that is nobody.
+void warn_of_lonely_container(const Files& files, Loaded& loaded) {
+  const auto& upstreams = loaded.settings.upstreams;
+  if (upstreams.size() != 1 || upstreams.front().replicas != UpstreamSettings().replicas) return;
+  const auto is_there = [&files](const char* path) { return files.mark(path).error == 0; };
+  if (!is_there("/.dockerenv") && !is_there("/run/.containerenv")) return;
+  loaded.warnings.push_back(
+      "the replica " + to_string(upstreams.front().replicas.front()) +
+      " is this container itself, unless it has the network of the host: name Open WebUI in "
+      "USHER_UPSTREAM, such as USHER_UPSTREAM=open-webui:8080");
+}
+
+// What a file holds in the place of a setting: its text without the white space around it.
+std::optional<std::string> secret_in(const std::string& path, const Files& files,
+                                     Messages& messages) {
+  auto text = files.read(path);
+  if (text && !trim(*text).empty()) return std::string(trim(*text));
+  messages.add(files.called(path) + ": " + (text ? "is empty" : text.error().detail));
+  return std::nullopt;
+}
+
+void read_secrets(Settings& settings, const Files& files, Messages& messages) {
+  StoreSettings& store = settings.store;
+  if (!store.url_file.empty()) {
+    const auto text = secret_in(store.url_file, files, messages);
+    const auto outcome = text ? assign(*text, store.url, rule_of(&StoreSettings::url)) : Outcome();
+    if (!outcome) messages.add(files.called(store.url_file) + ": " + outcome.error().detail);
+  }
+  AffinitySettings& affinity = settings.affinity;
+  if (!affinity.secret_file.empty()) {
+    if (auto text = secret_in(affinity.secret_file, files, messages))
+      affinity.secret = *std::move(text);
+  }
+  AdminSettings& admin = settings.admin;
+  if (admin.token_file.empty()) return;
+  if (const auto text = secret_in(admin.token_file, files, messages)) {
+    if (!assign(*text, admin.token, rule_of(&AdminSettings::token)))
+      messages.add(files.called(admin.token_file) + ": expected a token in one line");
+  }
+}
+
+// Those of the settings as they are, with what was put over the file.
+std::vector<std::string> doubts_about(const Settings& settings, Messages& messages) {
+  Problems problems("flags and environment");
+  check(settings, {}, problems);
+  if (problems.any_error()) messages.add(problems.to_error().detail);
+  return problems.warnings();
 }
 
 }  // namespace
@@ -134,28 +197,15 @@ std::optional<std::string> process_environment(const std::string& name) {
   return text ? std::optional<std::string>(text) : std::nullopt;
 }
 
-Result<std::string> read_file(const std::string& path) {
-  const auto failed = [] {
-    const int reason = errno;
-    const Errc code = reason == ENOENT || reason == ENOTDIR ? Errc::not_found : Errc::bad_config;
-    return Error{code, Side::usher, std::string("cannot be read: ") + std::strerror(reason)};
-  };
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file.valid()) return failed();
-  std::string text;
-  std::array<char, 4096> piece{};
-  while (text.size() < most_of_a_file) {
-    const ssize_t got = ::read(file.get(), piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return failed();
-    if (got == 0) break;
-    text.append(piece.data(), static_cast<size_t>(got));
-  }
-  return text;
+std::vector<std::string> process_variables() {
+  std::vector<std::string> names;
+  for (char** each = environ; *each; ++each)
+    names.emplace_back(cut(*each, '=').first);
+  return names;
 }
 
 Result<Loaded> load(const CommandLine& command_line, const Environment& environment,
-                    const FileReader& files) {
+                    const Files& files, const std::vector<std::string>& variables) {
   Loaded loaded;
   Messages messages;
 
@@ -168,6 +218,7 @@ Result<Loaded> load(const CommandLine& command_line, const Environment& environm
     file = search(files, messages);
   }
 
+  loaded.from_file = file.has_value();
   loaded.source = file ? file->path : "built-in defaults";
   loaded.settings = built_in_settings();
   if (file) {
@@ -175,22 +226,34 @@ Result<Loaded> load(const CommandLine& command_line, const Environment& environm
     auto read = read_settings(*file, command_line, lenient, files);
     if (read) {
       loaded.settings = std::move(read->settings);
+      loaded.origins = std::move(read->origins);
       std::move(read->warnings.begin(), read->warnings.end(), std::back_inserter(loaded.warnings));
     } else {
       messages.add(read.error().detail);
     }
   }
 
-  const bool overridden =
-      apply_overrides(command_line.overrides, environment, loaded.settings, messages);
+  Messages of_the_file;  // its reader has told them
+  const auto known = doubts_about(loaded.settings, of_the_file);
+  const bool overridden = apply_overrides(command_line.overrides, environment, loaded, messages);
+  loaded.files = files;
+  loaded.files.called = [origins = loaded.origins](const std::string& path) {
+    const auto found = origins.find(path);
+    return found == origins.end() ? path : found->second + ": " + path;
+  };
+  read_secrets(loaded.settings, loaded.files, messages);
   if (messages.any()) return std::move(messages).to_error();
 
   if (overridden) {
     // The file's own problems were told by the reader; these come from what was put over it.
-    Problems problems("flags and environment");
-    check(loaded.settings, {}, problems);
-    if (problems.any_error()) return problems.to_error();
+    for (std::string& doubt : doubts_about(loaded.settings, messages)) {
+      if (std::find(known.begin(), known.end(), doubt) == known.end())
+        loaded.warnings.push_back(std::move(doubt));
+    }
   }
+  warn_of_visible_password(command_line.overrides, loaded);
+  warn_of_unknown_variables(variables, loaded);
+  warn_of_lonely_container(loaded.files, loaded);
   return loaded;
 }
 

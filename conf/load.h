@@ -8,30 +8,34 @@
 #include <string>
 #include <vector>
 
+#include "base/files.h"
 #include "base/result.h"
 #include "conf/command_line.h"
 #include "conf/settings.h"
+#include "conf/toml_reader.h"
 
 namespace usher::conf {
 
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
-// A file's whole text; Errc::not_found when there is no such file.
-using FileReader = std::function<Result<std::string>(const std::string& path)>;
 
 std::optional<std::string> process_environment(const std::string& name);
-Result<std::string> read_file(const std::string& path);
+// The names of the variables of this process.
+std::vector<std::string> process_variables();
 
 struct Loaded {
   Settings settings;
-  std::string source;                 // the file's path, or "built-in defaults"
+  std::string source;  // the file's path, or "built-in defaults"
+  bool from_file = false;
   std::vector<std::string> warnings;  // FILE:LINE:COL: message
+  Origins origins;                    // of the files that the settings name
+  Files files;                        // reads those, and calls each by where it was named
 };
 
 // The error's detail holds every message, a line each, without a line feed at the end:
 // FILE:LINE:COL: message, or the flag's or variable's name in place of FILE:LINE:COL. To reload,
 // call it again.
 Result<Loaded> load(const CommandLine& command_line,
-                    const Environment& environment = process_environment,
-                    const FileReader& files = read_file);
+                    const Environment& environment = process_environment, const Files& files = {},
+                    const std::vector<std::string>& variables = process_variables());
 
 }  // namespace usher::conf

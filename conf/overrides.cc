@@ -44,7 +44,12 @@ Outcome apply_upstream(std::string_view text, Settings& settings) {
 }
 
 Outcome apply_store(std::string_view text, Settings& settings) {
+  settings.store.url_file.clear();
   return assign(text, settings.store.url, rule_of(&StoreSettings::url));
+}
+
+Outcome apply_store_file(std::string_view text, Settings& settings) {
+  return assign(text, settings.store.url_file, rule_of(&StoreSettings::url_file));
 }
 
 // The pair replaces every certificate of the file; the chain comes first.
@@ -64,14 +69,35 @@ Outcome apply_workers(std::string_view text, Settings& settings) {
 }
 
 Outcome apply_admin(std::string_view text, Settings& settings) {
-  settings.admin.enabled = !text.empty() && text != "off";
-  if (!settings.admin.enabled) return {};
+  if (text == "off") text = {};
   if (starts_with_ignoring_case(text, http_scheme)) text.remove_prefix(http_scheme.size());
   return assign(text, settings.admin.address, {});
 }
 
+Outcome apply_admin_token(std::string_view text, Settings& settings) {
+  settings.admin.token_file.clear();
+  return assign(text, settings.admin.token, rule_of(&AdminSettings::token));
+}
+
+Outcome apply_admin_token_file(std::string_view text, Settings& settings) {
+  settings.admin.token.clear();
+  return assign(text, settings.admin.token_file, rule_of(&AdminSettings::token_file));
+}
+
 Outcome apply_state(std::string_view text, Settings& settings) {
   return assign(text, settings.state, rule_of(&Settings::state));
+}
+
+Outcome apply_user(std::string_view text, Settings& settings) {
+  return assign(text, settings.user, rule_of(&Settings::user));
+}
+
+Outcome apply_log_access(std::string_view text, Settings& settings) {
+  return assign(text, settings.log.access, rule_of(&LogSettings::access));
+}
+
+Outcome apply_log_process(std::string_view text, Settings& settings) {
+  return assign(text, settings.log.process, rule_of(&LogSettings::process));
 }
 
 constexpr Override rows[] = {
@@ -82,17 +108,29 @@ constexpr Override rows[] = {
      "The replicas of the first upstream instead: \"host:port\", separated by commas."},
     {"--store", "USHER_STORE", "URL", &Overrides::store, apply_store,
      "Where session affinity lives: \"memory:\" or \"redis://host:6379/1\"."},
+    {"--store-file", "USHER_STORE_FILE", "FILE", &Overrides::store_file, apply_store_file,
+     "A file that holds this URL, which beats the URL itself.", nullptr, true},
     {"--tls-chain", "USHER_TLS_CHAIN", "FILE", &Overrides::tls_chain, apply_tls_chain,
      "The one certificate instead, with its intermediate ones (PEM). Needs the key, too.",
-     &Overrides::tls_key},
+     &Overrides::tls_key, true},
     {"--tls-key", "USHER_TLS_KEY", "FILE", &Overrides::tls_key, apply_tls_key,
-     "The private key of that certificate (PEM).", &Overrides::tls_chain},
+     "The private key of that certificate (PEM).", &Overrides::tls_chain, true},
     {"--workers", "USHER_WORKERS", "NUMBER", &Overrides::workers, apply_workers,
      "Threads that serve; 0: one per CPU."},
     {"--admin", "USHER_ADMIN", "ADDRESS", &Overrides::admin, apply_admin,
      "Where the admin API listens; \"off\" switches it off."},
+    {"", "USHER_ADMIN_TOKEN", "TOKEN", &Overrides::admin_token, apply_admin_token,
+     "The token of the admin API."},
+    {"--admin-token-file", "USHER_ADMIN_TOKEN_FILE", "FILE", &Overrides::admin_token_file,
+     apply_admin_token_file, "The file that holds it."},
     {"--state", "USHER_STATE", "DIRECTORY", &Overrides::state, apply_state,
      "The directory for what must survive a restart."},
+    {"--user", "USHER_USER", "USER", &Overrides::user, apply_user,
+     "Whom usher becomes when it is started as root: \"name\", \"name:group\" or their numbers."},
+    {"--log-access", "USHER_LOG_ACCESS", "PLACE", &Overrides::log_access, apply_log_access,
+     "Where the access log goes: \"stdout\", \"off\" or a file."},
+    {"--log-process", "USHER_LOG_PROCESS", "PLACE", &Overrides::log_process, apply_log_process,
+     "Where usher's own log goes: \"stderr\" or a file."},
 };
 
 }  // namespace

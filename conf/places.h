@@ -15,9 +15,10 @@ namespace usher::conf {
 class Places final {
  public:
   template <typename T>
-  void put(const T& field, Position at) {
-    places_[{&field, &tag<T>}] = at;
+  static const void* type_of() {
+    return &tag<T>;
   }
+  void put(const void* field, const void* type, Position at) { places_[{field, type}] = at; }
   // Nowhere, when the file does not mention the field.
   template <typename T>
   Position of(const T& field) const {
@@ -32,10 +33,7 @@ class Places final {
   }
 
   // Something in this table is wrong and was told: what follows from it is not told as well.
-  template <typename T>
-  void doubt(const T& table) {
-    doubted_.insert({&table, &tag<T>});
-  }
+  void doubt(const void* table, const void* type) { doubted_.insert({table, type}); }
   template <typename T>
   bool doubts(const T& table) const {
     return doubted_.contains({&table, &tag<T>});

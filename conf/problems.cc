@@ -9,15 +9,17 @@ constexpr size_t most_lines = 20;
 
 }  // namespace
 
+std::string Problems::place(Position at) const {
+  if (at.line == 0) return file_;
+  return file_ + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
+}
+
 std::vector<std::string> Problems::lines(std::vector<Problem> problems) const {
   std::stable_sort(problems.begin(), problems.end(),
                    [](const Problem& a, const Problem& b) { return a.at < b.at; });
   std::vector<std::string> out;
   for (const auto& problem : problems) {
-    std::string line = file_;
-    if (problem.at.line > 0) {
-      line += ":" + std::to_string(problem.at.line) + ":" + std::to_string(problem.at.column);
-    }
+    const std::string line = place(problem.at);
     out.push_back((line.empty() ? line : line + ": ") + problem.text);
   }
   return out;

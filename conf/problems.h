@@ -27,6 +27,8 @@ class Problems final {
   // Every error, a line each; the first 20 of them when there are more.
   Error to_error() const;
   std::vector<std::string> warnings() const { return lines(warnings_); }
+  // FILE:LINE:COL
+  std::string place(Position at) const;
 
  private:
   struct Problem {

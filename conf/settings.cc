@@ -44,6 +44,7 @@ std::string to_string(const StoreUrl& url) {
 }
 
 std::string to_string(const Cidr& cidr) {
+  if (cidr.address.empty()) return "unix:";
   std::array<char, INET6_ADDRSTRLEN> text{};
   const int family = cidr.address.size() == 4 ? AF_INET : AF_INET6;
   inet_ntop(family, cidr.address.data(), text.data(), text.size());

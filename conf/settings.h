@@ -30,13 +30,14 @@ struct Endpoint {
 };
 std::string to_string(const Endpoint& endpoint);
 
-// An address and how many leading bits count; 4 or 16 bytes.
+// An address and how many leading bits count; 4 or 16 bytes. Without any: those who come by a unix
+// socket.
 struct Cidr {
   std::vector<uint8_t> address;
   uint8_t bits = 0;
   friend bool operator==(const Cidr&, const Cidr&) = default;
 };
-// "10.0.0.0/8"
+// "10.0.0.0/8", "unix:"
 std::string to_string(const Cidr& cidr);
 
 struct ListenSettings {
@@ -45,6 +46,7 @@ struct ListenSettings {
   std::vector<std::string> protocols{};  // best first; empty: offered_protocols() knows
   bool redirect_to_https = false;
   bool proxy_protocol = false;
+  std::vector<Cidr> trusted{};  // who may speak it; empty: forwarded.trusted
   friend bool operator==(const ListenSettings&, const ListenSettings&) = default;
 };
 
@@ -72,6 +74,7 @@ struct TlsSettings {
   std::string client_certificate = "none";  // "none", "request" or "require"
   std::string client_ca;                    // PEM file
   std::string trusted_ca;                   // PEM file: further ones, that clients are not told of
+  uint32_t client_verify_depth = 100;       // intermediate certificates of a client's chain
   std::vector<CertificateSettings> certificates;
   friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
 };
@@ -99,8 +102,10 @@ std::string to_string(const StoreUrl& url);
 
 struct StoreSettings {
   StoreUrl url;
+  std::string url_file;  // what it holds is the URL; it has been read when settings are loaded
   std::string prefix = "usher";
   Millis timeout = 250ms;
+  Size memory{64 * 1024 * 1024};  // of "memory:"
   std::string ca;  // PEM files; empty: the system's authorities, and no certificate of our own
   std::string cert;
   std::string key;
@@ -110,6 +115,7 @@ struct StoreSettings {
 struct AffinitySettings {
   std::string cookie = "usher";
   std::string secret;        // empty: made once and shared through the store
+  std::string secret_file;   // what it holds is the secret, as with store.url_file
   Millis rotate = 24h * 30;  // 0: never by itself
   Millis idle = 24h;
   friend bool operator==(const AffinitySettings&, const AffinitySettings&) = default;
@@ -124,6 +130,10 @@ struct HealthSettings {
   uint32_t fall = 3;
   uint32_t rise = 2;
   bool any_answer = false;
+  uint32_t panic = 50;  // percent of those that live: when more are not ready, that is no reason
+  Millis start = 1min;  // how long one that came up may not be ready and counts as starting
+  std::string host;     // that probes ask for; empty: the one that requests get
+  bool active = true;   // false: nobody is asked unless a request has found it down
   friend bool operator==(const HealthSettings&, const HealthSettings&) = default;
 };
 
@@ -277,6 +287,25 @@ struct CompressionSettings {
   friend bool operator==(const CompressionSettings&, const CompressionSettings&) = default;
 };
 
+// What of a request's fields a route passes on whose names have other characters than letters,
+// digits and "-": servers behind it may take them for those that have "-" there.
+enum class OddHeaders : uint8_t {
+  pass,
+  underscores,  // "_" alone
+  drop,
+};
+
+// Whom a route believes in the place of those whom [forwarded] names.
+struct TrustSettings {
+  std::vector<Cidr> trusted{};
+  bool nobody = false;  // empty, and yet in their place
+  std::string client_header = "X-Forwarded-For";
+  bool recursive = true;
+
+  bool given() const { return nobody || !trusted.empty(); }
+  friend bool operator==(const TrustSettings&, const TrustSettings&) = default;
+};
+
 enum class PathMatch : uint8_t {
   segments,  // whole segments at the path's beginning
   prefix,
@@ -300,6 +329,7 @@ struct RouteSettings {
   std::string host = "*";          // "*", "chat.example.org", "*.example.org", "chat.*" or "~regex"
   std::vector<std::string> hosts;  // not empty: these, instead of host
   std::vector<uint16_t> ports;     // of the listeners; empty: all
+  std::vector<Endpoint> listen;    // the addresses of the listeners; empty: all
   std::string path = "/";
   PathMatch match = PathMatch::segments;
   std::string upstream;
@@ -316,7 +346,9 @@ struct RouteSettings {
   bool etag = true;
   bool stub_status = false;
   std::string replace_path;
+  OddHeaders odd_headers = OddHeaders::pass;
   std::vector<HeaderSetting> set_headers;
+  bool request_trailers = false;
   std::vector<HeaderSetting> add_headers;
   std::vector<HeaderSetting> add_headers_on_success;
   std::vector<std::string> remove_headers;
@@ -326,6 +358,7 @@ struct RouteSettings {
   std::vector<CookieFlags> cookie_flags;
   std::vector<Cidr> allow;
   std::vector<Cidr> deny;
+  TrustSettings forwarded;
   Satisfy satisfy = Satisfy::all;
   std::vector<RateLimitSettings> rate_limits;
   uint16_t rate_limit_status = 429;
@@ -394,8 +427,10 @@ struct LimitSettings {
   Size head{64 * 1024};
   Size response_head{128 * 1024};
   uint32_t connections = 0;          // per client address; 0: no limit
+  uint32_t sids = 10'000;            // likewise, in the store by this node; 0: no limit
   uint32_t connection_requests = 0;  // that one of them carries; 0: no limit
   uint32_t handshakes = 4096;        // in progress at a time; 0: no limit
+  bool strict_paths = false;         // true: paths that nginx refuses are refused
   friend bool operator==(const LimitSettings&, const LimitSettings&) = default;
 };
 
@@ -420,8 +455,11 @@ struct ClientTimeouts {
 };
 
 struct AdminSettings {
-  bool enabled = true;
-  Endpoint address{.host = "127.0.0.1", .port = 9180, .unix_path = {}};
+  // Nothing: there is none.
+  std::optional<Endpoint> address{Endpoint{.host = "127.0.0.1", .port = 9180, .unix_path = {}}};
+  std::string token;               // empty: only this host may use the API
+  std::string token_file;          // where the token is read from
+  std::vector<std::string> hosts;  // further names of this listener in Host; "*": any
   friend bool operator==(const AdminSettings&, const AdminSettings&) = default;
 };
 
@@ -442,8 +480,11 @@ struct LogSettings {
   Template format = AccessLogSettings().format;
   std::string escape = "default";
   Template when;
-  std::string process = "stderr";  // or a path
+  std::vector<std::string> count_only{"/_app/immutable/"};  // paths; of [log]'s own access log
+  std::string process = "stderr";                           // or a path
   LogLevelName level = LogLevelName::info;
+  Size rotate{0};  // a file that has grown so large; 0: never
+  uint32_t keep = 4;
   std::vector<AccessLogSettings> files;
   friend bool operator==(const LogSettings&, const LogSettings&) = default;
 };
@@ -451,6 +492,7 @@ struct LogSettings {
 struct Settings {
   uint32_t workers = 0;  // 0: one per CPU
   std::string state;     // directory; empty: found at start (docs/operations.md)
+  std::string user;      // "name", "name:group" or numbers; empty: whoever started the process
   std::vector<ListenSettings> listen;
   TlsSettings tls;
   StoreSettings store;

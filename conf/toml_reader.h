@@ -2,6 +2,7 @@
 // points at the offending key or value.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,8 +12,12 @@
 
 namespace usher::conf {
 
+// Of each file that settings name, and that is read: where it was named first.
+using Origins = std::map<std::string, std::string>;
+
 struct ReadSettings {
   Settings settings;
+  Origins origins;
   std::vector<std::string> warnings;
 };
 

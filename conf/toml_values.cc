@@ -24,7 +24,9 @@ std::string toml_text(std::string_view text) {
   return out + "\"";
 }
 
-std::string render(const std::vector<HeaderSetting>& headers) {
+namespace {
+
+std::string render_headers(const std::vector<HeaderSetting>& headers) {
   std::vector<std::string_view> names;
   std::string line = "{";
   for (const HeaderSetting& header : headers) {
@@ -36,11 +38,33 @@ std::string render(const std::vector<HeaderSetting>& headers) {
     }
     std::string list;
     for (const Template& value : values)
-      list.append(list.empty() ? "" : ", ").append(render(value));
+      list.append(list.empty() ? "" : ", ").append(toml_text(value.source));
     line.append(line.size() > 1 ? ", " : " ").append(toml_text(header.name)).append(" = ");
     line.append(values.size() > 1 ? "[" + list + "]" : list);
   }
   return line + (headers.empty() ? "}" : " }");
+}
+
+std::string render_list(const Kind& kind, const void* list) {
+  constexpr size_t longest_line = 80;
+  std::string line = "[";
+  std::string block = "[\n";
+  for (size_t i = 0; i < kind.size(list); ++i) {
+    const std::string element = render(*kind.element, kind.at(list, i));
+    line += (i > 0 ? ", " : "") + element;
+    block += "    " + element + ",\n";
+  }
+  return line.size() <= longest_line ? line + "]" : block + "]";
+}
+
+}  // namespace
+
+std::string render(const Kind& kind, const void* value) {
+  if (kind.shape == Kind::Shape::list) return render_list(kind, value);
+  if (kind.shape == Kind::Shape::headers)
+    return render_headers(*static_cast<const std::vector<HeaderSetting>*>(value));
+  const bool bare = kind.form == Kind::Form::flag || kind.form == Kind::Form::number;
+  return bare ? kind.text(value) : toml_text(kind.text(value));
 }
 
 }  // namespace usher::conf

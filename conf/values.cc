@@ -158,6 +158,14 @@ Outcome assign(std::string_view text, Endpoint& value, const Rule&) {
   return take(parse_listen_endpoint(text), value);
 }
 
+Outcome assign(std::string_view text, std::optional<Endpoint>& value, const Rule& rule) {
+  if (text.empty()) {
+    value.reset();
+    return {};
+  }
+  return assign(text, value.emplace(), rule);
+}
+
 Outcome assign(std::string_view text, ReplicaSettings& value, const Rule&) {
   return take(parse_replica(text), value);
 }
@@ -203,6 +211,9 @@ Outcome assign(std::string_view text, CookieFlags& value, const Rule&) {
 Outcome assign(std::string_view text, PathMatch& value, const Rule&) {
   return assign_name(text, value);
 }
+Outcome assign(std::string_view text, OddHeaders& value, const Rule&) {
+  return assign_name(text, value);
+}
 Outcome assign(std::string_view text, Satisfy& value, const Rule&) {
   return assign_name(text, value);
 }
@@ -234,6 +245,10 @@ std::string expected(const Endpoint&, const Rule&) {
   return R"(an address such as "127.0.0.1:8080")";
 }
 
+std::string expected(const std::optional<Endpoint>&, const Rule& rule) {
+  return expected(Endpoint{}, rule);
+}
+
 std::string expected(const ReplicaSettings&, const Rule&) {
   return R"(an address such as "open-webui:8080")";
 }
@@ -259,6 +274,7 @@ std::string expected(const Pattern&, const Rule&) { return "a text in quotes"; }
 std::string expected(const CookieFlags&, const Rule&) { return std::string(cookie_flags_form); }
 
 std::string expected(const PathMatch&, const Rule&) { return any_of(words_of<PathMatch>()); }
+std::string expected(const OddHeaders&, const Rule&) { return any_of(words_of<OddHeaders>()); }
 std::string expected(const Satisfy&, const Rule&) { return any_of(words_of<Satisfy>()); }
 
 std::string expected(const Balance&, const Rule&) { return any_of(words_of<Balance>()); }

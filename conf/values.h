@@ -1,6 +1,7 @@
 // A value's text form, the same in TOML strings, in flags and in the environment; and back.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,8 @@ Outcome assign(std::string_view text, uint16_t& value, const Rule& rule);
 Outcome assign(std::string_view text, uint32_t& value, const Rule& rule);
 Outcome assign(std::string_view text, std::string& value, const Rule& rule);
 Outcome assign(std::string_view text, Endpoint& value, const Rule& rule);
+// Empty: nothing.
+Outcome assign(std::string_view text, std::optional<Endpoint>& value, const Rule& rule);
 Outcome assign(std::string_view text, ReplicaSettings& value, const Rule& rule);
 Outcome assign(std::string_view text, StoreUrl& value, const Rule& rule);
 Outcome assign(std::string_view text, Cidr& value, const Rule& rule);
@@ -28,6 +31,7 @@ Outcome assign(std::string_view text, Template& value, const Rule& rule);
 Outcome assign(std::string_view text, Pattern& value, const Rule& rule);
 Outcome assign(std::string_view text, CookieFlags& value, const Rule& rule);
 Outcome assign(std::string_view text, PathMatch& value, const Rule& rule);
+Outcome assign(std::string_view text, OddHeaders& value, const Rule& rule);
 Outcome assign(std::string_view text, Satisfy& value, const Rule& rule);
 Outcome assign(std::string_view text, Balance& value, const Rule& rule);
 Outcome assign(std::string_view text, LogLevelName& value, const Rule& rule);
@@ -40,6 +44,7 @@ std::string expected(const uint16_t&, const Rule& rule);
 std::string expected(const uint32_t&, const Rule& rule);
 std::string expected(const std::string&, const Rule& rule);
 std::string expected(const Endpoint&, const Rule& rule);
+std::string expected(const std::optional<Endpoint>&, const Rule& rule);
 std::string expected(const ReplicaSettings&, const Rule& rule);
 std::string expected(const StoreUrl&, const Rule& rule);
 std::string expected(const Cidr&, const Rule& rule);
@@ -50,6 +55,7 @@ std::string expected(const Template&, const Rule& rule);
 std::string expected(const Pattern&, const Rule& rule);
 std::string expected(const CookieFlags&, const Rule& rule);
 std::string expected(const PathMatch&, const Rule& rule);
+std::string expected(const OddHeaders&, const Rule& rule);
 std::string expected(const Satisfy&, const Rule& rule);
 std::string expected(const Balance&, const Rule& rule);
 std::string expected(const LogLevelName&, const Rule& rule);

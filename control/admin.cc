@@ -16,7 +16,8 @@ constexpr std::chrono::milliseconds idle_limit{60'000};
 
 class Admin::Connection final : public net::Mortal, private net::StreamHandler {
  public:
-  Connection(Admin& admin, Fd fd) : admin_(admin), deadline_(admin.loop_, *this) {
+  Connection(Admin& admin, Fd fd, const SocketAddress& peer)
+      : admin_(admin), peer_(peer), deadline_(admin.loop_, *this) {
     net::StreamHandler& handler = *this;
     stream_ = std::make_unique<net::Stream>(admin.loop_, std::move(fd), net::make_plain_transport(),
                                             handler);
@@ -24,6 +25,8 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
     stream_->start();
   }
   ~Connection() override { close(); }
+
+  bool waits_for_answer() const { return waiting_.active(); }
 
   void close() {
     if (!stream_) return;
@@ -38,6 +41,7 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
 
   size_t on_stream_data(std::span<const char> data) override {
     deadline_.start(idle_limit);
+    admin_.refresh(*this);
     std::span<const char> input = data;
     while (stream_ && !waiting_.active()) {
       auto event = codec_.next(input);
@@ -67,11 +71,12 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
 
   // What comes meanwhile is read when this is answered.
   void answer() {
-    waiting_ = admin_.answer_({request_.method, request_.path(), request_.query(), body_},
-                              [this](const AdminResponse& response) {
-                                send(response, !request_.keep_alive);
-                                if (stream_) stream_->resume_reading();
-                              });
+    const SocketAddress local = stream_->local_address();
+    waiting_ =
+        admin_.answer_({request_, body_, peer_, local}, [this](const AdminResponse& response) {
+          send(response, !request_.keep_alive);
+          if (stream_) stream_->resume_reading();
+        });
   }
 
   void send(const AdminResponse& response, bool close) {
@@ -80,6 +85,9 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
     head.reason = proxy::reason_of(response.status);
     head.headers.append("Content-Type", response.content_type);
     head.headers.append("Cache-Control", "no-store");
+    head.headers.append("X-Content-Type-Options", "nosniff");
+    head.headers.append("X-Frame-Options", "DENY");
+    if (response.status == 401) head.headers.append("WWW-Authenticate", "Bearer");
     head.body = {protocol::BodyKind::length, response.body.size()};
     codec_.write_head(head, close, stream_->tail());
     if (request_.method != "HEAD") {
@@ -101,6 +109,7 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
   void on_deadline() { close(); }
 
   Admin& admin_;
+  const SocketAddress peer_;
   std::unique_ptr<net::Stream> stream_;
   protocol::Http1ServerCodec codec_{{.bytes = 16 * 1024}};
   protocol::RequestHead request_;
@@ -109,12 +118,17 @@ class Admin::Connection final : public net::Mortal, private net::StreamHandler {
   net::Timer<&Connection::on_deadline> deadline_;
 };
 
-Admin::Admin(net::Loop& loop, Fd fd, Answer answer)
+size_t Admin::most_connections(uint64_t descriptors) {
+  return std::clamp<size_t>(descriptors / 32, 8, 256);
+}
+
+Admin::Admin(net::Loop& loop, Fd fd, Answer answer, size_t most)
     : loop_(loop),
       answer_(std::move(answer)),
+      most_(most),
       listener_(
           std::in_place, loop, std::move(fd),
-          [this](Fd accepted, const SocketAddress&) { accept(std::move(accepted)); },
+          [this](Fd accepted, const SocketAddress& peer) { accept(std::move(accepted), peer); },
           [](const Error&) {}) {}
 
 Admin::~Admin() {
@@ -122,9 +136,20 @@ Admin::~Admin() {
     connections_.back()->close();
 }
 
-void Admin::accept(Fd fd) {
-  if (connections_.size() >= most_connections) return;
-  connections_.push_back(std::make_unique<Connection>(*this, std::move(fd)));
+void Admin::accept(Fd fd, const SocketAddress& peer) {
+  if (connections_.size() >= most_) {
+    const auto oldest = std::ranges::find_if(
+        connections_, [](const auto& each) { return !each->waits_for_answer(); });
+    if (oldest == connections_.end()) return;
+    (*oldest)->close();
+  }
+  connections_.push_back(std::make_unique<Connection>(*this, std::move(fd), peer));
+}
+
+void Admin::refresh(Connection& connection) {
+  const auto found =
+      std::ranges::find(connections_, &connection, &std::unique_ptr<Connection>::get);
+  if (found != connections_.end()) connections_.splice(connections_.end(), connections_, found);
 }
 
 void Admin::remove(Connection& connection) {

@@ -2,25 +2,33 @@
 // decided by whoever made it; here is how they are carried.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "base/address.h"
 #include "base/fd.h"
 #include "base/pending.h"
 #include "net/listener.h"
 #include "net/loop.h"
+#include "protocol/message.h"
 
 namespace usher::control {
 
+// Lives during the call only.
 struct AdminRequest {
-  std::string_view method;
-  std::string_view path;
-  std::string_view query;
+  const protocol::RequestHead& head;
   std::string_view body;
+  const SocketAddress& peer;
+  const SocketAddress& local;
+
+  std::string_view method() const { return head.method; }
+  std::string_view path() const { return head.path(); }
+  std::string_view query() const { return head.query(); }
 };
 
 struct AdminResponse {
@@ -36,10 +44,11 @@ class Admin final {
   using Answer = std::function<Pending(const AdminRequest&, Respond)>;
   // A longer body is refused.
   static constexpr size_t most_body = 4096;
-  // More connections than this wait in the kernel's queue to be closed.
-  static constexpr size_t most_connections = 256;
+  // How many may be open at a time where the process may open `descriptors`. For one that comes
+  // beyond them the one that has said nothing for longest goes.
+  static size_t most_connections(uint64_t descriptors);
 
-  Admin(net::Loop& loop, Fd fd, Answer answer);
+  Admin(net::Loop& loop, Fd fd, Answer answer, size_t most);
   ~Admin();
   // Whoever is connected is still answered.
   void stop_accepting() { listener_.reset(); }
@@ -47,12 +56,15 @@ class Admin final {
  private:
   class Connection;
 
-  void accept(Fd fd);
+  void accept(Fd fd, const SocketAddress& peer);
   void remove(Connection& connection);
+  // It has said something: of those that are idle it is the last to go.
+  void refresh(Connection& connection);
 
   net::Loop& loop_;
   Answer answer_;
-  std::vector<std::unique_ptr<Connection>> connections_;
+  const size_t most_;
+  std::list<std::unique_ptr<Connection>> connections_;  // that said something last at the end
   std::optional<net::Listener> listener_;
 };
 

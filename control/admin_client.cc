@@ -23,9 +23,10 @@ constexpr size_t most_body = 16 * 1024 * 1024;
 // One request on a loop that runs for nothing else.
 class Call final : private net::StreamHandler {
  public:
-  Call(const SocketAddress& address, std::string authority, std::string_view method,
-       std::string_view path, std::string_view body)
+  Call(const SocketAddress& address, std::string authority, std::string token,
+       std::string_view method, std::string_view path, std::string_view body)
       : authority_(std::move(authority)),
+        token_(std::move(token)),
         method_(method),
         path_(path),
         body_(body),
@@ -49,6 +50,8 @@ class Call final : private net::StreamHandler {
     head.method = method_;
     head.target = path_;
     head.authority = authority_;
+    head.headers.append("X-Usher-Admin", "1");
+    if (!token_.empty()) head.headers.append("Authorization", "Bearer " + token_);
     if (method_ != "GET") head.body = {protocol::BodyKind::length, body_.size()};
     parser_.expect(method_);
     protocol::write_request_head(stream_->tail(), head);
@@ -86,6 +89,7 @@ class Call final : private net::StreamHandler {
 
   net::Loop loop_;
   std::string authority_;
+  std::string token_;
   std::string method_;
   std::string path_;
   std::string body_;
@@ -98,8 +102,15 @@ class Call final : private net::StreamHandler {
 
 }  // namespace
 
-Result<AdminAnswer> ask_admin(const std::string& url, std::string_view method,
-                              std::string_view path, std::string_view body) {
+Result<AdminAnswer> ask_admin(const std::string& url, const std::string& token,
+                              std::string_view method, std::string_view path,
+                              std::string_view body) {
+  constexpr std::string_view unix_scheme = "unix:";
+  if (url.starts_with(unix_scheme)) {
+    const auto address = SocketAddress::from_unix_path(url.substr(unix_scheme.size()));
+    if (!address) return Error{Errc::bad_config, Side::usher, url + ": expected unix:/path"};
+    return Call(*address, "localhost", token, method, path, body).run();
+  }
   std::string_view authority = url;
   if (authority.starts_with("http://")) authority.remove_prefix(7);
   authority = authority.substr(0, authority.find('/'));
@@ -107,12 +118,13 @@ Result<AdminAnswer> ask_admin(const std::string& url, std::string_view method,
   const auto port = colon == std::string_view::npos
                         ? std::nullopt
                         : parse_decimal<uint16_t>(authority.substr(colon + 1));
-  if (!port) return Error{Errc::bad_config, Side::usher, url + ": expected http://host:port"};
+  if (!port)
+    return Error{Errc::bad_config, Side::usher, url + ": expected http://host:port or unix:/path"};
   std::string host(authority.substr(0, colon));
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   const auto addresses = net::SystemResolver::resolve_now(host, *port);
   if (!addresses) return addresses.error();
-  return Call(addresses->front(), std::string(authority), method, path, body).run();
+  return Call(addresses->front(), std::string(authority), token, method, path, body).run();
 }
 
 Result<std::string> status_table(std::string_view text) {
@@ -128,6 +140,11 @@ Result<std::string> status_table(std::string_view text) {
     table += std::to_string(status.value("connections", 0ul)) + " connections, " +
              std::to_string(status.value("websockets", 0ul)) + " websockets\n";
   }
+  if (status.contains("open_files")) {
+    const auto& files = status["open_files"];
+    table += "open files at most " + std::to_string(files.value("limit", 0ul)) + ", so at most " +
+             std::to_string(files.value("connections", 0ul)) + " connections\n";
+  }
   if (status.contains("listen")) {
     for (const auto& each : status["listen"])
       table += "listen " + each.value("url", "") + ", " +
@@ -138,6 +155,12 @@ Result<std::string> status_table(std::string_view text) {
       table += "certificate " + each.value("certificate", "") + ", until " +
                each.value("not_after", "") + "\n";
   }
+  if (status.contains("certificates_unusable")) {
+    for (const auto& each : status["certificates_unusable"])
+      table += "ERROR: certificate " + each.value("certificate", "") +
+               " cannot be used: " + each.value("reason", "") +
+               "\n       shown instead: " + each.value("shown_instead", "") + "\n";
+  }
   table += "store " + status["store"].value("url", "") + ", " + status["store"].value("state", "") +
            "\n";
   for (const auto& upstream : status["upstreams"]) {
@@ -147,6 +170,10 @@ Result<std::string> status_table(std::string_view text) {
                " websockets a second to one replica";
     }
     table += "\n";
+    if (upstream.value("panic", false)) {
+      table +=
+          "  panic: most are not ready, so it is something that they share; they stay in use\n";
+    }
     char line[224];
     std::snprintf(line, sizeof line, "  %-28s %-15s %9s %7s %11s %6s %9s  %s\n", "replica", "state",
                   "in flight", "queued", "websockets", "moved", "sessions", "version");
@@ -163,6 +190,8 @@ Result<std::string> status_table(std::string_view text) {
                     replica.value("websockets_moved", 0ul), replica.value("sessions", 0ul),
                     replica.value("version", "-").c_str());
       table += line;
+      if (const std::string reason = replica.value("reason", ""); !reason.empty())
+        table += "    " + reason + "\n";
     }
   }
   return table;

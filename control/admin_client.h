@@ -14,9 +14,11 @@ struct AdminAnswer {
   std::string body;
 };
 
-// `url` is "http://host:port". Waits at most 10 seconds.
-Result<AdminAnswer> ask_admin(const std::string& url, std::string_view method,
-                              std::string_view path, std::string_view body = {});
+// `url` is "http://host:port" or "unix:/path". Waits at most 10 seconds. `token`: that of the
+// settings; or empty.
+Result<AdminAnswer> ask_admin(const std::string& url, const std::string& token,
+                              std::string_view method, std::string_view path,
+                              std::string_view body = {});
 
 // The body of GET /api/status as a table for people.
 Result<std::string> status_table(std::string_view json);

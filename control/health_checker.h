@@ -1,7 +1,7 @@
 // Asks every replica every `interval` whether it is ready, and writes what it learns to the board.
-// A refused connect means that nobody listens: down at once. Anything else must fail `fall` times
-// in a row, so that a stalled event loop of a few seconds is not death. Failures that workers meet
-// count as well (ReplicaStatus), and each makes the next probe come at once.
+// Failures that workers meet count as well (ReplicaStatus), and each makes the next probe come at
+// once. It knows when an upstream panics: so many of its replicas are not ready that this is no
+// reason to leave them.
 #pragma once
 
 #include <functional>
@@ -16,6 +16,7 @@
 #include "conf/settings.h"
 #include "net/loop.h"
 #include "proxy/snapshot.h"
+#include "routing/health_census.h"
 
 namespace usher::control {
 
@@ -39,9 +40,40 @@ class HealthChecker final {
   // What the replica said under /api/version: asked before it takes clients and once a minute.
   // Empty: not known, or it has none.
   std::string version_of(const std::string& replica_id) const;
+  // Why it is not up, as the last look has found. Empty: it is; or it is not known.
+  std::string reason_of(const std::string& replica_id) const;
+  bool panics(std::string_view upstream) const;
 
  private:
   class Watch;
+  struct Member {
+    std::string id;
+    routing::ReplicaStatus* status;
+  };
+  // The replicas of one upstream, which share what they need.
+  struct Group {
+    std::string upstream;
+    uint32_t percent = 0;
+    std::vector<Member> members;
+    routing::HealthCensus census;
+    bool panics = false;
+    bool told = false;  // the log says so
+  };
+  // One replica's health is to be another.
+  struct Turn {
+    const routing::Replica& replica;
+    routing::Health before;
+    routing::Health after;
+    const std::string& reason;
+    const std::string& version;
+  };
+
+  void turn(const Turn& turn);
+  void tell(const Turn& turn);
+  void weigh(const Turn* turn);
+  void begin_panics();
+  void end_panics();
+  void tell_panics(const std::string& reason);
 
   net::Loop& loop_;
   const Log& log_;
@@ -49,6 +81,7 @@ class HealthChecker final {
   std::function<void()> changed_;
   Jitter jitter_;
   std::unordered_map<std::string, std::unique_ptr<Watch>> watches_;  // by replica id
+  std::vector<Group> groups_;
 };
 
 }  // namespace usher::control

@@ -53,6 +53,7 @@ Inheritance Inheritance::take() {
   Inheritance taken;
   taken.predecessor_ = descriptor_in(handover::predecessor);
   taken.line_to_first_ = descriptor_in(handover::first);
+  taken.line_to_reader_ = descriptor_in(handover::reader);
   // Where there is a predecessor, it has started this very process; its child's pid it did not
   // know.
   const bool ours = taken.has_predecessor() || number_in(handover::pid) == ::getpid();

@@ -20,6 +20,7 @@ constexpr const char* names = "LISTEN_FDNAMES";
 constexpr const char* pid = "LISTEN_PID";
 constexpr const char* predecessor = "USHER_PREDECESSOR";
 constexpr const char* first = "USHER_FIRST";
+constexpr const char* reader = "USHER_READER";
 constexpr int first_fd = 3;
 // What is written to the predecessor.
 constexpr std::string_view ready = "ready\n";
@@ -46,6 +47,8 @@ class Inheritance final {
 
   // The line to the process that stays; not valid: this one is the first.
   Fd take_line_to_first() { return std::move(line_to_first_); }
+  // To the process that reads files as root (control/file_reader.h); not valid: there is none.
+  Fd take_line_to_reader() { return std::move(line_to_reader_); }
 
  private:
   struct Socket {
@@ -59,6 +62,7 @@ class Inheritance final {
   std::vector<Socket> sockets_;
   Fd predecessor_;
   Fd line_to_first_;
+  Fd line_to_reader_;
 };
 
 }  // namespace usher::control

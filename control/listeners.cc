@@ -64,8 +64,9 @@ proxy::ListenerRole make_role(const conf::ListenSettings& settings,
           .alpn = tls::AlpnProtocols(conf::offered_protocols(settings)),
           .redirect_to_https = settings.redirect_to_https,
           .https_port = https_port,
-          .port = sockets.bound.port(),
+          .entrance = {sockets.bound.port(), settings.address},
           .proxy_protocol = settings.proxy_protocol,
+          .balancers = settings.trusted,
           .counters = sockets.counters};
 }
 
@@ -126,11 +127,28 @@ void Listeners::open(const Workers& workers) {
   }
 }
 
+bool Listeners::others_listen() const {
+  bool any = false;
+  for (const Entry& entry : set_) {
+    if (entry.sockets->bound.is_unix()) continue;
+    if (!net::Listener::others_at(entry.sockets->bound, entry.sockets->fds)) return false;
+    any = true;
+  }
+  return any;
+}
+
 std::string Listeners::urls() const {
   std::string text;
   for (const Entry& entry : set_)
     text += (text.empty() ? "" : ", ") + entry.url;
   return text;
+}
+
+uint64_t Listeners::descriptors(unsigned workers) const {
+  uint64_t sum = 0;
+  for (const Entry& entry : set_)
+    sum += entry.sockets->fds.size() + std::max<size_t>(workers, entry.sockets->fds.size());
+  return sum;
 }
 
 std::vector<Bequest::Socket> Listeners::to_pass_on() const {

@@ -46,9 +46,14 @@ class Listeners final {
   void open(const Workers& workers);
   // This process's hold on them; the workers have their own.
   void close() { set_.clear(); }
+  bool closed() const { return set_.empty(); }
+  // At every address that may have several sockets somebody else has one too (SO_REUSEPORT).
+  bool others_listen() const;
 
   const Set& set() const { return set_; }
   std::string urls() const;
+  // How many they hold, with the workers' own.
+  uint64_t descriptors(unsigned workers) const;
   // For a successor: descriptors of this object's.
   std::vector<Bequest::Socket> to_pass_on() const;
 

@@ -28,10 +28,13 @@ Result<LogFiles::Opened> LogFiles::open(const conf::LogSettings& settings) {
     if (!file) return std::move(file).error();
     opened.access.push_back(std::move(*file));
   }
-  if (settings.process == "stderr") return opened;
-  auto file = open(settings.process, "log.process");
-  if (!file) return std::move(file).error();
-  opened.process = std::move(*file);
+  if (settings.process != "stderr") {
+    auto file = open(settings.process, "log.process");
+    if (!file) return std::move(file).error();
+    opened.process = std::move(*file);
+  }
+  for (const auto& [place, file] : files_)
+    file->rotate_at(settings.rotate.bytes, settings.keep);
   return opened;
 }
 

@@ -1,9 +1,12 @@
 // What the process is made of: the command line, the settings, and then a server or one question to
 // a running one.
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <variant>
@@ -14,7 +17,9 @@
 #include "conf/describe.h"
 #include "conf/load.h"
 #include "conf/toml_writer.h"
+#include "control/account.h"
 #include "control/admin_client.h"
+#include "control/file_reader.h"
 #include "control/server.h"
 #include "routing/challenge_store.h"
 #include "routing/redis/access.h"
@@ -29,18 +34,63 @@ int complain(const std::string& text) {
   return 1;
 }
 
+using Reader = std::unique_ptr<control::FileReader>;
+
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  const auto whole = std::filesystem::absolute(path, error);
+  return error ? path : whole.lexically_normal().string();
+}
+
+// Root becomes whom the settings name. From then on a process that stays root reads for this one:
+// the settings are read again that way, as each reload will.
+Result<Reader> give_up_rights(const conf::CommandLine& command_line, conf::Loaded& loaded) {
+  const std::string& user = loaded.settings.user;
+  if (user.empty()) return Reader();
+  const auto account = control::find_account(user);
+  if (::geteuid() != 0) {
+    if (!account || account->uid != ::geteuid())
+      loaded.warnings.push_back("user = \"" + user +
+                                "\" has no effect: usher is not started as root");
+    return Reader();
+  }
+  if (!account) return account.error();
+  if (account->uid == 0) return Reader();
+  if (Outcome done = control::hand_over_files(loaded.settings, *account); !done)
+    return std::move(done).error();
+  auto reader = control::FileReader::start(command_line, *account);
+  if (!reader) return reader;
+  if (Outcome done = control::become(*account); !done) return std::move(done).error();
+  auto again = conf::load(command_line, conf::process_environment, (*reader)->files());
+  if (!again) return std::move(again).error();
+  loaded = std::move(*again);
+  return reader;
+}
+
 int run(const conf::CommandLine& command_line, std::vector<std::string> command) {
   control::Inheritance inherited = control::Inheritance::take();
-  auto loaded = conf::load(command_line);
-  if (!loaded) {
-    inherited.say_failed(loaded.error().detail);
-    return complain(loaded.error().detail);
+  const auto fail = [&inherited](const std::string& why) {
+    inherited.say_failed(why);
+    return complain(why);
+  };
+  Reader reader;
+  if (Fd line = inherited.take_line_to_reader(); line.valid())
+    reader = std::make_unique<control::FileReader>(std::move(line));
+  const auto load = [&] {
+    return conf::load(command_line, conf::process_environment, reader ? reader->files() : Files());
+  };
+  auto loaded = load();
+  if (!loaded) return fail(loaded.error().detail);
+  if (!reader) {
+    auto started = give_up_rights(command_line, *loaded);
+    if (!started) return fail("usher cannot start: " + to_string(started.error()));
+    reader = std::move(*started);
   }
   for (const std::string& warning : loaded->warnings)
     std::fprintf(stderr, "%s\n", warning.c_str());
-  auto server = std::make_unique<control::Server>(
-      std::move(loaded->settings), [&] { return conf::load(command_line); }, std::move(command),
-      std::move(inherited));
+  if (loaded->from_file) loaded->source = absolute(loaded->source);
+  auto server = std::make_unique<control::Server>(std::move(*loaded), load, std::move(command),
+                                                  std::move(inherited), reader.get());
   const auto code = server->run();
   if (!code) return complain("usher cannot start: " + to_string(code.error()));
   const std::unique_ptr<control::Lineage> lineage = server->take_lineage();
@@ -51,22 +101,23 @@ int run(const conf::CommandLine& command_line, std::vector<std::string> command)
 int check(const conf::CommandLine& command_line) {
   const auto loaded = conf::load(command_line);
   if (!loaded) return complain(loaded.error().detail);
-  auto credentials = tls::load_credentials(loaded->settings.tls);
-  if (!credentials) {
-    return complain(loaded->source + ": tls.certificate: " + credentials.error().detail);
-  }
+  const conf::Settings& settings = loaded->settings;
+  const Files& files = loaded->files;
+  auto credentials = tls::load_credentials(settings.tls, files);
+  if (!credentials) return complain(credentials.error().detail);
   if (!credentials->empty()) {
-    const auto context = tls::ServerContext::make(loaded->settings.tls, std::move(*credentials));
-    if (!context) return complain(loaded->source + ": " + context.error().detail);
+    const auto context = tls::ServerContext::make(settings.tls, std::move(*credentials), {}, files);
+    if (!context) return complain(context.error().detail);
   }
-  if (const auto store = routing::redis::make_transports(loaded->settings.store); !store) {
-    return complain(loaded->source + ": store: " + store.error().detail);
-  }
-  if (const auto trusted = control::Server::load_replica_tls(loaded->settings); !trusted) {
-    return complain(loaded->source + ": " + trusted.error().detail);
-  }
-  if (const auto passwords = control::PasswordKeeper::load(loaded->settings); !passwords) {
-    return complain(loaded->source + ": " + passwords.error().detail);
+  if (const auto store = routing::redis::make_transports(settings.store, files); !store)
+    return complain(store.error().detail);
+  if (const auto trusted = control::Server::load_replica_tls(settings, files); !trusted)
+    return complain(trusted.error().detail);
+  if (const auto passwords = control::PasswordKeeper::load(settings, files); !passwords)
+    return complain(passwords.error().detail);
+  if (!settings.user.empty() && ::geteuid() == 0) {
+    if (const auto account = control::find_account(settings.user); !account)
+      return complain(account.error().detail);
   }
   const std::string text = conf::describe(*loaded);
   std::fputs(text.c_str(), stdout);
@@ -80,7 +131,7 @@ int import_nginx(const conf::CommandLine& command_line) {
   nginx.config = command_line.nginx_file;
   nginx.lenient = command_line.lenient;
   const auto nothing = [](const std::string&) -> std::optional<std::string> { return {}; };
-  const auto loaded = conf::load(nginx, nothing);
+  const auto loaded = conf::load(nginx, nothing, {}, {});
   if (!loaded) return complain(loaded.error().detail);
   std::string text = "# Made by usher import-nginx of " + loaded->source + ".\n";
   for (const std::string& warning : loaded->warnings) {
@@ -96,25 +147,33 @@ int import_nginx(const conf::CommandLine& command_line) {
   return written && closed ? 0 : complain(command_line.output + ": " + std::strerror(errno));
 }
 
-// Where the settings say that a usher on this machine listens.
-Result<std::string> admin_url(const conf::CommandLine& command_line) {
-  if (!command_line.admin_url.empty()) return command_line.admin_url;
+struct AdminPlace {
+  std::string url;
+  std::string token;
+};
+
+// Where the settings say that a usher on this machine listens, and what it wants to be told. Who
+// asks another one may do without settings.
+Result<AdminPlace> admin_place(const conf::CommandLine& command_line) {
   const auto loaded = conf::load(command_line);
+  if (!command_line.admin_url.empty())
+    return AdminPlace{command_line.admin_url, loaded ? loaded->settings.admin.token : ""};
   if (!loaded) return loaded.error();
   const conf::AdminSettings& admin = loaded->settings.admin;
-  if (!admin.enabled)
+  if (!admin.address)
     return Error{Errc::bad_config, Side::usher, "the admin listener is switched off"};
-  conf::Endpoint address = admin.address;
+  conf::Endpoint address = *admin.address;
   if (address.host.empty()) address.host = "127.0.0.1";
-  return "http://" + to_string(address);
+  const std::string scheme = address.unix_path.empty() ? "http://" : "";
+  return AdminPlace{scheme + to_string(address), admin.token};
 }
 
 int ask(const conf::CommandLine& command_line, std::string_view method, const std::string& path,
         std::string_view body = {}) {
-  const auto url = admin_url(command_line);
-  if (!url) return complain(url.error().detail);
-  const auto answer = control::ask_admin(*url, method, path, body);
-  if (!answer) return complain(*url + ": " + to_string(answer.error()));
+  const auto place = admin_place(command_line);
+  if (!place) return complain(place.error().detail);
+  const auto answer = control::ask_admin(place->url, place->token, method, path, body);
+  if (!answer) return complain(place->url + ": " + to_string(answer.error()));
   if (answer->status != 200) return complain(answer->body);
   if (command_line.command != conf::Command::status || command_line.json) {
     std::printf("%s\n", answer->body.c_str());

@@ -46,7 +46,8 @@ std::optional<Place> place_of(std::string_view url) {
     place.port = *number;
   }
   const bool clean = std::ranges::all_of(url, [](char c) { return c > ' ' && c < 0x7f; });
-  return place.host.empty() || !clean ? std::nullopt : std::optional(place);
+  if (place.host.empty() || !clean) return std::nullopt;
+  return place;
 }
 
 }  // namespace
@@ -167,7 +168,8 @@ void OcspStapler::watch(const tls::Credentials& credentials) {
       continue;
     }
     auto question = tls::make_ocsp_question(*credential);
-    auto place = question ? place_of(question->url) : std::nullopt;
+    if (!question) continue;
+    auto place = place_of(question->url);
     if (!place) continue;
     next.push_back(
         std::make_unique<Watched>(*this, credential, std::move(*question), std::move(*place)));

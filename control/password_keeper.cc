@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "conf/load.h"
-
 namespace usher::control {
 namespace {
 
@@ -11,10 +9,11 @@ namespace {
 constexpr Duration look_interval = std::chrono::milliseconds(500);
 constexpr size_t most_named = 20;  // in a line of the log
 
-Result<std::shared_ptr<const proxy::PasswordFile>> read(const std::string& path) {
-  const auto text = conf::read_file(path);
-  const auto bad = [&path](const std::string& why) {
-    return Error{Errc::bad_config, Side::usher, "passwords: " + path + ": " + why};
+Result<std::shared_ptr<const proxy::PasswordFile>> read(const Files& files,
+                                                        const std::string& path) {
+  const auto text = files.read(path);
+  const auto bad = [&](const std::string& why) {
+    return Error{Errc::bad_config, Side::usher, files.called(path) + ": " + why};
   };
   if (!text) return bad(text.error().detail);
   if (text->size() > proxy::PasswordFile::most_bytes) return bad("more than 4 MiB");
@@ -26,21 +25,23 @@ Result<std::shared_ptr<const proxy::PasswordFile>> read(const std::string& path)
 PasswordKeeper::PasswordKeeper(net::Loop& loop, const Log& log, std::function<void()> changed)
     : log_(log), changed_(std::move(changed)), look_again_(loop, *this) {}
 
-Result<PasswordKeeper::Set> PasswordKeeper::load(const conf::Settings& settings) {
+Result<PasswordKeeper::Set> PasswordKeeper::load(const conf::Settings& settings,
+                                                 const Files& files) {
   Set set;
   for (const conf::RouteSettings& route : settings.routes) {
     const std::string& path = route.basic_auth.file;
     if (path.empty() || set.contains(path)) continue;
-    FileWatch watch({mark_of(path)});
-    auto file = read(path);
+    FileWatch watch({files.mark(path)});
+    auto file = read(files, path);
     if (!file) return std::move(file).error();
     set.emplace(path, Kept{std::move(watch), std::move(*file)});
   }
   return set;
 }
 
-void PasswordKeeper::use(Set set) {
+void PasswordKeeper::use(Set set, Files files) {
   set_ = std::move(set);
+  files_ = std::move(files);
   for (const auto& [path, kept] : set_)
     complain(path, *kept.file);
   set_.empty() ? look_again_.stop() : look_again_.start(look_interval);
@@ -62,8 +63,8 @@ void PasswordKeeper::look() {
 }
 
 bool PasswordKeeper::look_at(const std::string& path, Kept& kept) const {
-  if (!kept.watch.shows_change({mark_of(path)})) return false;
-  auto next = read(path);
+  if (!kept.watch.shows_change({files_.mark(path)})) return false;
+  auto next = read(files_, path);
   if (!next) {
     log_.error("passwords_refused", {{"reason", next.error().detail}});
     return false;

@@ -8,10 +8,11 @@
 #include <memory>
 #include <string>
 
+#include "base/files.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "conf/settings.h"
-#include "control/file_mark.h"
+#include "control/file_watch.h"
 #include "net/loop.h"
 #include "net/timer.h"
 #include "proxy/password_file.h"
@@ -30,9 +31,9 @@ class PasswordKeeper final {
   PasswordKeeper(net::Loop& loop, const Log& log, std::function<void()> changed);
 
   // Those that the routes name. All or none: an error names the file.
-  static Result<Set> load(const conf::Settings& settings);
-  // From now on these are kept.
-  void use(Set set);
+  static Result<Set> load(const conf::Settings& settings, const Files& files = {});
+  // From now on these are kept, and read with `files`.
+  void use(Set set, Files files = {});
   proxy::PasswordFiles files() const;
 
   // What the timer does.
@@ -45,6 +46,7 @@ class PasswordKeeper final {
   const Log& log_;
   std::function<void()> changed_;
   Set set_;
+  Files files_;
   net::Timer<&PasswordKeeper::look> look_again_;
 };
 

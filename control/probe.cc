@@ -29,6 +29,7 @@ void Probe::close() {
 }
 
 void Probe::on_stream_open() {
+  if (question_.connects_only) return answer({.connected = true});
   protocol::RequestHead head;
   head.method = question_.body.empty() ? "GET" : "POST";
   head.target = question_.path;
@@ -49,7 +50,7 @@ size_t Probe::on_stream_data(std::span<const char> data) {
   while (asker_) {
     const auto event = parser_.next(input);
     if (!event) {
-      answer({.reason = to_string(event.error())});
+      break_off({.reason = to_string(event.error())});
       break;
     }
     if (event->kind == protocol::ParsedKind::need_more) break;
@@ -66,29 +67,36 @@ void Probe::handle(const protocol::Parsed& event) {
       if (head.interim()) return;
       answer_.status = head.status;
       answer_.reason = "status " + std::to_string(head.status);
-      if (question_.most_body == 0) answer(std::move(answer_));
+      if (question_.most_body == 0 && !explains_error()) answer(std::move(answer_));
       return;
     }
-    case protocol::ParsedKind::data:
-      answer_.body.append(event.data.data(), event.data.size());
-      if (answer_.body.size() > question_.most_body) answer({.reason = "too long a body"});
-      return;
+    case protocol::ParsedKind::data: return take(event.data);
     case protocol::ParsedKind::end: return answer(std::move(answer_));
   }
 }
 
+void Probe::take(std::span<const char> body) {
+  answer_.body.append(body.data(), body.size());
+  const size_t most = explains_error() ? question_.error_body : question_.most_body;
+  if (answer_.body.size() > most) break_off({.reason = "too long a body"});
+}
+
+void Probe::break_off(ProbeAnswer without_response) {
+  answer(explains_error() ? std::move(answer_) : std::move(without_response));
+}
+
 void Probe::on_stream_end() {
   if (answer_.status != 0 && parser_.complete_at_close()) return answer(std::move(answer_));
-  answer({.reason = "closed without a response"});
+  break_off({.reason = "closed without a response"});
 }
 
 void Probe::on_stream_error(Error error) {
-  answer({.refused = error.code == Errc::connect_refused,
-          .ours = error.code == Errc::out_of_descriptors || error.code == Errc::system,
-          .reason = to_string(error)});
+  break_off({.refused = error.code == Errc::connect_refused,
+             .ours = error.code == Errc::out_of_descriptors || error.code == Errc::system,
+             .reason = to_string(error)});
 }
 
-void Probe::on_deadline() { answer({.reason = "no answer in time"}); }
+void Probe::on_deadline() { break_off({.reason = "no answer in time"}); }
 
 void Probe::answer(ProbeAnswer answer) {
   Asker* asker = asker_;

@@ -16,8 +16,9 @@
 namespace usher::control {
 
 struct ProbeAnswer {
-  uint16_t status = 0;  // 0: no response
-  std::string body{};   // as far as it was wanted
+  uint16_t status = 0;     // 0: no response
+  bool connected = false;  // what was asked for, if it connects_only
+  std::string body{};      // as far as it was wanted
   bool refused = false;
   bool ours = false;     // the question could not be asked: nothing is known of the replica
   std::string reason{};  // why there was no response, or the status in words
@@ -35,9 +36,11 @@ class Probe final : public net::Mortal, private net::StreamHandler {
   };
 
   struct Question {
-    std::string path;
+    std::string path = {};
     std::chrono::milliseconds timeout{0};
-    size_t most_body = 0;   // 0: the head is enough. A longer body is no answer.
+    bool connects_only = false;  // it is enough that it takes the connection
+    size_t most_body = 0;        // 0: the head is enough. A longer body is no answer.
+    size_t error_body = 0;  // so much of the body that comes with 5xx, as far as it comes in time
     std::string body = {};  // not empty: a POST of this
     std::string content_type = {};
   };
@@ -57,6 +60,10 @@ class Probe final : public net::Mortal, private net::StreamHandler {
   void on_stream_error(Error error) override;
   void on_deadline();
   void handle(const protocol::Parsed& event);
+  void take(std::span<const char> body);
+  bool explains_error() const { return answer_.status >= 500 && question_.error_body > 0; }
+  // It broke off. What has come of an error's body will do.
+  void break_off(ProbeAnswer without_response);
   void answer(ProbeAnswer answer);
 
   net::Loop& loop_;

@@ -30,6 +30,14 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
   text.single("usher_connections", "gauge", "Client connections open now.",
               sum(
                   facts, [](const WorkerCounters& w) -> auto& { return w.connections; }));
+  text.single("usher_connections_limit", "gauge",
+              "Client connections that the limit of open files allows.", facts.most_connections);
+  text.single("usher_open_files_limit", "gauge", "The limit of open files.",
+              facts.descriptors.soft);
+  text.single("usher_idle_connections_closed_total", "counter",
+              "Idle client connections that were closed because others needed their descriptors.",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.idle_closed; }));
   text.single("usher_connections_accepted_total", "counter", "Client connections accepted.",
               sum(
                   facts, [](const WorkerCounters& w) -> auto& { return w.accepted; }));
@@ -92,6 +100,11 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
               "Attempts that the retry budget did not allow.",
               sum(
                   facts, [](const WorkerCounters& w) -> auto& { return w.retries_refused; }));
+  text.single("usher_sids_not_kept_total", "counter",
+              "Polling sessions that are found by their client's cookie alone: its address has as "
+              "many in the store as it may (limits.sids).",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.sids_not_kept; }));
   text.single("usher_requests_queued_total", "counter",
               "Requests that waited for a place at a full replica.",
               sum(
@@ -118,6 +131,10 @@ void add_traffic(MetricsText& text, const ReportFacts& facts) {
               "Of these, those that wait because no replica is up.",
               sum(
                   facts, [](const WorkerCounters& w) -> auto& { return w.parked; }));
+  text.single("usher_access_log_counted_total", "counter",
+              "Requests that have no line in the access log, because log.count_only says so.",
+              sum(
+                  facts, [](const WorkerCounters& w) -> auto& { return w.lines_spared; }));
   text.family("usher_body_bytes_total", "counter",
               "Bytes of request (in) and response (out) bodies.");
   text.sample(label("direction", "in"),
@@ -249,7 +266,7 @@ std::optional<int64_t> drain_left(const routing::ReplicaStatus& status, Monotoni
 }
 
 Json to_json(const routing::Upstream& upstream, const routing::Replica& replica,
-             MonotonicTime now) {
+             const HealthChecker& health, MonotonicTime now) {
   const routing::ReplicaStatus& status = *replica.status;
   Json json{{"id", replica.id},
             {"address", to_string(replica.address)},
@@ -264,6 +281,8 @@ Json to_json(const routing::Upstream& upstream, const routing::Replica& replica,
             {"backup", replica.backup},
             {"version", replica.version}};
   if (const auto left = drain_left(status, now)) json["drain_seconds_left"] = *left;
+  if (std::string reason = health.reason_of(replica.id); !reason.empty())
+    json["reason"] = std::move(reason);
   return json;
 }
 
@@ -280,8 +299,8 @@ std::set<std::string> versions_of(const routing::Upstream& upstream) {
 }
 
 std::string describe_replica(const routing::Upstream& upstream, const routing::Replica& replica,
-                             MonotonicTime now) {
-  return to_json(upstream, replica, now).dump();
+                             const HealthChecker& health, MonotonicTime now) {
+  return to_json(upstream, replica, health, now).dump();
 }
 
 std::string make_metrics(const ReportFacts& facts) {
@@ -301,6 +320,17 @@ std::string make_metrics(const ReportFacts& facts) {
   add_routes(text, facts);
   add_replicas(text, facts, "usher_replica_up", "gauge", "1 if the replica serves.",
                [](const ReplicaStatus& status) -> uint64_t { return status.serves_bound(); });
+  add_replicas(text, facts, "usher_replica_ready", "gauge",
+               "1 if its health checks find it ready, or have not looked yet.",
+               [](const ReplicaStatus& status) -> uint64_t {
+                 return status.health() == routing::Health::up ||
+                        status.health() == routing::Health::unknown;
+               });
+  text.family("usher_upstream_panic", "gauge",
+              "1 while so many of its replicas are not ready that they all stay in use.");
+  for (const routing::Upstream& upstream : facts.snapshot.upstreams) {
+    text.sample(label("upstream", upstream.name), facts.health.panics(upstream.name));
+  }
   text.family("usher_replica_info", "gauge", "The version that it says it is.");
   for (const routing::Upstream& upstream : facts.snapshot.upstreams) {
     for (const routing::Replica& replica : upstream.replicas) {
@@ -350,6 +380,9 @@ std::string make_metrics(const ReportFacts& facts) {
           static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(end).count()));
     }
   }
+  text.single("usher_certificates_unusable", "gauge",
+              "Certificates of the settings that cannot be used: another one is shown instead.",
+              facts.certificate_problems.size());
   text.single("usher_store_up", "gauge", "1 if the affinity store answers.",
               facts.store_state != routing::StoreState::down);
   text.single("usher_store_announcements_heard", "gauge",
@@ -381,14 +414,21 @@ std::string make_status(const ReportFacts& facts) {
                               {"not_after", to_rfc3339(credential->not_after())}});
     }
   }
+  Json problems = Json::array();
+  for (const CertificateProblem& each : facts.certificate_problems) {
+    problems.push_back({{"certificate", each.certificate},
+                        {"reason", each.reason},
+                        {"shown_instead", each.shown}});
+  }
   Json upstreams = Json::array();
   for (const routing::Upstream& upstream : facts.snapshot.upstreams) {
     Json replicas = Json::array();
     for (const routing::Replica& replica : upstream.replicas) {
-      replicas.push_back(to_json(upstream, replica, facts.now));
+      replicas.push_back(to_json(upstream, replica, facts.health, facts.now));
     }
     upstreams.push_back({{"name", upstream.name},
                          {"migrate_rate", upstream.migrate_rate},
+                         {"panic", facts.health.panics(upstream.name)},
                          {"replicas", std::move(replicas)}});
   }
   const auto uptime =
@@ -402,11 +442,16 @@ std::string make_status(const ReportFacts& facts) {
       {"connections",
        sum(
            facts, [](const proxy::WorkerCounters& w) -> auto& { return w.connections; })},
+      {"open_files",
+       {{"limit", facts.descriptors.soft},
+        {"raised_from", facts.descriptors.raised_from},
+        {"connections", facts.most_connections}}},
       {"websockets",
        sum(
            facts, [](const proxy::WorkerCounters& w) -> auto& { return w.websockets; })},
       {"listen", std::move(listen)},
       {"certificates", std::move(certificates)},
+      {"certificates_unusable", std::move(problems)},
       {"requests_held", sum(
                             facts, [](const proxy::WorkerCounters& w) -> auto& { return w.held; })},
       {"websockets_moving",

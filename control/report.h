@@ -6,6 +6,9 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "control/certificate_keeper.h"
+#include "control/descriptors.h"
+#include "control/health_checker.h"
 #include "proxy/counters.h"
 #include "proxy/listener_role.h"
 #include "proxy/route_counters.h"
@@ -25,6 +28,7 @@ struct ReportFacts {
   MonotonicTime started;
   MonotonicTime now;
   const proxy::Snapshot& snapshot;
+  const HealthChecker& health;
   std::vector<const proxy::WorkerCounters*> workers;
   std::vector<const proxy::RouteTraffic*> routes;  // of each worker
   std::vector<ListenerFacts> listeners;
@@ -36,6 +40,9 @@ struct ReportFacts {
   uint64_t store_timeouts = 0;
   Histogram::Reading store_round_trips{};
   uint64_t log_lines_dropped = 0;
+  DescriptorLimit descriptors{};
+  uint64_t most_connections = 0;  // of clients, that the descriptors allow
+  std::vector<CertificateProblem> certificate_problems{};
   bool draining = false;
 };
 
@@ -45,6 +52,6 @@ std::string make_status(const ReportFacts& facts);
 std::set<std::string> versions_of(const routing::Upstream& upstream);
 // One replica, as in the status.
 std::string describe_replica(const routing::Upstream& upstream, const routing::Replica& replica,
-                             MonotonicTime now);
+                             const HealthChecker& health, MonotonicTime now);
 
 }  // namespace usher::control

@@ -1,12 +1,12 @@
 #include "control/server.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 
 #include "base/thread.h"
@@ -22,6 +22,8 @@ using std::chrono_literals::operator""ms;
 // A start does not wait longer than this for DNS or the store: the doors open, and who comes before
 // a replica is known gets the waiting page.
 constexpr auto start_limit = 1000ms;
+// While there is room left, a connection that has just come may have a request on its way.
+constexpr auto first_request_grace = 1000ms;
 // While another process still serves, nobody waits for this one.
 constexpr auto takeover_limit = 10'000ms;
 
@@ -31,23 +33,18 @@ std::string host_name() {
   return name;
 }
 
-// Two descriptors a websocket: the soft limit of many systems (1024) is an accident, not a choice.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 }  // namespace
 
-Server::Server(conf::Settings settings, Reload reload, std::vector<std::string> command,
-               Inheritance inherited)
-    : log_(2, log_level(settings.log)),
-      settings_(std::move(settings)),
+Server::Server(conf::Loaded loaded, Reload reload, std::vector<std::string> command,
+               Inheritance inherited, FileReader* reader)
+    : log_(2, log_level(loaded.settings.log)),
+      settings_(std::move(loaded.settings)),
+      files_(std::move(loaded.files)),
+      source_(std::move(loaded.source)),
       reload_(std::move(reload)),
       command_(std::move(command)),
       inherited_(std::move(inherited)),
+      reader_(reader),
       line_to_first_(inherited_.take_line_to_first()),
       state_(StateDirectory::find(settings_.state)),
       node_(host_name()),
@@ -67,6 +64,7 @@ Server::Server(conf::Settings settings, Reload reload, std::vector<std::string> 
                [this](const tls::Credential& credential, const std::string& der) {
                  certificates_.staple(credential, der);
                }),
+      admin_guard_(settings_.admin, node_),
       start_deadline_(loop_, *this),
       drain_look_(loop_, *this),
       log_look_(loop_, *this) {}
@@ -104,29 +102,34 @@ Result<int> Server::run() {
 
 Outcome Server::prepare() {
   std::signal(SIGPIPE, SIG_IGN);
-  raise_descriptor_limit();
+  descriptor_limit_ = DescriptorLimit::raise();
   auto files = log_files_.open(settings_.log);
   if (!files) return std::move(files).error();
   use(std::move(*files));
   if (!state_.problem().empty()) {
     log_.warning("state_not_kept", {{"directory", state_.path()}, {"reason", state_.problem()}});
   }
-  if (Outcome loaded = load_certificates(settings_); !loaded) return loaded;
-  auto passwords = PasswordKeeper::load(settings_);
+  // Where another process still serves, it has better ones.
+  const auto strictness = inherited_.has_predecessor()
+                              ? CertificateKeeper::Strictness::all_or_none
+                              : CertificateKeeper::Strictness::whatever_there_is;
+  if (Outcome loaded = load_certificates(settings_, files_, strictness); !loaded) return loaded;
+  auto passwords = PasswordKeeper::load(settings_, files_);
   if (!passwords) return std::move(passwords).error();
-  passwords_.use(std::move(*passwords));
-  auto replica_tls = load_replica_tls(settings_);
+  passwords_.use(std::move(*passwords), files_);
+  auto replica_tls = load_replica_tls(settings_, files_);
   if (!replica_tls) return std::move(replica_tls).error();
   replica_tls_ = std::move(*replica_tls);
-  if (Outcome prepared = stores_.prepare(); !prepared) return prepared;
-  shared_.emplace(
-      proxy::Shared{clock_, log_, connections_, connection_limit_, live_sessions_, node_sids_,
-                    node_bindings_, &tls::make_hmac_sha256, throttle_,
-                    [this](const std::string& id) { loop_.post([this, id] { look_at(id); }); },
-                    [this](const std::string& client, const std::string& replica_id) {
-                      loop_.post([this, client, replica_id] { bring_home(client, replica_id); });
-                    },
-                    [this] { return stub_status(); }});
+  if (Outcome prepared = stores_.prepare(files_); !prepared) return prepared;
+  shared_.emplace(proxy::Shared{
+      clock_, log_, connections_, connection_limit_, descriptors_, crowds_, password_failures_,
+      live_sessions_, node_sids_, node_bindings_, unknown_keys_, &tls::make_hmac_sha256, throttle_,
+      [this](const std::string& id) { loop_.post([this, id] { look_at(id); }); },
+      [this](const std::string& client, const std::string& replica_id) {
+        loop_.post([this, client, replica_id] { bring_home(client, replica_id); });
+      },
+      [this] { return stub_status(); }, [this](proxy::Worker& asker) { make_room(asker); },
+      [this] { loop_.post([this] { allot_descriptors(); }); }});
   if (Outcome bound = bind_listeners(); !bound) return bound;
   if (Outcome bound = bind_admin(); !bound) return bound;
 
@@ -167,15 +170,16 @@ void Server::watch_signals() {
   watch(SIGUSR2, [this] { replace_on_signal(); });
 }
 
-Outcome Server::load_certificates(const conf::Settings& settings) {
+Outcome Server::load_certificates(const conf::Settings& settings, const Files& files,
+                                  CertificateKeeper::Strictness strictness) {
   if (std::ranges::none_of(settings.listen, &conf::ListenSettings::tls)) {
     certificates_.use({});
     tls_.reset();
     return {};
   }
-  auto loaded = certificates_.load(settings.tls);
+  auto loaded = certificates_.load(settings.tls, files, strictness);
   if (!loaded) return std::move(loaded).error();
-  auto context = make_tls(settings.tls, CertificateKeeper::credentials_of(*loaded));
+  auto context = make_tls(settings.tls, CertificateKeeper::credentials_of(*loaded), files);
   if (!context) return std::move(context).error();
   tls_ = std::move(*context);
   certificates_.use(std::move(*loaded));
@@ -184,15 +188,15 @@ Outcome Server::load_certificates(const conf::Settings& settings) {
 }
 
 Result<std::shared_ptr<const tls::ServerContext>> Server::make_tls(
-    const conf::TlsSettings& settings, tls::Credentials credentials) const {
-  auto made = tls::ServerContext::make(settings, std::move(credentials), tickets_.secrets());
+    const conf::TlsSettings& settings, tls::Credentials credentials, const Files& files) const {
+  auto made = tls::ServerContext::make(settings, std::move(credentials), tickets_.secrets(), files);
   if (!made) return std::move(made).error();
   return std::shared_ptr<const tls::ServerContext>(std::move(*made));
 }
 
 void Server::renew_tls() {
   if (!tls_) return;
-  auto made = make_tls(settings_.tls, certificates_.credentials());
+  auto made = make_tls(settings_.tls, certificates_.credentials(), files_);
   if (!made) return log_.error("certificate_refused", {{"reason", made.error().detail}});
   tls_ = std::move(*made);
   watch_staples(settings_.tls);
@@ -207,16 +211,14 @@ void Server::on_tls_change() {
   on_change();
 }
 
-Result<proxy::ReplicaTls> Server::load_replica_tls(const conf::Settings& settings) {
+Result<proxy::ReplicaTls> Server::load_replica_tls(const conf::Settings& settings,
+                                                   const Files& files) {
   proxy::ReplicaTls made;
   for (const conf::UpstreamSettings& upstream : settings.upstreams) {
     if (std::ranges::none_of(upstream.replicas, &conf::ReplicaSettings::tls)) continue;
     auto context = tls::ClientContext::make(
-        {.ca = upstream.ca, .chain = {}, .key = {}, .verify = upstream.tls_verify});
-    if (!context) {
-      return Error{Errc::bad_config, Side::usher,
-                   "upstream " + upstream.name + ": ca: " + context.error().detail};
-    }
+        {.ca = upstream.ca, .chain = {}, .key = {}, .verify = upstream.tls_verify}, files);
+    if (!context) return std::move(context).error();
     made.emplace(upstream.name, std::move(*context));
   }
   return made;
@@ -230,12 +232,12 @@ Outcome Server::bind_listeners() {
 }
 
 Outcome Server::bind_admin() {
-  if (!settings_.admin.enabled) return {};
-  const auto addresses = addresses_of(settings_.admin.address);
+  const std::optional<conf::Endpoint>& wanted = settings_.admin.address;
+  if (!wanted) return {};
+  const auto addresses = addresses_of(*wanted);
   if (!addresses) return addresses.error();
   std::vector<Fd> passed_on = inherited_.claim(*addresses, admin_name);
-  auto bound =
-      passed_on.empty() ? bind(settings_.admin.address) : Result<Fd>(std::move(passed_on.front()));
+  auto bound = passed_on.empty() ? bind(*wanted) : Result<Fd>(std::move(passed_on.front()));
   if (!bound) return std::move(bound).error();
   admin_fd_ = std::move(*bound);
   admin_url_ = url_of("http", net::Listener::bound_address(admin_fd_));
@@ -286,16 +288,21 @@ void Server::open_doors() {
   health_.watch(*snapshot_);
   drains_.watch(snapshot_->upstreams);
   if (admin_fd_.valid()) {
-    admin_ = std::make_unique<Admin>(loop_, Fd(::fcntl(admin_fd_.get(), F_DUPFD_CLOEXEC, 0)),
-                                     [this](const AdminRequest& request, Admin::Respond respond) {
-                                       return answer_soon(request, std::move(respond));
-                                     });
+    admin_ = std::make_unique<Admin>(
+        loop_, Fd(::fcntl(admin_fd_.get(), F_DUPFD_CLOEXEC, 0)),
+        [this](const AdminRequest& request, Admin::Respond respond) {
+          return answer_soon(request, std::move(respond));
+        },
+        Admin::most_connections(descriptor_limit_.soft));
   }
   const auto make_store = [this](net::Loop& loop) { return stores_.make(loop); };
   for (unsigned i = 0; i < worker_count(); ++i) {
     workers_.push_back(std::make_unique<proxy::Worker>(*shared_, snapshot_, make_store));
   }
   listeners_.open(workers_);
+  const uint64_t listening = listeners_.descriptors(worker_count());
+  descriptors_at_start_ = std::max(open_descriptors(), listening) - listening;
+  allot_descriptors();
   for (const auto& worker : workers_) {
     threads_.push_back(start_thread([raw = worker.get()] { raw->run(); }));
   }
@@ -313,8 +320,29 @@ void Server::print_ready() const {
   for (const Listeners::Entry& listener : listeners_.set())
     ready["listen"].push_back(listener.url);
   ready["admin"] = admin_url_;
-  const std::string line = ready.dump() + "\n";
+  ready["settings"] = source_;
+  std::string line = ready.dump() + "\n";
+  if (::isatty(2) == 1) line += for_people();
   [[maybe_unused]] const ssize_t written = ::write(2, line.data(), line.size());
+}
+
+// Who starts it by hand wants to know what to do next.
+std::string Server::for_people() const {
+  const auto& set = listeners_.set();
+  const auto secure = std::ranges::find_if(set, [](const auto& each) { return each.settings.tls; });
+  const auto& shown = secure != set.end() ? secure : set.begin();
+  std::string text = "\n";
+  if (shown != set.end()) text += "  Open " + shown->url + "/ in a browser.";
+  if (secure != set.end() && settings_.tls.certificates.empty())
+    text += " It warns of the certificate, which usher has made itself.";
+  for (const conf::UpstreamSettings& upstream : settings_.upstreams) {
+    text += "\n  " + upstream.name + " is looked for at";
+    for (const conf::ReplicaSettings& replica : upstream.replicas)
+      text += " " + to_string(replica);
+  }
+  if (!settings_.upstreams.empty()) text += "; --upstream HOST:PORT names another place.";
+  if (settings_.admin.address) text += "\n  `usher status` says how that goes.";
+  return text + " Ctrl-C ends usher.\n\n";
 }
 
 std::shared_ptr<const proxy::Snapshot> Server::make_snapshot() const {
@@ -329,8 +357,24 @@ std::shared_ptr<const proxy::Snapshot> Server::make_snapshot() const {
                                                  passwords_.files(), log_plan_);
 }
 
+void Server::allot_descriptors() {
+  descriptor_limit_.soft = DescriptorLimit::current();
+  const DescriptorNeeds needs{
+      .at_start = descriptors_at_start_ + listeners_.descriptors(worker_count()),
+      .admin = Admin::most_connections(descriptor_limit_.soft),
+      .replicas =
+          std::accumulate(snapshot_->upstreams.begin(), snapshot_->upstreams.end(), uint64_t{0},
+                          [](uint64_t sum, const routing::Upstream& upstream) {
+                            return sum + upstream.replicas.size();
+                          }),
+      .workers = worker_count(),
+      .shared_store = shared_store_ != nullptr};
+  descriptors_.set(descriptor_limit_.soft, needs.sum(), worker_count());
+}
+
 void Server::publish() {
   snapshot_ = make_snapshot();
+  allot_descriptors();
   health_.watch(*snapshot_);
   drains_.watch(snapshot_->upstreams);
   for (const auto& worker : workers_)
@@ -372,6 +416,14 @@ proxy::StubStatus Server::stub_status() const {
   for (const auto& worker : workers_)
     status.add(worker->counters());
   return status;
+}
+
+// They may look at each other: they are all there before one runs, and until none does.
+void Server::make_room(proxy::Worker& asker) const {
+  const auto& from = *std::ranges::min_element(workers_, {}, &proxy::Worker::idle_since);
+  const Duration grace = descriptors_.has_room() ? first_request_grace : Duration(0);
+  if (from->idle_since() > clock_.now() - grace) return;
+  from.get() == &asker ? asker.close_idle() : from->order_room();
 }
 
 }  // namespace usher::control

@@ -15,9 +15,12 @@
 #include "base/result.h"
 #include "conf/load.h"
 #include "control/admin.h"
+#include "control/admin_guard.h"
 #include "control/certificate_keeper.h"
+#include "control/descriptors.h"
 #include "control/discovery.h"
 #include "control/drain_keeper.h"
+#include "control/file_reader.h"
 #include "control/health_checker.h"
 #include "control/inheritance.h"
 #include "control/lineage.h"
@@ -46,13 +49,15 @@ class Server final : private DrainKeeper::Listener {
  public:
   using Reload = std::function<Result<conf::Loaded>()>;
 
-  // `reload` reads the configuration again; `command` is what a successor is started with.
-  Server(conf::Settings settings, Reload reload, std::vector<std::string> command,
-         Inheritance inherited);
+  // `reload` reads the configuration again; `command` is what a successor is started with; `reader`
+  // reads for this process, is given to the successor too, and outlives it; nullptr: there is none.
+  Server(conf::Loaded loaded, Reload reload, std::vector<std::string> command,
+         Inheritance inherited, FileReader* reader = nullptr);
   ~Server();
 
   // Whom to trust as https replicas. An error names the upstream and the file.
-  static Result<proxy::ReplicaTls> load_replica_tls(const conf::Settings& settings);
+  static Result<proxy::ReplicaTls> load_replica_tls(const conf::Settings& settings,
+                                                    const Files& files);
 
   // The process's exit code. An error: it could not start, and why.
   Result<int> run();
@@ -61,19 +66,24 @@ class Server final : private DrainKeeper::Listener {
 
  private:
   Outcome prepare();
-  Outcome load_certificates(const conf::Settings& settings);
+  Outcome load_certificates(const conf::Settings& settings, const Files& files,
+                            CertificateKeeper::Strictness strictness);
   Result<std::shared_ptr<const tls::ServerContext>> make_tls(const conf::TlsSettings& settings,
-                                                             tls::Credentials credentials) const;
+                                                             tls::Credentials credentials,
+                                                             const Files& files) const;
   Outcome bind_listeners();
   Outcome bind_admin();
   void watch_signals();
   unsigned worker_count() const;
+  // What the limit of open files leaves for clients.
+  void allot_descriptors();
   static LogLevel log_level(const conf::LogSettings& settings);
   // When names are resolved and the nodes agree on the secret, or when that takes too long.
   void on_start_progress();
   void on_start_deadline();
   void open_doors();
   void print_ready() const;
+  std::string for_people() const;
 
   std::shared_ptr<const proxy::Snapshot> make_snapshot() const;
   void publish();
@@ -87,6 +97,8 @@ class Server final : private DrainKeeper::Listener {
   void look_at(const std::string& replica_id);
 
   proxy::StubStatus stub_status() const;
+  // On any worker's thread.
+  void make_room(proxy::Worker& asker) const;
   void learn(std::vector<routing::Moved> moved);
   void doubt_bindings();
   void bring_home(const std::string& client, const std::string& replica_id);
@@ -98,6 +110,9 @@ class Server final : private DrainKeeper::Listener {
   void reopen_logs();
   void stop_on_signal(int signal);
   void leave(proxy::Departure departure, conf::Millis limit);
+  // Not, with a reason, if it is time to close the doors.
+  const char* why_to_close_doors() const;
+  void close_doors();
   void on_drain_look();
   void on_log_look();
   // SIGUSR2 (server_replace.cc).
@@ -110,6 +125,7 @@ class Server final : private DrainKeeper::Listener {
   bool pass_on(int signal);
   void stop_workers();
 
+  void note_refusal(const AdminRequest& request, const Refusal& refusal);
   Pending answer_soon(const AdminRequest& request, Admin::Respond respond);
   AdminResponse answer(const AdminRequest& request);
   Pending order_challenge(const AdminRequest& request, Admin::Respond respond);
@@ -125,9 +141,12 @@ class Server final : private DrainKeeper::Listener {
   Log log_;
   LogThrottle throttle_;
   conf::Settings settings_;
+  Files files_;  // reads what settings_ names
+  const std::string source_;
   Reload reload_;
   const std::vector<std::string> command_;
   Inheritance inherited_;
+  FileReader* const reader_;
   Fd line_to_first_;  // not valid: this process is the first
   const ServiceManager service_manager_;
   StateDirectory state_;
@@ -137,10 +156,16 @@ class Server final : private DrainKeeper::Listener {
   net::Loop loop_;
   routing::ReplicaBoard board_;
   proxy::ConnectionLimit connection_limit_;
+  DescriptorLimit descriptor_limit_;
+  uint64_t descriptors_at_start_ = 0;  // but for the listeners'
+  proxy::DescriptorBudget descriptors_;
+  proxy::Crowds crowds_;
+  proxy::PasswordFailures password_failures_;
   proxy::LimitZones limit_zones_{settings_, {}};
   routing::LiveSessions live_sessions_;
-  routing::MemoryTable node_sids_{clock_, 65'536};
+  routing::NodeSids node_sids_{clock_, settings_.limits.sids};
   routing::NodeBindings node_bindings_{clock_};
+  routing::UnknownKeys unknown_keys_{clock_};
   Stores stores_;
   net::SystemResolver resolver_;
   std::unique_ptr<RedisDoor> shared_store_;
@@ -163,6 +188,7 @@ class Server final : private DrainKeeper::Listener {
   std::shared_ptr<const proxy::Snapshot> snapshot_;
 
   Listeners listeners_;
+  AdminGuard admin_guard_;
   std::string admin_url_;
   Fd admin_fd_;
   std::unique_ptr<Admin> admin_;
@@ -172,7 +198,7 @@ class Server final : private DrainKeeper::Listener {
   net::Timer<&Server::on_start_deadline> start_deadline_;
   net::Timer<&Server::on_drain_look> drain_look_;
   net::Timer<&Server::on_log_look> log_look_;
-  MonotonicTime drain_until_;
+  std::optional<proxy::DrainSchedule> drain_;
   std::unique_ptr<Successor> successor_;  // until it is ready
   std::unique_ptr<Lineage> lineage_;      // of those that replace this process, if it is the first
   bool open_ = false;

@@ -15,6 +15,7 @@ namespace {
 constexpr std::string_view challenges_path = "/api/acme/";
 // An authority looks within seconds; who puts a token takes it away again, or has died.
 constexpr std::chrono::hours challenge_life{1};
+constexpr std::chrono::milliseconds refusal_log_interval{10'000};
 
 AdminResponse json_detail(uint16_t status, std::string_view detail) {
   return {status, "application/json", nlohmann::json{{"detail", detail}}.dump()};
@@ -31,19 +32,37 @@ bool Server::any_replica_up() const {
 }
 
 Pending Server::answer_soon(const AdminRequest& request, Admin::Respond respond) {
-  if (request.path.starts_with(challenges_path)) {
+  if (const auto refusal = admin_guard_.refuse(request.head, request.peer, request.local)) {
+    note_refusal(request, *refusal);
+    respond(json_detail(refusal->status, refusal->detail));
+    return {};
+  }
+  if (request.path().starts_with(challenges_path)) {
     return order_challenge(request, std::move(respond));
   }
   respond(answer(request));
   return {};
 }
 
+// A line for each peer and cause now and then.
+void Server::note_refusal(const AdminRequest& request, const Refusal& refusal) {
+  const std::string peer = request.peer.ip();
+  const auto held_back = throttle_.admit("admin " + std::to_string(refusal.status) + ' ' + peer,
+                                         refusal_log_interval, loop_.now());
+  if (!held_back) return;
+  log_.warning("admin_refused", {{"client", peer},
+                                 {"method", std::string(request.method())},
+                                 {"path", std::string(request.path())},
+                                 {"reason", refusal.detail},
+                                 {"held_back", *held_back}});
+}
+
 // /api/acme/{token}: PUT its key authorization, for every node to answer with, or DELETE it. POST
 // is for clients that know no PUT.
 Pending Server::order_challenge(const AdminRequest& request, Admin::Respond respond) {
-  const std::string_view token = request.path.substr(challenges_path.size());
-  const bool put = request.method == "PUT" || request.method == "POST";
-  if (!put && request.method != "DELETE") {
+  const std::string_view token = request.path().substr(challenges_path.size());
+  const bool put = request.method() == "PUT" || request.method() == "POST";
+  if (!put && request.method() != "DELETE") {
     respond(json_detail(405, "expected PUT or DELETE"));
     return {};
   }
@@ -58,7 +77,10 @@ Pending Server::order_challenge(const AdminRequest& request, Admin::Respond resp
                                  : "expected a token"));
     return {};
   }
-  auto done = [respond = std::move(respond)](const Outcome& outcome) {
+  auto done = [this, key = routing::challenge_key(token),
+               respond = std::move(respond)](const Outcome& outcome) {
+    // Somebody may have asked for it too early.
+    unknown_keys_.remove(key);
     respond(outcome ? AdminResponse{200, "application/json", R"({"status":true})"}
                     : json_detail(503, to_string(outcome.error())));
   };
@@ -68,18 +90,19 @@ Pending Server::order_challenge(const AdminRequest& request, Admin::Respond resp
 }
 
 AdminResponse Server::answer(const AdminRequest& request) {
-  const bool get = request.method == "GET" || request.method == "HEAD";
-  if (request.path == "/healthz" && get) return {200, "application/json", R"({"status":true})"};
-  if (request.path == "/readyz" && get) {
+  const bool get = request.method() == "GET" || request.method() == "HEAD";
+  if (request.path() == "/healthz" && get) return {200, "application/json", R"({"status":true})"};
+  if (request.path() == "/readyz" && get) {
     if (draining_) return json_detail(503, "draining");
     if (!any_replica_up()) return json_detail(503, "no replica is up");
     return {200, "application/json", R"({"status":true})"};
   }
-  if ((request.path == "/metrics" || request.path == "/api/status") && get) {
+  if ((request.path() == "/metrics" || request.path() == "/api/status") && get) {
     ReportFacts facts{.node = node_,
                       .started = started_,
                       .now = clock_.now(),
                       .snapshot = *snapshot_,
+                      .health = health_,
                       .workers = {},
                       .routes = {},
                       .listeners = {},
@@ -91,6 +114,9 @@ AdminResponse Server::answer(const AdminRequest& request) {
                       .store_timeouts = stores_.status().timeouts(),
                       .store_round_trips = stores_.status().round_trips(),
                       .log_lines_dropped = log_files_.dropped(),
+                      .descriptors = descriptor_limit_,
+                      .most_connections = descriptors_.most_clients(),
+                      .certificate_problems = certificates_.problems(),
                       .draining = draining_};
     for (const auto& worker : workers_) {
       facts.workers.push_back(&worker->counters());
@@ -98,20 +124,21 @@ AdminResponse Server::answer(const AdminRequest& request) {
     }
     for (const Listeners::Entry& entry : listeners_.set())
       facts.listeners.push_back({entry.url, entry.settings.tls, *entry.sockets->counters});
-    if (request.path == "/metrics") return {200, "text/plain; version=0.0.4", make_metrics(facts)};
+    if (request.path() == "/metrics")
+      return {200, "text/plain; version=0.0.4", make_metrics(facts)};
     return {200, "application/json", make_status(facts)};
   }
-  if (request.path == "/api/reload" && request.method == "POST") {
+  if (request.path() == "/api/reload" && request.method() == "POST") {
     const Outcome reloaded = reload();
     if (!reloaded) return json_detail(400, reloaded.error().detail);
     return {200, "application/json", R"({"status":true})"};
   }
-  if (request.path == "/api/secret/rotate" && request.method == "POST") {
+  if (request.path() == "/api/secret/rotate" && request.method() == "POST") {
     const Outcome ordered = secrets_.rotate();
     if (!ordered) return json_detail(409, ordered.error().detail);
     return {200, "application/json", R"({"status":true})"};
   }
-  if (request.path.starts_with("/api/replicas/") && request.method == "POST") {
+  if (request.path().starts_with("/api/replicas/") && request.method() == "POST") {
     return order_drain(request);
   }
   return json_detail(404, "no such thing");
@@ -120,7 +147,7 @@ AdminResponse Server::answer(const AdminRequest& request) {
 // /api/replicas/{id}/drain?within=10m and /undrain; the id's colons and brackets may be
 // percent-encoded.
 AdminResponse Server::order_drain(const AdminRequest& request) {
-  std::string_view path = request.path;
+  std::string_view path = request.path();
   path.remove_prefix(std::string_view("/api/replicas/").size());
   const size_t slash = path.rfind('/');
   if (slash == std::string_view::npos)
@@ -134,16 +161,16 @@ AdminResponse Server::order_drain(const AdminRequest& request) {
     const routing::Replica* replica = upstream.find(*id);
     if (!replica) continue;
     conf::Millis limit = upstream.drain;
-    const auto [key, value] = cut(request.query, '=');
+    const auto [key, value] = cut(request.query(), '=');
     if (key == "within") {
       const auto& rule = conf::rule_of(&conf::UpstreamSettings::drain);
       const Outcome good = conf::assign(value.value_or(""), limit, rule);
       if (!good) return json_detail(400, "within: " + good.error().detail);
-    } else if (!request.query.empty()) {
+    } else if (!request.query().empty()) {
       return json_detail(400, "expected ?within=DURATION");
     }
     action == "drain" ? drains_.drain(*id, limit) : drains_.undrain(*id);
-    return {200, "application/json", describe_replica(upstream, *replica, clock_.now())};
+    return {200, "application/json", describe_replica(upstream, *replica, health_, clock_.now())};
   }
   return json_detail(404, "no replica " + *id);
 }

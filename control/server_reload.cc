@@ -2,34 +2,10 @@
 
 #include <csignal>
 
+#include "conf/keys.h"
 #include "control/server.h"
 
 namespace usher::control {
-namespace {
-
-// The tables of the file that are not as they were.
-std::string differences(const conf::Settings& now, const conf::Settings& then) {
-  std::string names;
-  const auto compare = [&](const char* name, auto member) {
-    if (now.*member == then.*member) return;
-    names += (names.empty() ? "" : ", ") + std::string(name);
-  };
-  compare("listen", &conf::Settings::listen);
-  compare("tls", &conf::Settings::tls);
-  compare("upstream", &conf::Settings::upstreams);
-  compare("rate_zone", &conf::Settings::rate_zones);
-  compare("connection_zone", &conf::Settings::connection_zones);
-  compare("route", &conf::Settings::routes);
-  compare("map", &conf::Settings::maps);
-  compare("forwarded", &conf::Settings::forwarded);
-  compare("limits", &conf::Settings::limits);
-  compare("http2", &conf::Settings::http2);
-  compare("timeouts", &conf::Settings::timeouts);
-  compare("log", &conf::Settings::log);
-  return names;
-}
-
-}  // namespace
 
 // All or nothing: whatever fails, what was served before is served on.
 Outcome Server::reload() {
@@ -39,22 +15,11 @@ Outcome Server::reload() {
   conf::Settings& next = loaded->settings;
   for (const std::string& warning : loaded->warnings)
     log_.warning("config", {{"warning", warning}});
-  // What was connected or opened at the start stays as it is for as long as this process lives.
-  const auto keep = [this](auto& now, auto& then, const char* name) {
-    if (now == then) return;
+  for (const std::string& name : conf::keep_until_restart(settings_, next))
     log_.warning("reload_needs_restart", {{"setting", name}});
-    then = now;
-  };
-  keep(settings_.workers, next.workers, "workers");
-  keep(settings_.store, next.store, "store");
-  keep(settings_.affinity, next.affinity, "affinity");
-  keep(settings_.admin, next.admin, "admin");
-  keep(settings_.state, next.state, "state");
-  keep(settings_.tls.session_tickets, next.tls.session_tickets, "tls.session_tickets");
-  keep(settings_.tls.ticket_rotate, next.tls.ticket_rotate, "tls.ticket_rotate");
-  auto replica_tls = load_replica_tls(next);
+  auto replica_tls = load_replica_tls(next, loaded->files);
   if (!replica_tls) return std::move(replica_tls).error();
-  auto passwords = PasswordKeeper::load(next);
+  auto passwords = PasswordKeeper::load(next, loaded->files);
   if (!passwords) return std::move(passwords).error();
   Inheritance nothing;
   auto listeners = listeners_.make(next.listen, worker_count(), nothing);
@@ -63,16 +28,23 @@ Outcome Server::reload() {
   auto files = log_files_.open(next.log);
   if (!files) return std::move(files).error();
   const bool had_tls = tls_ != nullptr;
-  if (Outcome certificates = load_certificates(next); !certificates) return certificates;
+  if (Outcome certificates =
+          load_certificates(next, loaded->files, CertificateKeeper::Strictness::all_or_none);
+      !certificates) {
+    return certificates;
+  }
 
-  const std::string changed = differences(settings_, next);
+  const std::string changed = conf::differences(settings_, next);
   const bool new_upstreams = settings_.upstreams != next.upstreams;
   const bool new_listeners = settings_.listen != next.listen;
   replica_tls_ = std::move(*replica_tls);
-  passwords_.use(std::move(*passwords));
+  passwords_.use(std::move(*passwords), loaded->files);
   settings_ = std::move(next);
+  files_ = std::move(loaded->files);
+  admin_guard_ = AdminGuard(settings_.admin, node_);
   use(std::move(*files));
   limit_zones_ = proxy::LimitZones(settings_, limit_zones_);
+  node_sids_.set_share(settings_.limits.sids);
   log_.set_least(log_level(settings_.log));
   if (new_upstreams) discovery_.start(settings_.upstreams);
   if (tls_ && !had_tls) {

@@ -32,6 +32,8 @@ Outcome Server::start_successor() {
   Bequest bequest{.command = command_,
                   .sockets = listeners_.to_pass_on(),
                   .line_to_first = lineage_ ? lineage_->line() : line_to_first_.get()};
+  const Fd line_to_reader = reader_ ? reader_->another_line() : Fd();
+  bequest.line_to_reader = line_to_reader.get();
   if (admin_fd_.valid()) bequest.sockets.push_back({admin_fd_.get(), admin_name});
   auto started = Successor::start(loop_, bequest, [this](const Outcome& ready) {
     // Not inside its own call.

@@ -1,5 +1,8 @@
-// How a process ends: it accepts no more, what is open may finish within a limit, and then it goes.
+// How a process ends: what is open may finish within a limit, and what comes meanwhile is served,
+// for nobody else may be there who would. It accepts no more when nothing is left, when another
+// process listens where it does, or when the limit is near; and then it goes.
 
+#include <algorithm>
 #include <utility>
 
 #include "control/server.h"
@@ -25,15 +28,44 @@ void Server::stop_on_signal(int signal) {
 
 void Server::leave(proxy::Departure departure, conf::Millis limit) {
   draining_ = true;
-  drain_until_ = clock_.now() + limit;
+  const MonotonicTime now = clock_.now();
+  if (departure == proxy::Departure::stopping) {
+    uint64_t websockets = 0;
+    for (const auto& worker : workers_)
+      websockets += worker->counters().websockets.value();
+    drain_ = proxy::DrainSchedule::to_stop(now, limit, websockets);
+  } else {
+    drain_.emplace(now, limit);
+    listeners_.close();
+  }
   log_.info("draining", {{"limit_ms", static_cast<int64_t>(limit.count())}});
-  listeners_.close();
   for (const auto& worker : workers_)
-    worker->drain(limit, departure);
+    worker->drain(*drain_, departure);
   drain_look_.start(drain_look_interval);
 }
 
+const char* Server::why_to_close_doors() const {
+  const bool anybody = std::ranges::any_of(
+      workers_, [](const auto& worker) { return worker->counters().connections.value() > 0; });
+  if (!anybody) return "nothing is left to finish";
+  if (drain_->closes_doors(clock_.now())) return "the time is over";
+  if (listeners_.others_listen()) return "another process listens there";
+  return nullptr;
+}
+
+// The workers' descriptors must be the last: what comes to a socket that nobody accepts at would be
+// reset with it.
+void Server::close_doors() {
+  listeners_.close();
+  for (const auto& worker : workers_)
+    worker->close_doors();
+}
+
 void Server::on_drain_look() {
+  if (const char* why = listeners_.closed() ? nullptr : why_to_close_doors()) {
+    log_.info("accepts_no_more", {{"reason", why}});
+    close_doors();
+  }
   uint64_t connections = 0;
   bool accepts = false;
   for (const auto& worker : workers_) {
@@ -41,8 +73,7 @@ void Server::on_drain_look() {
     accepts = !worker->has_left() || accepts;
     connections += worker->counters().connections.value();
   }
-  const MonotonicTime now = clock_.now();
-  if ((connections == 0 && !accepts) || now >= drain_until_) {
+  if ((connections == 0 && !accepts) || drain_->over(clock_.now())) {
     log_.info("drained", {{"cut", connections}});
     return loop_.stop();
   }

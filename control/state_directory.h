@@ -1,9 +1,12 @@
-// What a node keeps over a restart: its self-signed certificate, the affinity secret it proposes,
-// which replicas drain.
+// What a node keeps over a restart: its self-signed certificate, copies of the certificates that it
+// was last given, the affinity secret it proposes, which replicas drain. Its owner's alone (0700).
 #pragma once
+
+#include <sys/types.h>
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -12,8 +15,14 @@ namespace usher::control {
 class StateDirectory final {
  public:
   // The configured directory, else $STATE_DIRECTORY (systemd), else /var/lib/usher if it can be
-  // written, else ~/.local/state/usher. Made if it is missing.
+  // written, else ~/.local/state/usher. Made if it is missing; one that lies in a usual place is
+  // made its owner's alone.
   static StateDirectory find(const std::string& configured);
+
+  // As root, before this process becomes another user: the directory that find() would take belongs
+  // to that user from now on, if it is usher's own. One that is there and holds other things is
+  // left alone.
+  static void hand_over(const std::string& configured, uid_t uid, gid_t gid);
 
   const std::string& path() const { return path_; }
   // Empty if all is well, else why nothing can be kept.
@@ -27,6 +36,9 @@ class StateDirectory final {
   // read.
   std::string read(std::string_view name) const;
   void keep(std::string_view name, std::string_view text) const;
+  // The names of such files that begin so.
+  std::vector<std::string> names(std::string_view prefix) const;
+  void drop(std::string_view name) const;
 
  private:
   std::string path_;

@@ -80,13 +80,13 @@ class Stores final {
   Stores(const conf::StoreSettings& settings, const Clock& clock, const Log& log)
       : settings_(settings),
         status_(log, to_string(settings.url)),
-        table_(clock),
+        table_(clock, settings.memory.bytes),
         challenges_(clock) {}
 
   // Before any store is made. An error names the file that is wrong.
-  Outcome prepare() {
-    auto made = routing::redis::make_transports(settings_);
-    if (!made) return Error{Errc::bad_config, Side::usher, "store: " + made.error().detail};
+  Outcome prepare(const Files& files) {
+    auto made = routing::redis::make_transports(settings_, files);
+    if (!made) return std::move(made).error();
     make_transport_ = std::move(*made);
     return {};
   }

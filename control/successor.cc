@@ -27,8 +27,8 @@ Error system_error(std::string_view what, int error) {
 }
 
 bool is_passed_on(std::string_view variable) {
-  constexpr std::array ours{handover::count, handover::names, handover::pid, handover::predecessor,
-                            handover::first};
+  constexpr std::array ours{handover::count,       handover::names, handover::pid,
+                            handover::predecessor, handover::first, handover::reader};
   const std::string_view name = variable.substr(0, variable.find('='));
   return std::ranges::none_of(ours, [name](const char* each) { return name == each; });
 }
@@ -75,6 +75,7 @@ Result<pid_t> spawn(const Bequest& bequest, int line) {
   tell(handover::names, names);
   pass(handover::predecessor, line);
   pass(handover::first, bequest.line_to_first);
+  if (bequest.line_to_reader >= 0) pass(handover::reader, bequest.line_to_reader);
 
   const auto lifted = lift(wanted);
   if (!lifted) return lifted.error();

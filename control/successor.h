@@ -28,6 +28,7 @@ struct Bequest {
   std::vector<std::string> command;
   std::vector<Socket> sockets;
   int line_to_first = -1;
+  int line_to_reader = -1;  // there is none
 };
 
 class Successor final : private net::StreamHandler {

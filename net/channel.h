@@ -21,6 +21,8 @@ class StreamHandler {
   // Returns how many bytes were taken. The rest is kept, reading pauses, and it is offered again
   // after resume_reading().
   virtual size_t on_stream_data(std::span<const char> data) = 0;
+  // About so many bytes are wanted at once, at most; asked before each read.
+  virtual size_t wanted() const { return SIZE_MAX; }
   // The peer will send no more. Writing is still possible.
   virtual void on_stream_end() = 0;
   // The out-queue was above the high mark and is now below the low mark.
@@ -62,6 +64,8 @@ class Channel : public Mortal {
   virtual bool finished() const = 0;
   // The writer should stop until on_stream_writable().
   virtual bool above_high_mark() const = 0;
+  // How much more may be written before it should stop.
+  virtual size_t room() const = 0;
   // Bytes: written and not yet sent; received so far; sent so far.
   virtual size_t queued() const = 0;
   virtual uint64_t bytes_in() const = 0;

@@ -16,7 +16,9 @@ namespace {
 
 constexpr int backlog = 4096;  // the kernel caps it at net.core.somaxconn
 constexpr int accepts_per_turn = 32;
-constexpr std::chrono::milliseconds rest_time{100};
+constexpr Duration rest_time{100};
+// Where others make room: somebody may have gone by then.
+constexpr Duration short_rest_time{10};
 
 Error system_error(const SocketAddress& address, std::string_view call) {
   return {Errc::system, Side::usher,
@@ -63,10 +65,11 @@ SocketAddress Listener::bound_address(const Fd& fd) {
   return {reinterpret_cast<sockaddr*>(&storage), length};
 }
 
-Listener::Listener(Loop& loop, Fd fd, Accepted accepted, Resting resting)
+Listener::Listener(Loop& loop, Fd fd, Accepted accepted, Resting resting, Ready ready)
     : fd_(std::move(fd)),
       accepted_(std::move(accepted)),
       resting_(std::move(resting)),
+      ready_(std::move(ready)),
       rest_(loop, *this) {
   event_assign(&event_, loop.base(), fd_.get(), EV_READ | EV_PERSIST, &Listener::on_event, this);
   event_add(&event_, nullptr);
@@ -79,6 +82,10 @@ void Listener::on_event(evutil_socket_t, short, void* self) noexcept {
 }
 
 bool Listener::accept_one() {
+  if (ready_ && !ready_()) {
+    rest({Errc::out_of_descriptors, Side::usher, "no room for another client"}, short_rest_time);
+    return false;
+  }
   sockaddr_storage peer{};
   socklen_t length = sizeof peer;
   Fd fd(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &length,
@@ -88,8 +95,12 @@ bool Listener::accept_one() {
     accepted_(std::move(fd), SocketAddress(reinterpret_cast<sockaddr*>(&peer), length));
     return true;
   }
-  if (errno == EMFILE || errno == ENFILE) return rest(Errc::out_of_descriptors, errno), false;
-  if (errno == ENOBUFS || errno == ENOMEM) return rest(Errc::system, errno), false;
+  const bool full = errno == EMFILE || errno == ENFILE;
+  if (full || errno == ENOBUFS || errno == ENOMEM) {
+    const Errc code = full ? Errc::out_of_descriptors : Errc::system;
+    rest({code, Side::usher, std::strerror(errno)}, rest_time);
+    return false;
+  }
   // ECONNABORTED and the like concern one peer that has gone already.
   return errno != EAGAIN;
 }
@@ -104,10 +115,10 @@ void Listener::accept_rest() {
   }
 }
 
-void Listener::rest(Errc code, int error) {
+void Listener::rest(Error why, Duration time) {
   event_del(&event_);
-  rest_.start(rest_time);
-  if (!std::exchange(tired_, true)) resting_(Error{code, Side::usher, std::strerror(error)});
+  rest_.start(time);
+  if (!std::exchange(tired_, true)) resting_(why);
 }
 
 void Listener::on_rested() { event_add(&event_, nullptr); }

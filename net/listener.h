@@ -6,8 +6,10 @@
 #include <event2/event_struct.h>
 
 #include <functional>
+#include <span>
 
 #include "base/address.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/result.h"
 #include "net/loop.h"
@@ -22,13 +24,18 @@ class Listener final {
   // Called with the reason when accepting stops for a while; not again before it has succeeded.
   using Resting = std::function<void(const Error&)>;
 
+  // Asked before each socket is accepted. False: those that come wait in the kernel's queue.
+  using Ready = std::function<bool()>;
+
   // Binds and listens, on whatever thread makes it; several with one address share it.
   static Result<Fd> bind(const SocketAddress& address);
   static SocketAddress bound_address(const Fd& fd);
+  // Sockets other than these listen at the very address. False where the kernel does not tell.
+  static bool others_at(const SocketAddress& address, std::span<const Fd> ours);
   // One that another process bound: from now on as bind() makes them.
   static void prepare(const Fd& fd);
 
-  Listener(Loop& loop, Fd fd, Accepted accepted, Resting resting);
+  Listener(Loop& loop, Fd fd, Accepted accepted, Resting resting, Ready ready = {});
   ~Listener();
   // Accepts all that has come until now: who closes a socket resets the connections that wait in
   // it.
@@ -42,11 +49,12 @@ class Listener final {
   bool accept_one();
   void accept_some();
   void on_rested();
-  void rest(Errc code, int error);
+  void rest(Error why, Duration time);
 
   Fd fd_;
   Accepted accepted_;
   Resting resting_;
+  Ready ready_;
   event event_;
   Timer<&Listener::on_rested> rest_;
   bool tired_ = false;  // nothing was accepted since the last rest

@@ -1,8 +1,10 @@
 #include "net/stream.h"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -173,7 +175,8 @@ void Stream::read_some() {
   for (int i = 0; i < reads_per_turn; ++i) {
     // With in_, reading goes on in the next turn, if it does.
     if (state_ != State::open || !reading_ || !readable_ || in_ || ended_) return;
-    const std::span<char> scratch = loop_.scratch();
+    const size_t most = std::max(handler_->wanted(), transport_->least_room());
+    const std::span<char> scratch = loop_.scratch().first(std::min(most, loop_.scratch().size()));
     const IoResult result = transport_->read(fd_.get(), scratch);
     switch (result.status) {
       case IoStatus::done:
@@ -213,6 +216,12 @@ void Stream::deliver(std::span<const char> data) {
   reading_ = false;
   in_ = std::make_unique<std::string>(data.data() + taken, data.size() - taken);
   if (resume_asked_) resume_reading();
+}
+
+uint64_t Stream::bytes_taken() const {
+  int unsent = 0;
+  if (!fd_.valid() || ::ioctl(fd_.get(), SIOCOUTQ, &unsent) != 0) return bytes_out_;
+  return bytes_out_ - std::min(bytes_out_, static_cast<uint64_t>(std::max(unsent, 0)));
 }
 
 SocketAddress Stream::local_address() const {

@@ -13,6 +13,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -67,9 +68,12 @@ class Stream final : public Channel, public TurnEnd {
   bool closed() const override { return state_ == State::closed; }
   bool finished() const override { return finished_; }
   bool above_high_mark() const override { return queued() > high_mark; }
+  size_t room() const override { return high_mark - std::min(high_mark, queued()); }
   size_t queued() const override { return out_.size() - out_sent_; }
   uint64_t bytes_in() const override { return bytes_in_; }
   uint64_t bytes_out() const override { return bytes_out_; }
+  // Of what was sent, what the peer's kernel has taken: asks our own, so not for each message.
+  uint64_t bytes_taken() const;
   Transport& transport() { return *transport_; }
   // Once, when it is open: what the handshake found out. nullptr: nothing.
   std::unique_ptr<PeerFacts> take_peer_facts() { return std::move(peer_); }

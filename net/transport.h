@@ -52,8 +52,9 @@ class Transport {
   // Once, when the handshake is done: what carries the connection from now on in this one's place;
   // nullptr: this one goes on.
   virtual std::unique_ptr<Transport> take_successor() { return nullptr; }
-  // `into` has room for at least smallest_read bytes.
-  static constexpr size_t smallest_read = 32 * 1024;
+  // `into` has room for at least least_room() bytes, which is never more than smallest_read.
+  static constexpr size_t smallest_read = 17 * 1024;
+  virtual size_t least_room() const { return 4 * 1024; }
   virtual IoResult read(int fd, std::span<char> into) = 0;
   virtual IoResult write(int fd, std::span<const char> from) = 0;
   // Says that nothing more will be written; the socket's own FIN is Stream's to send.

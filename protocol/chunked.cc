@@ -10,6 +10,8 @@ namespace {
 
 Fault bad(std::string_view detail) { return {Errc::bad_request, detail}; }
 
+bool is_blank(char octet) { return octet == ' ' || octet == '\t'; }
+
 unsigned hex_value(char octet) {
   return is_digit(octet) ? static_cast<unsigned>(octet - '0')
                          : static_cast<unsigned>(to_lower(octet) - 'a' + 10);
@@ -69,25 +71,43 @@ Fault ChunkedDecoder::size_octet(char octet) {
 }
 
 Fault ChunkedDecoder::end_of_size(char octet) {
-  if (octet != '\r' && octet != ';') return bad("chunk size");
-  state_ = octet == ';' ? State::extension_name_first : State::size_line_feed;
+  if (octet == '\r') {
+    state_ = State::size_line_feed;
+  } else if (octet == ';') {
+    state_ = State::extension_name_first;
+  } else if (is_blank(octet)) {
+    state_ = State::extension_semicolon;
+  } else {
+    return bad("chunk size");
+  }
   return {};
 }
 
-// *( ";" token [ "=" ( token / quoted-string ) ] ), without the white space that RFC 9112 calls
-// bad.
+// *( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] ): white space around the marks,
+// but none at the end of the line.
 Fault ChunkedDecoder::extension_octet(char octet) {
   const bool token = is_octet(octet, token_octet);
   switch (state_) {
+    case State::extension_semicolon:
+      if (is_blank(octet)) return {};
+      state_ = State::extension_name_first;
+      return octet == ';' ? Fault{} : bad("white space behind a chunk size");
     case State::extension_name_first:
+      if (is_blank(octet)) return {};
       state_ = State::extension_name;
       return token ? Fault{} : bad("chunk extension");
     case State::extension_name:
       if (token) return {};
-      if (octet != '=') return end_of_size(octet);
-      state_ = State::extension_value_first;
-      return {};
+      if (is_blank(octet)) {
+        state_ = State::extension_name_end;
+        return {};
+      }
+      return end_of_name(octet);
+    case State::extension_name_end:
+      if (is_blank(octet)) return {};
+      return octet == '\r' ? bad("white space behind a chunk extension") : end_of_name(octet);
     case State::extension_value_first:
+      if (is_blank(octet)) return {};
       state_ = octet == '"' ? State::extension_quoted : State::extension_token;
       return token || octet == '"' ? Fault{} : bad("chunk extension");
     case State::extension_token: return token ? Fault{} : end_of_size(octet);
@@ -102,6 +122,12 @@ Fault ChunkedDecoder::extension_octet(char octet) {
       return is_field_value({&octet, 1}) ? Fault{} : bad("chunk extension");
     default: return end_of_size(octet);
   }
+}
+
+Fault ChunkedDecoder::end_of_name(char octet) {
+  if (octet != '=') return end_of_size(octet);
+  state_ = State::extension_value_first;
+  return {};
 }
 
 Fault ChunkedDecoder::read_trailers(std::span<const char>& input) {

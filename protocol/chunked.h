@@ -1,6 +1,6 @@
 // Decodes the chunked transfer coding (RFC 9112 section 7.1), stricter than llhttp 8.1 does: CRLF
-// only, sizes of hexadecimal digits and nothing else, extensions by the grammar and few, trailer
-// fields through the same gate as a head's.
+// only, sizes of hexadecimal digits and nothing else, extensions by the grammar with its bad white
+// space and few, trailer fields through the same gate as a head's.
 #pragma once
 
 #include <cstddef>
@@ -31,8 +31,10 @@ class ChunkedDecoder final {
   enum class State : uint8_t {
     size_first,
     size,
+    extension_semicolon,
     extension_name_first,
     extension_name,
+    extension_name_end,
     extension_value_first,
     extension_token,
     extension_quoted,
@@ -53,6 +55,7 @@ class ChunkedDecoder final {
   Fault size_octet(char octet);
   Fault extension_octet(char octet);
   Fault end_of_size(char octet);
+  Fault end_of_name(char octet);
   Fault read_trailers(std::span<const char>& input);
 
   State state_ = State::size_first;

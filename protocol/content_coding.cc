@@ -36,6 +36,10 @@ void weaken_etag(Headers& headers) {
   }
 }
 
+void vary_by_coding(Headers& headers) {
+  if (!headers.has_token("Vary", "Accept-Encoding")) headers.append("Vary", "Accept-Encoding");
+}
+
 void become_gzip(ResponseHead& head) {
   head.headers.remove("Content-Length");
   head.headers.remove("Accept-Ranges");
@@ -43,6 +47,15 @@ void become_gzip(ResponseHead& head) {
   head.headers.append("Content-Encoding", "gzip");
   head.announced_length.reset();
   if (head.body.kind != BodyKind::none) head.body = {BodyKind::chunked, 0};
+}
+
+// RFC 9110 section 15.4.5: a 304 says what the 200 would have said. Whether that was compressed
+// does not stand in it: as a rule it has no Content-Type, and a length would be that of the plain
+// body. A weak tag matches a strong one as well, in the client and in the replica.
+void confirm(ResponseHead& head, bool vary, bool gzip) {
+  head.announced_length.reset();
+  if (vary) vary_by_coding(head.headers);
+  if (gzip) weaken_etag(head.headers);
 }
 
 }  // namespace
@@ -96,9 +109,11 @@ uint8_t Compression::bit_of(std::string_view word) {
 }
 
 bool Compression::apply(const CodingWish& wish, WallTime now, ResponseHead& head) const {
+  if (head.status == 304 && (!head.headers.has("Content-Type") || has_type(head.headers))) {
+    confirm(head, vary_, wish.gzip);
+  }
   if (!fits(head)) return false;
-  if (vary_ && !head.headers.has_token("Vary", "Accept-Encoding"))
-    head.headers.append("Vary", "Accept-Encoding");
+  if (vary_) vary_by_coding(head.headers);
   if (!wish.gzip || (wish.proxied && !admits(wish, now, head.headers))) return false;
   become_gzip(head);
   return true;

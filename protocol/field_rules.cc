@@ -20,11 +20,13 @@ constexpr uint8_t needed = kept_from_connection | not_in_trailers;
 constexpr Row rows[] = {
     {"te", hop},
     {"age", not_in_trailers},
+    {"via", not_in_trailers},
     {"date", needed},
     {"etag", kept_from_connection},
     {"host", needed},
     {"vary", needed},
     {"allow", needed},
+    {"proxy", hop},
     {"range", needed},
     {"accept", needed},
     {"cookie", needed},
@@ -45,8 +47,10 @@ constexpr Row rows[] = {
     {"connection", hop},
     {"keep-alive", hop},
     {"set-cookie", needed},
+    {"tracestate", not_in_trailers},
     {"user-agent", needed},
     {"retry-after", not_in_trailers},
+    {"traceparent", not_in_trailers},
     {"content-type", needed},
     {"max-forwards", needed},
     {"x-request-id", needed},
@@ -64,15 +68,13 @@ constexpr Row rows[] = {
     {"content-encoding", needed},
     {"content-language", needed},
     {"content-location", needed},
-    {"proxy-connection", hop},
     {"www-authenticate", needed},
     {"if-modified-since", needed},
     {"transfer-encoding", frames | hop},
-    {"proxy-authenticate", hop},
     {"content-disposition", needed},
     {"if-unmodified-since", needed},
-    {"proxy-authorization", hop},
-    {"proxy-authentication-info", hop},
+    {"x-client-cert-subject", needed},
+    {"x-client-cert-fingerprint", needed},
 };
 
 constexpr size_t longest = rows[std::size(rows) - 1].name.size();
@@ -95,9 +97,19 @@ static_assert(std::is_sorted(std::begin(rows), std::end(rows), [](const Row& a, 
 }  // namespace
 
 uint8_t rules_of(std::string_view name) {
-  if (starts_with_canonical(name, "x-forwarded-") ||
-      starts_with_canonical(name, "sec-websocket-")) {
-    return needed;
+  if (name.empty()) return 0;
+  switch (to_canonical(name.front())) {
+    case 'x':
+      if (starts_with_canonical(name, "x-forwarded-")) return needed;
+      break;
+    case 's':
+      if (starts_with_canonical(name, "sec-websocket-")) return needed;
+      break;
+    case 'p':
+      if (!starts_with_canonical(name, "proxy-")) break;
+      // RFC 9209: what proxies on the way say to the client.
+      return equals_canonical(name, "proxy-status") ? 0 : hop;
+    default: break;
   }
   if (name.size() > longest) return 0;
   for (size_t row = begins[name.size()]; row < begins[name.size() + 1]; ++row) {

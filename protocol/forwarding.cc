@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view forwarded_family = "x-forwarded-";
 constexpr std::string_view certificate_subject = "X-Client-Cert-Subject";
 constexpr std::string_view certificate_fingerprint = "X-Client-Cert-Fingerprint";
-constexpr size_t longest_identity = 63;
+// Names up to this length have a bit each, and are compared without an allocation.
+constexpr size_t usual_identity = 62;
 
 bool is_forwarded_family(std::string_view name) {
   return starts_with_canonical(name, forwarded_family) || equals_canonical(name, "x-real-ip") ||
@@ -42,6 +43,10 @@ std::optional<SocketAddress> parse_forwarded_for(std::string_view element) {
   }
   const auto [ip, port] = cut(element, ':');
   return port ? SocketAddress::from_ip(ip, 0) : std::nullopt;
+}
+
+constexpr uint64_t length_bit(size_t length) {
+  return uint64_t{1} << std::min(length, usual_identity + 1);
 }
 
 std::string join(const std::vector<std::string>& hops) {
@@ -92,6 +97,11 @@ bool contains(const conf::Cidr& network, std::span<const uint8_t> ip) {
   return ((ip[whole] ^ network.address[whole]) >> (8 - rest)) == 0;
 }
 
+bool in_any(const std::vector<conf::Cidr>& networks, std::span<const uint8_t> ip) {
+  return std::any_of(networks.begin(), networks.end(),
+                     [ip](const conf::Cidr& network) { return contains(network, ip); });
+}
+
 void strip_hop_by_hop(Headers& headers) {
   // Tokens of Connection beyond the usual ones name further fields; there rarely are any.
   std::vector<std::string_view> named;
@@ -122,18 +132,18 @@ Forwarding::Forwarding(const conf::ForwardedSettings& settings)
       by_chain_(equals_ignoring_case(client_header_, "x-forwarded-for")),
       recursive_(settings.recursive) {
   for (const std::string& name : settings.strip) {
-    if (name.empty() || name.size() > longest_identity) continue;
+    if (name.empty()) continue;
     std::string canonical(name);
     std::transform(name.begin(), name.end(), canonical.begin(), to_canonical);
-    lengths_[static_cast<uint8_t>(canonical.front()) & 127] |= uint64_t{1} << canonical.size();
+    lengths_[static_cast<uint8_t>(canonical.front()) & 127] |= length_bit(canonical.size());
     identity_.insert(std::move(canonical));
   }
 }
 
-bool Forwarding::trusts(std::span<const uint8_t> ip) const {
-  return std::any_of(trusted_.begin(), trusted_.end(),
-                     [&](const conf::Cidr& network) { return contains(network, ip); });
-}
+Forwarding::Forwarding(const conf::ForwardedSettings& settings, const conf::TrustSettings& of_route)
+    : Forwarding({of_route.trusted, of_route.client_header, of_route.recursive, settings.strip}) {}
+
+bool Forwarding::trusts(std::span<const uint8_t> ip) const { return in_any(trusted_, ip); }
 
 void Forwarding::add_forwarded(RequestHead& head, const ClientFacts& client) const {
   const std::string_view own_scheme = client.secure ? "https" : "http";
@@ -153,7 +163,7 @@ void Forwarding::add_forwarded(RequestHead& head, const ClientFacts& client) con
     // Values that are kept point into memory of the headers, which outlives their fields.
     headers.remove_if([&](const Field& field) {
       if (!is_forwarded_family(field.name)) return false;
-      const bool believed = trusted && field.name.find('_') == std::string_view::npos;
+      const bool believed = trusted && is_plain_name(field.name);
       return !believed || is_set_here(field.name);
     });
     headers.append("X-Forwarded-For", chain);
@@ -180,10 +190,15 @@ std::string Forwarding::forwarded_for(const Headers& headers, const ClientFacts&
 }
 
 bool Forwarding::is_identity(std::string_view name) const {
-  if (name.empty() || name.size() > longest_identity) return false;
+  if (name.empty()) return false;
   const auto first = static_cast<uint8_t>(to_canonical(name.front())) & 127;
-  if ((lengths_[first] >> name.size() & 1) == 0) return false;
-  std::array<char, longest_identity> canonical;
+  if ((lengths_[first] & length_bit(name.size())) == 0) return false;
+  if (name.size() > usual_identity) {
+    std::string canonical(name);
+    std::transform(name.begin(), name.end(), canonical.begin(), to_canonical);
+    return identity_.contains(canonical);
+  }
+  std::array<char, usual_identity> canonical;
   std::transform(name.begin(), name.end(), canonical.begin(), to_canonical);
   return identity_.find(std::string_view(canonical.data(), name.size())) != identity_.end();
 }
@@ -192,6 +207,13 @@ void Forwarding::strip_identity(Headers& headers, const ClientFacts& client) con
   const bool trusted = trusts(client.ip);
   headers.remove_if([&](const Field& field) {
     return is_certificate_field(field.name) || (!trusted && is_identity(field.name));
+  });
+}
+
+void Forwarding::strip_trailers(Headers& trailers, const ClientFacts& client) const {
+  strip_identity(trailers, client);
+  trailers.remove_if([&](const Field& field) {
+    return field.is(not_in_trailers) || are_twins(field.name, client_header_);
   });
 }
 

@@ -17,9 +17,9 @@
 
 namespace usher::protocol {
 
-// Removes Connection and what it names, Keep-Alive, Proxy-Connection,
-// Proxy-Authenticate/-Authorization (requests keep none, responses none), TE (but for "trailers"),
-// Trailer, Transfer-Encoding, Content-Length (framing is rebuilt), Upgrade, HTTP2-Settings. Fields
+// Removes Connection and what it names, Keep-Alive,
+// Proxy and Proxy-* (but Proxy-Status), TE (but for "trailers"), Trailer, Transfer-Encoding,
+// Content-Length (framing is rebuilt), Upgrade, HTTP2-Settings. Fields
 // that a `Connection` token names are removed unless they are ones a message cannot do without
 // (Host, Cookie, Authorization, …: a client must not make a proxy drop them).
 void strip_hop_by_hop(Headers& headers);
@@ -41,18 +41,22 @@ struct ClientFacts {
   const char* tls_cipher = "";  // OpenSSL's name of the suite, a literal
 };
 
-// Is that address, of 4 or 16 bytes, in the network?
+// Is that address, of 4 or 16 bytes, in the network? Without any bytes it is that of a unix socket.
 bool contains(const conf::Cidr& network, std::span<const uint8_t> ip);
+bool in_any(const std::vector<conf::Cidr>& networks, std::span<const uint8_t> ip);
 
 class Forwarding final {
  public:
   explicit Forwarding(const conf::ForwardedSettings& settings);
+  // Of a route with proxies of its own.
+  Forwarding(const conf::ForwardedSettings& settings, const conf::TrustSettings& of_route);
 
+  // No bytes: a unix socket.
   bool trusts(std::span<const uint8_t> ip) const;
 
   // Sets X-Client-Cert-Subject and X-Client-Cert-Fingerprint if the client has shown a certificate,
   // and X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Port and X-Real-IP;
-  // removes Forwarded and every other X-Forwarded-*, also when spelled with "_" for "-". From a
+  // removes Forwarded and every other X-Forwarded-*, also with "_" or another mark for "-". From a
   // trusted peer, X-Forwarded-For is appended to and the others are believed. X-Forwarded-Proto is
   // exactly "http" or "https".
   void add_forwarded(RequestHead& head, const ClientFacts& client) const;
@@ -61,10 +65,13 @@ class Forwarding final {
   // they are read in `forwarded.client_header`.
   std::string forwarded_for(const Headers& headers, const ClientFacts& client) const;
 
-  // Removes the identity headers, also when spelled with "_" for "-" (a CGI-like server would read
-  // them alike). A trusted peer may set them, but for X-Client-Cert-Subject and -Fingerprint, which
-  // only add_forwarded() sets. Trailers of a request want this too.
+  // Removes the identity headers, also with "_" or another mark for "-" (a CGI-like server would
+  // read them alike). A trusted peer may set them, but for X-Client-Cert-Subject and -Fingerprint,
+  // which only add_forwarded() sets. Trailers of a request want this too.
   void strip_identity(Headers& headers, const ClientFacts& client) const;
+
+  // The same for a request's trailers, in which nobody says who the client is either.
+  void strip_trailers(Headers& trailers, const ClientFacts& client) const;
 
   // The address that logs and limits speak of: the peer's, or from a trusted peer the rightmost
   // element of `forwarded.client_header` that is not itself trusted; without `forwarded.recursive`
@@ -81,9 +88,9 @@ class Forwarding final {
   bool by_chain_;  // that is X-Forwarded-For
   bool recursive_;
   std::unordered_set<std::string, StringHash, std::equal_to<>>
-      identity_;  // lower case, "-" for "_"
-  // By first character, the lengths that names in identity_ have: most fields are known to be none
-  // of them without a hash.
+      identity_;  // canonical (field_rules.h)
+  // By first character, the lengths that names in identity_ have, the last bit being for all that
+  // are longer: most fields are known to be none of them without a hash.
   std::array<uint64_t, 128> lengths_{};
 };
 

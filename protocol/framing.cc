@@ -29,7 +29,7 @@ struct FramingFields {
   bool keep_alive = false;
   bool connection_upgrade = false;
   bool upgrade_websocket = false;
-  bool expects = false;
+  size_t expectations = 0;
   bool expects_other = false;
 
   explicit FramingFields(const Headers& headers) {
@@ -74,7 +74,7 @@ struct FramingFields {
   }
 
   void read_expect(std::string_view value) {
-    expects = true;
+    ++expectations;
     expects_other |= !equals_ignoring_case(value, "100-continue");
   }
 };
@@ -87,37 +87,31 @@ bool is_host(std::string_view host) {
   return is_all(host, authority_octet);
 }
 
-// uri-host [":" port], without userinfo (RFC 9112 section 3.2). Of what a registered name may be
-// made of, sub-delims and percent-encoding are refused: no host has them, and the next reader may
-// stumble.
-bool is_authority(std::string_view authority) {
+// uri-host [":" port], without userinfo (RFC 9112 section 3.2); an empty port is left out (RFC 3986
+// section 3.2.3). Of what a registered name may be made of, percent-encoding is refused: no host
+// has it, and the next reader may stumble. Nothing: malformed.
+std::optional<std::string_view> read_authority(std::string_view authority) {
   const auto bracket = authority.rfind(']');
   const auto colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
-  if (colon == std::string_view::npos) return is_host(authority);
+  const auto host = authority.substr(0, colon);
+  if (!is_host(host)) return std::nullopt;
+  if (colon == std::string_view::npos) return authority;
   const auto port = authority.substr(colon + 1);
-  return is_host(authority.substr(0, colon)) && port.size() <= 5 &&
-         parse_decimal<uint16_t>(port).has_value();
+  if (port.empty()) return host;
+  const bool good = port.size() <= 5 && parse_decimal<uint16_t>(port);
+  return good ? std::optional(authority) : std::nullopt;
 }
 
-std::string_view without_port(std::string_view authority, std::string_view port) {
-  return authority.ends_with(port) ? authority.substr(0, authority.size() - port.size())
-                                   : authority;
-}
-
-// "http://host:port/path" becomes "/path", its authority the request's (RFC 9112 section 3.2.2).
-Fault take_absolute_form(RequestHead& head, std::string_view scheme,
-                         std::string_view default_port) {
+// "http://host:port/path" becomes "/path", its authority the request's, whatever Host says (RFC
+// 9112 section 3.2.2).
+Fault take_absolute_form(RequestHead& head, std::string_view scheme) {
   const auto rest = head.target.substr(scheme.size());
   const auto slash = rest.find_first_of("/?");
   const auto authority = rest.substr(0, slash);
   const auto path = slash == std::string_view::npos ? std::string_view{} : rest.substr(slash);
-  if (!is_authority(authority)) return bad("malformed authority in the request target");
-  if (!head.authority.empty() &&
-      !equals_ignoring_case(without_port(authority, default_port),
-                            without_port(head.authority, default_port))) {
-    return bad("Host differs from the request target");
-  }
-  head.authority = authority;
+  const auto read = read_authority(authority);
+  if (!read) return bad("malformed authority in the request target");
+  head.authority = *read;
   if (path.empty()) {
     head.target = head.method == "OPTIONS" ? "*" : "/";
   } else if (path.front() == '?') {
@@ -132,11 +126,9 @@ Fault take_absolute_form(RequestHead& head, std::string_view scheme,
 
 Fault check_target(RequestHead& head) {
   if (head.target.starts_with('/')) return {};
-  if (starts_with_ignoring_case(head.target, "http://"))
-    return take_absolute_form(head, "http://", ":80");
-  if (starts_with_ignoring_case(head.target, "https://")) {
-    return take_absolute_form(head, "https://", ":443");
-  }
+  if (starts_with_ignoring_case(head.target, "http://")) return take_absolute_form(head, "http://");
+  if (starts_with_ignoring_case(head.target, "https://"))
+    return take_absolute_form(head, "https://");
   if (head.target == "*" && head.method == "OPTIONS") return {};
   return bad("request target of an unknown form");
 }
@@ -145,8 +137,9 @@ Fault check_host(RequestHead& head, const FramingFields& fields) {
   if (fields.hosts > 1) return bad("more than one Host");
   // HTTP/1.0 knew no Host; load balancers' probes still send none.
   if (fields.hosts == 0) return head.minor_version == 0 ? Fault{} : bad("no Host");
-  if (!is_authority(fields.host)) return bad("malformed Host");
-  head.authority = fields.host;
+  const auto host = read_authority(fields.host);
+  if (!host) return bad("malformed Host");
+  head.authority = *host;
   return {};
 }
 
@@ -218,14 +211,13 @@ bool persists(const FramingFields& fields, uint8_t minor_version) {
 Fault check_expectation(RequestHead& head, const FramingFields& fields) {
   const bool ignored = head.minor_version == 0 || head.body.kind == BodyKind::none;
   if (fields.expects_other && head.minor_version > 0) return {Errc::expectation_failed, "Expect"};
-  if (fields.expects && ignored) head.headers.remove("Expect");
-  head.expects_continue = fields.expects && !ignored;
+  head.expects_continue = fields.expectations > 0 && !ignored;
+  if (fields.expectations > 0 && ignored) head.headers.remove("Expect");
+  if (fields.expectations > 1 && !ignored) head.headers.set("Expect", "100-continue");
   return {};
 }
 
 Fault frame_checked(RequestHead& head) {
-  if (head.method == "CONNECT") return {Errc::not_implemented, "CONNECT"};
-  if (head.method == "TRACE") return {Errc::not_implemented, "TRACE"};
   const FramingFields fields(head.headers);
   if (const auto fault = check_host(head, fields)) return fault;
   if (const auto fault = check_target(head)) return fault;
@@ -255,11 +247,12 @@ std::string make_websocket_key() {
 
 Fault check_authority(RequestHead& head, const PseudoFields& pseudo, const FramingFields& fields) {
   if (pseudo.authority.empty()) return check_host(head, fields);
-  if (!is_authority(pseudo.authority)) return bad("malformed :authority");
+  const auto authority = read_authority(pseudo.authority);
+  if (!authority) return bad("malformed :authority");
   if (fields.hosts > 1) return bad("more than one Host");
   if (fields.hosts == 1 && !equals_ignoring_case(fields.host, pseudo.authority))
     return bad("Host differs from :authority");
-  head.authority = pseudo.authority;
+  head.authority = *authority;
   head.headers.remove("host");
   return {};
 }
@@ -268,13 +261,13 @@ Fault frame_checked(RequestHead& head, const PseudoFields& pseudo, bool ended) {
   head.method = pseudo.method;
   head.target = pseudo.path;
   head.minor_version = 1;
-  const bool connects = head.method == "CONNECT";
-  if (connects && pseudo.protocol.empty()) return {Errc::not_implemented, "CONNECT"};
+  const bool connects = head.method == "CONNECT" && !pseudo.protocol.empty();
   if (connects && pseudo.protocol != "websocket") {
     return {Errc::not_implemented, "CONNECT to another protocol than websocket"};
   }
-  if (head.method == "TRACE") return {Errc::not_implemented, "TRACE"};
-  if (!is_all(head.method, token_octet)) return bad("malformed method");
+  if (!connects) {
+    if (const auto fault = check_method(head.method)) return fault;
+  }
   if (pseudo.scheme != "http" && pseudo.scheme != "https") return bad("scheme is not http");
   const bool origin_form = head.target.starts_with('/') && is_all(head.target, target_octet);
   if (!origin_form && (head.target != "*" || head.method != "OPTIONS"))

@@ -16,9 +16,9 @@ struct HeadLimits {
 
 // Checks the raw bytes of one head, from its first line to the empty line: CRLF line ends only, no
 // NUL or control characters, no white space before a colon, no folding, tokens as names, one space
-// between the parts of the first line, HTTP/1.0 or HTTP/1.1 (else `version_not_supported`). A
-// request target is visible ASCII without "#": what browsers and scripts leave unescaped, such as
-// | ^ ` { } [ ] \ " < >, passes byte for byte; UTF-8 does not. `Errc::bad_request`.
+// between the parts of the first line, a method as check_method() wants it, HTTP/1.x (else
+// `version_not_supported`). A request target is visible ASCII without "#": what is left unescaped,
+// such as | ^ ` { } [ ] \ " < >, passes byte for byte; UTF-8 does not. `Errc::bad_request`.
 Outcome check_head_bytes(std::string_view head);
 
 // Fills `body`, `authority`, `keep_alive`, `expects_continue` and `wants_websocket` of a parsed
@@ -26,10 +26,11 @@ Outcome check_head_bytes(std::string_view head);
 // - Content-Length that is repeated, malformed or beside Transfer-Encoding;
 // - a transfer coding other than one final "chunked" (not_implemented where it is well-formed), and
 //   any in HTTP/1.0;
-// - Host missing (but in HTTP/1.0), doubled, malformed (letters, digits, "-._~" or an IPv6 literal,
-//   and a port), or at odds with an absolute-form target, which becomes origin-form;
-// - CONNECT and TRACE (not_implemented); Expect other than 100-continue (expectation_failed), which
-//   is dropped where it means nothing;
+// - Host missing (but in HTTP/1.0), doubled or malformed (letters, digits, "-._~", sub-delims or an
+//   IPv6 literal, and a port); the host of an absolute-form target, which becomes origin-form,
+//   wins;
+// - Expect other than 100-continue (expectation_failed), which is dropped where it means nothing,
+//   and said once where it was said twice;
 // - a GET that asks for a websocket by a handshake that is none (handshake.h).
 // Any other Upgrade is dropped by forwarding: h2c above all (RFC 9113 section 3.1), and websocket
 // where "Connection: Upgrade" is missing, in HTTP/1.0, or with another method.

@@ -14,20 +14,38 @@ Fault check_version(std::string_view version) {
   if (version == "HTTP/1.1" || version == "HTTP/1.0") return {};
   const bool well_formed = version.size() == 8 && version.starts_with("HTTP/") &&
                            is_digit(version[5]) && version[6] == '.' && is_digit(version[7]);
+  // RFC 9110 section 2.5: a later HTTP/1 is read as the latest that is known.
+  if (well_formed && version[5] == '1') return {};
   if (well_formed) return {Errc::version_not_supported, "HTTP version"};
   return bad("malformed HTTP version");
 }
 
 }  // namespace
 
+Fault check_method(std::string_view method) {
+  switch (method.size()) {
+    case 3:
+      if (equals_ignoring_case(method, "PRI")) return bad("the method of HTTP/2's preface");
+      break;
+    case 5:
+      if (equals_ignoring_case(method, "TRACE")) return {Errc::not_implemented, "TRACE"};
+      break;
+    case 7:
+      if (equals_ignoring_case(method, "CONNECT")) return {Errc::not_implemented, "CONNECT"};
+      break;
+    default: break;
+  }
+  return is_all(method, token_octet) ? Fault{} : bad("malformed method");
+}
+
 Fault check_request_line(std::string_view line) {
   const auto [method, after_method] = cut(line, ' ');
-  if (!is_all(method, token_octet)) return bad("malformed method");
   if (!after_method) return bad("request line without a target");
   const auto [target, version] = cut(*after_method, ' ');
   if (!is_all(target, target_octet)) return bad("character in the request target");
   if (!version) return bad("request line without a version");
-  return check_version(*version);
+  if (const auto fault = check_version(*version)) return fault;
+  return check_method(method);
 }
 
 Fault check_status_line(std::string_view line) {

@@ -23,6 +23,10 @@ struct Fault {
   explicit operator bool() const { return code != Errc::none; }
 };
 
+// A token other than CONNECT and TRACE, which speak to proxies (not_implemented), and the PRI of
+// HTTP/2's preface; these in any case of letters, because some servers read methods without regard
+// to it. What else a method means is for the replica to know (RFC 9110 section 9.1).
+Fault check_method(std::string_view method);
 Fault check_request_line(std::string_view line);
 Fault check_status_line(std::string_view line);
 // "name: value" without its line end. Also for trailer fields.

@@ -67,6 +67,17 @@ void Headers::set(std::string_view name, std::string_view value) {
                 fields_.end());
 }
 
+void Headers::set_alone(std::string_view name, std::string_view value) {
+  remove_if([name](const Field& field) {
+    return same_to_cgi(field.name, name) && !equals_ignoring_case(field.name, name);
+  });
+  set(name, value);
+}
+
+void Headers::remove_every(std::string_view name) {
+  remove_if([name](const Field& field) { return same_to_cgi(field.name, name); });
+}
+
 size_t Headers::remove(std::string_view name) {
   return remove_if([&](const Field& field) { return is_named(field, name); });
 }

@@ -84,6 +84,9 @@ class Headers final {
   void set(std::string_view name, std::string_view value);
   // Returns how many went.
   size_t remove(std::string_view name);
+  // The same of every spelling that a CGI-like server takes for this name (field_rules.h).
+  void set_alone(std::string_view name, std::string_view value);
+  void remove_every(std::string_view name);
   template <typename Predicate>
   size_t remove_if(Predicate predicate) {
     return std::erase_if(fields_, predicate);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "protocol/chunked.h"
 #include "protocol/http1_writer.h"
 
 namespace usher::protocol {
@@ -11,6 +12,7 @@ Result<ServerEvent> Http1ServerCodec::next(std::span<const char>& input) {
   const bool between = receiving_ == Progress::ended;
   if (failed_ || (between && (closing_ || answering_ != Progress::ended))) return ServerEvent{};
 
+  if (!input.empty()) chunks_untouched_ = false;
   auto parsed = parser_.next(input);
   if (!parsed) {
     failed_ = closing_ = true;
@@ -25,6 +27,7 @@ Result<ServerEvent> Http1ServerCodec::next(std::span<const char>& input) {
       head_request_ = request_.method == "HEAD";
       http10_client_ = request_.minor_version == 0;
       keep_alive_ = request_.keep_alive;
+      chunks_untouched_ = request_.body.kind == BodyKind::chunked;
       return ServerEvent{ServerEventKind::request, {}};
     case ParsedKind::data: return ServerEvent{ServerEventKind::data, parsed->data};
     case ParsedKind::end:
@@ -32,6 +35,22 @@ Result<ServerEvent> Http1ServerCodec::next(std::span<const char>& input) {
       return ServerEvent{ServerEventKind::end, {}};
   }
   return ServerEvent{};
+}
+
+// Only chunks can be malformed.
+Result<uint64_t> Http1ServerCodec::look_ahead(std::span<const char> input) {
+  uint64_t octets = 0;
+  if (!chunks_untouched_) return octets;
+  ChunkedDecoder chunks(limits_);
+  while (true) {
+    const auto step = chunks.next(input);
+    octets += step.data.size();
+    if (step.fault) {
+      failed_ = closing_ = true;
+      return Error{step.fault.code, Side::client, std::string(step.fault.detail)};
+    }
+    if (step.done || step.data.empty()) return octets;
+  }
 }
 
 void Http1ServerCodec::begin_exchange() {

@@ -33,11 +33,14 @@ struct DataFrame {
 
 class Http1ServerCodec final {
  public:
-  explicit Http1ServerCodec(HeadLimits limits) : parser_(limits) {}
+  explicit Http1ServerCodec(HeadLimits limits) : limits_(limits), parser_(limits) {}
 
   // While a request is being answered and its end has been read, nothing more is consumed: call
   // again after write_end(). An error ends the connection; a response for it may still be written.
   Result<ServerEvent> next(std::span<const char>& input);
+  // Of a body of which nothing has been taken: how many of its octets are in the input. An error is
+  // what next() would meet in it, and ends the connection alike.
+  Result<uint64_t> look_ahead(std::span<const char> input);
   RequestHead take_request() { return std::move(request_); }
   Headers take_trailers() { return parser_.take_trailers(); }
 
@@ -67,6 +70,7 @@ class Http1ServerCodec final {
   }
   void begin_exchange();
 
+  HeadLimits limits_;
   RequestParser parser_;
   RequestHead request_;
   Progress receiving_ = Progress::ended;
@@ -76,7 +80,8 @@ class Http1ServerCodec final {
   bool keep_alive_ = true;
   bool closing_ = false;  // no other request will be read
   bool failed_ = false;
-  BodyFraming framing_;  // of the response, as the client gets it
+  bool chunks_untouched_ = false;  // a body in chunks is to come, and nothing of it was taken
+  BodyFraming framing_;            // of the response, as the client gets it
   uint64_t left_ = 0;
   std::array<char, 18> prefix_;
 };

@@ -6,10 +6,12 @@
 #include <nghttp2/nghttp2.h>
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 #include <unordered_map>
 #include <utility>
 
+#include "base/seeded_hash.h"
 #include "base/strings.h"
 #include "protocol/http2_head.h"
 
@@ -19,12 +21,22 @@ namespace {
 // The connection's window: what all streams together may have on their way.
 constexpr int32_t connection_window = 16 * 1024 * 1024;
 constexpr size_t frame_header_size = 9;
+// What a stream at its held mark may have allocated: the mark, and one small read beyond it.
+constexpr size_t held_capacity = 16 * 1024;
 
 std::span<const char> chars(const uint8_t* data, size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 std::string_view text(const uint8_t* data, size_t size) {
   return {reinterpret_cast<const char*>(data), size};
+}
+
+// What a head costs while it waits (RFC 7541 section 4.1).
+size_t size_of(std::span<const nghttp2_nv> fields) {
+  size_t size = 0;
+  for (const nghttp2_nv& field : fields)
+    size += field.namelen + field.valuelen + 32;
+  return size;
 }
 
 struct SessionDeleter {
@@ -40,7 +52,8 @@ struct Http2ServerCodec::Impl {
     Headers trailers;     // of the request
     std::string out;      // of the response, not yet handed on
     size_t out_sent = 0;  // of `out`
-    uint64_t sent = 0;    // of all
+    size_t heads = 0;     // handed to nghttp2 and not yet sent
+    uint64_t sent = 0;    // of all data
     Headers out_trailers;
     bool websocket = false;
     bool ended = false;  // by the client
@@ -52,6 +65,19 @@ struct Http2ServerCodec::Impl {
     bool deferred = false;   // waits for send_data()
     bool was_high = false;
     size_t queued() const { return out.size() - out_sent; }
+    size_t waiting() const { return queued() + heads; }
+    // Holds no more memory than the power of two above what waits.
+    void append(std::span<const char> more) {
+      if (out.size() + more.size() > out.capacity()) fit(std::bit_ceil(queued() + more.size()));
+      out.append(more.data(), more.size());
+    }
+    void fit(size_t capacity) {
+      std::string fitting;
+      fitting.reserve(capacity);
+      fitting.append(out, out_sent);
+      out.swap(fitting);
+      out_sent = 0;
+    }
   };
 
   explicit Impl(const Http2Limits& its_limits);
@@ -72,30 +98,42 @@ struct Http2ServerCodec::Impl {
     nghttp2_session_resume_data(session.get(), id);
   }
   bool count(uint32_t& counter, uint32_t most, Errc cause, std::string_view what);
+  size_t most_waiting(StreamId id, const Stream& stream) const;
+  bool is_high(StreamId id, Stream& stream);
+  void add_head(Stream& stream, std::span<const nghttp2_nv> fields);
+  void take_head(const nghttp2_frame& frame);
+  void tell_if_low(StreamId id, Stream& stream);
 
   int on_begin_frame(const nghttp2_frame_hd& frame);
   int on_begin_headers(const nghttp2_frame& frame);
   int on_header(const nghttp2_frame& frame, std::string_view name, std::string_view value);
   int on_frame(const nghttp2_frame& frame);
   int on_frame_sent(const nghttp2_frame& frame);
+  int on_frame_dropped(const nghttp2_frame& frame);
   void take_turns();
   int on_data(StreamId id, std::span<const char> data);
   int on_closed(StreamId id, uint32_t code);
   ssize_t read(StreamId id, Stream& stream, size_t most, uint32_t& flags);
   int send_data(const nghttp2_frame& frame, const uint8_t* head, size_t size, Stream& stream);
   void submit_head(StreamId id, Stream& stream, const ResponseHead& head);
+  bool write_some(std::string& into, size_t most);
+  void settle();
 
   static nghttp2_session_callbacks* make_callbacks();
 
   Http2Limits limits;
   std::unique_ptr<nghttp2_session, SessionDeleter> session;
-  std::unordered_map<StreamId, Stream> streams;
+  std::unordered_map<StreamId, Stream, SeededHash> streams;
   std::vector<Http2Event> events;
   Http2HeadBuilder builder;  // one head at a time: nothing comes between its frames
   StreamId building = 0;     // the stream whose head is being read
   std::string* out = nullptr;
   size_t out_most = 0;
-  size_t received = 0;  // of bodies, in this call to receive()
+  std::string early;       // what settle() has had written; pull() hands it on
+  bool unsettled = false;  // more than heads of requests have come
+  size_t received = 0;     // of bodies, in this call to receive()
+  size_t waiting = 0;       // of all streams
+  uint64_t sent = 0;        // likewise
   Http2FieldWriter writer;
 
   MonotonicTime counted_since{};
@@ -105,6 +143,7 @@ struct Http2ServerCodec::Impl {
   Error fatal;          // why the connection is to end; code none: it is not
   uint32_t goodbye = NGHTTP2_ENHANCE_YOUR_CALM;  // what the client is told then
   bool told = false;                             // receive() has returned why
+  bool acknowledged = false;                     // our settings
   std::optional<Error> failure;                  // nghttp2 has ended the connection
   std::string fault;                             // what nghttp2 says of the client's last mistake
 };
@@ -123,6 +162,7 @@ bool Http2ServerCodec::Impl::count(uint32_t& counter, uint32_t most, Errc cause,
 
 int Http2ServerCodec::Impl::on_begin_frame(const nghttp2_frame_hd& frame) {
   bool good = true;
+  unsettled |= frame.type == NGHTTP2_DATA;
   switch (frame.type) {
     case NGHTTP2_WINDOW_UPDATE: return 0;
     case NGHTTP2_HEADERS:
@@ -147,7 +187,10 @@ int Http2ServerCodec::Impl::on_begin_frame(const nghttp2_frame_hd& frame) {
 int Http2ServerCodec::Impl::on_begin_headers(const nghttp2_frame& frame) {
   builder.begin(limits.head);
   building = frame.hd.stream_id;
-  if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+  if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) {
+    unsettled = true;
+    return 0;
+  }
   newest = std::max(newest, building);
   Stream& stream = streams[building];
   nghttp2_session_set_stream_user_data(session.get(), building, &stream);
@@ -181,6 +224,9 @@ int Http2ServerCodec::Impl::on_frame(const nghttp2_frame& frame) {
     }
     case NGHTTP2_DATA: break;
     case NGHTTP2_PRIORITY: take_turns(); return 0;
+    case NGHTTP2_SETTINGS:
+      acknowledged = acknowledged || (frame.hd.flags & NGHTTP2_FLAG_ACK) != 0;
+      return 0;
     case NGHTTP2_PING:
       if ((frame.hd.flags & NGHTTP2_FLAG_ACK) != 0) record(Http2EventKind::pong, 0);
       return 0;
@@ -220,12 +266,53 @@ int Http2ServerCodec::Impl::on_closed(StreamId id, uint32_t code) {
   Stream* const stream = find(id);
   if (!stream) return 0;
   stream->closed = true;
+  waiting -= stream->waiting();
+  std::string().swap(stream->out);
+  stream->out_sent = stream->heads = 0;
   record(Http2EventKind::closed, id, {}, code);
   return 0;
 }
 
 // --- What leaves
 // ------------------------------------------------------------------------------------
+
+// What the client's windows let in leaves at the end of the turn, whichever stream it is of.
+size_t Http2ServerCodec::Impl::most_waiting(StreamId id, const Stream& stream) const {
+  const auto left = [](int32_t window) { return static_cast<size_t>(std::max(window, 0)); };
+  const size_t let_in = std::min(
+      {left(nghttp2_session_get_stream_remote_window_size(session.get(), id)),
+       left(nghttp2_session_get_remote_window_size(session.get())), high_mark - held_mark});
+  const size_t others = waiting - stream.waiting();
+  return held_mark + let_in - std::min(let_in, others);
+}
+
+bool Http2ServerCodec::Impl::is_high(StreamId id, Stream& stream) {
+  const bool high = stream.waiting() >= held_mark && stream.waiting() >= most_waiting(id, stream);
+  stream.was_high = stream.was_high || high;
+  return high;
+}
+
+void Http2ServerCodec::Impl::tell_if_low(StreamId id, Stream& stream) {
+  if (!stream.was_high || stream.waiting() >= low_mark) return;
+  stream.was_high = false;
+  record(Http2EventKind::writable, id);
+}
+
+void Http2ServerCodec::Impl::add_head(Stream& stream, std::span<const nghttp2_nv> fields) {
+  const size_t size = size_of(fields);
+  stream.heads += size;
+  waiting += size;
+}
+
+void Http2ServerCodec::Impl::take_head(const nghttp2_frame& frame) {
+  Stream* const stream = find(frame.hd.stream_id);
+  if (frame.hd.type != NGHTTP2_HEADERS || !stream || stream->closed) return;
+  const size_t size = std::min(stream->heads, size_of({frame.headers.nva, frame.headers.nvlen}));
+  stream->heads -= size;
+  waiting -= size;
+  sent += size;
+  tell_if_low(frame.hd.stream_id, *stream);
+}
 
 ssize_t Http2ServerCodec::Impl::read(StreamId id, Stream& stream, size_t most, uint32_t& flags) {
   const size_t size = std::min(most, stream.queued());
@@ -235,6 +322,7 @@ ssize_t Http2ServerCodec::Impl::read(StreamId id, Stream& stream, size_t most, u
     if (!stream.out_trailers.empty()) {
       flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
       const auto fields = writer.trailers(stream.out_trailers);
+      add_head(stream, fields);
       nghttp2_submit_trailer(session.get(), id, fields.data(), fields.size());
     }
   } else if (size == 0) {
@@ -255,22 +343,27 @@ int Http2ServerCodec::Impl::send_data(const nghttp2_frame& frame, const uint8_t*
   out->append(stream.out, stream.out_sent, size);
   stream.out_sent += size;
   stream.sent += size;
-  if (stream.queued() == 0) {
+  sent += size;
+  waiting -= size;
+  const size_t left = stream.queued();
+  if (left == 0) {
     std::string().swap(stream.out);
     stream.out_sent = 0;
-  } else if (stream.out_sent >= high_mark) {
-    stream.out.erase(0, stream.out_sent);
-    stream.out_sent = 0;
+  } else if (left <= held_mark && stream.out.capacity() > held_capacity) {
+    stream.fit(held_capacity);
   }
-  if (stream.was_high && stream.queued() < low_mark) {
-    stream.was_high = false;
-    record(Http2EventKind::writable, frame.hd.stream_id);
-  }
+  tell_if_low(frame.hd.stream_id, stream);
   return out->size() < out_most ? 0 : NGHTTP2_ERR_PAUSE;
+}
+
+int Http2ServerCodec::Impl::on_frame_dropped(const nghttp2_frame& frame) {
+  take_head(frame);
+  return 0;
 }
 
 int Http2ServerCodec::Impl::on_frame_sent(const nghttp2_frame& frame) {
   const StreamId id = frame.hd.stream_id;
+  take_head(frame);
   if (frame.hd.type == NGHTTP2_GOAWAY && frame.goaway.error_code != NGHTTP2_NO_ERROR && !told) {
     failure = {Errc::http2_error, Side::client,
                fault.empty() ? "error " + std::to_string(frame.goaway.error_code) : fault};
@@ -299,6 +392,7 @@ void Http2ServerCodec::Impl::submit_head(StreamId id, Stream& stream, const Resp
   // RFC 8441 section 5: a 2xx opens the websocket, and this one has not been opened.
   if (stream.websocket && !opens && status >= 200 && status < 300) status = 502;
   const auto fields = writer.head(status, head);
+  add_head(stream, fields);
   if (head.interim()) {
     nghttp2_submit_headers(session.get(), NGHTTP2_FLAG_NONE, id, nullptr, fields.data(),
                            fields.size(), nullptr);
@@ -314,6 +408,28 @@ void Http2ServerCodec::Impl::submit_head(StreamId id, Stream& stream, const Resp
                                               *flags);
       }};
   nghttp2_submit_response(session.get(), id, fields.data(), fields.size(), empty ? nullptr : &body);
+}
+
+// False: there is nothing more.
+bool Http2ServerCodec::Impl::write_some(std::string& into, size_t most) {
+  const size_t at = into.size();
+  out = &into;
+  out_most = most;
+  const uint8_t* data = nullptr;
+  const ssize_t size = nghttp2_session_mem_send(session.get(), &data);
+  if (size > 0) into.append(text(data, static_cast<size_t>(size)));
+  out = nullptr;
+  return size >= 0 && into.size() > at;
+}
+
+// A body that is not as long as its Content-Length, and trailers that are malformed, have nghttp2
+// reset the stream; it says so only when the reset is written. Nobody is to hear of such a request,
+// so that is done before anybody does.
+void Http2ServerCodec::Impl::settle() {
+  unsettled = false;
+  while (nghttp2_session_get_outbound_queue_size(session.get()) > 0) {
+    if (!write_some(early, early.size() + 1)) return;
+  }
 }
 
 // --- The session
@@ -347,6 +463,10 @@ nghttp2_session_callbacks* Http2ServerCodec::Impl::make_callbacks() {
   nghttp2_session_callbacks_set_on_frame_send_callback(
       all, [](nghttp2_session*, const nghttp2_frame* frame, void* self) {
         return static_cast<Impl*>(self)->on_frame_sent(*frame);
+      });
+  nghttp2_session_callbacks_set_on_frame_not_send_callback(
+      all, [](nghttp2_session*, const nghttp2_frame* frame, int, void* self) {
+        return static_cast<Impl*>(self)->on_frame_dropped(*frame);
       });
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
       all, [](nghttp2_session*, uint8_t, int32_t id, const uint8_t* data, size_t size, void* self) {
@@ -392,7 +512,7 @@ Http2ServerCodec::Impl::Impl(const Http2Limits& its_limits) : limits(its_limits)
 
   std::vector<nghttp2_settings_entry> settings{
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.streams},
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.window},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, std::min(limits.first_window, limits.window)},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<uint32_t>(limits.head.bytes)}};
   if (limits.extended_connect) settings.push_back({NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1});
   nghttp2_submit_settings(made, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
@@ -415,6 +535,7 @@ Outcome Http2ServerCodec::receive(std::span<const char> input, MonotonicTime now
   const ssize_t read = nghttp2_session_mem_recv(
       session, reinterpret_cast<const uint8_t*>(input.data()), input.size());
   if (impl_->received > 0) nghttp2_session_consume_connection(session, impl_->received);
+  if (impl_->unsettled && read >= 0) impl_->settle();
   if (impl_->fatal.code == Errc::none && read == NGHTTP2_ERR_FLOODED) {
     impl_->fatal = {Errc::frame_flood, Side::client, "acknowledgements that it does not read"};
   }
@@ -439,21 +560,15 @@ void Http2ServerCodec::take_events(std::vector<Http2Event>& into) {
 }
 
 bool Http2ServerCodec::has_output() const {
-  return nghttp2_session_want_write(impl_->session.get()) != 0;
+  return !impl_->early.empty() || nghttp2_session_want_write(impl_->session.get()) != 0;
 }
 
 bool Http2ServerCodec::pull(std::string& out, size_t most) {
   const size_t before = out.size();
-  impl_->out = &out;
-  impl_->out_most = before + most;
-  while (out.size() < impl_->out_most) {
-    const uint8_t* data = nullptr;
-    const size_t at = out.size();
-    const ssize_t size = nghttp2_session_mem_send(impl_->session.get(), &data);
-    if (size > 0) out.append(text(data, static_cast<size_t>(size)));
-    if (size < 0 || out.size() == at) break;
+  if (!impl_->early.empty()) out.append(std::exchange(impl_->early, {}));
+  while (out.size() < before + most) {
+    if (!impl_->write_some(out, before + most)) break;
   }
-  impl_->out = nullptr;
   return out.size() > before;
 }
 
@@ -482,6 +597,11 @@ void Http2ServerCodec::consume(StreamId id, size_t bytes) {
   if (bytes > 0) nghttp2_session_consume_stream(impl_->session.get(), id, bytes);
 }
 
+void Http2ServerCodec::open_window(StreamId id) {
+  nghttp2_session_set_local_window_size(impl_->session.get(), NGHTTP2_FLAG_NONE, id,
+                                        static_cast<int32_t>(impl_->limits.window));
+}
+
 void Http2ServerCodec::send_head(StreamId id, const ResponseHead& head) {
   Impl::Stream* const stream = impl_->find(id);
   if (stream && !stream->closed) impl_->submit_head(id, *stream, head);
@@ -490,8 +610,8 @@ void Http2ServerCodec::send_head(StreamId id, const ResponseHead& head) {
 void Http2ServerCodec::send_data(StreamId id, std::span<const char> data) {
   Impl::Stream* const stream = impl_->find(id);
   if (!stream || stream->closed || stream->finishing || data.empty()) return;
-  stream->out.append(data.data(), data.size());
-  if (stream->queued() > high_mark) stream->was_high = true;
+  stream->append(data);
+  impl_->waiting += data.size();
   impl_->resume(id, *stream);
 }
 
@@ -529,7 +649,30 @@ void Http2ServerCodec::release(StreamId id) {
   if (found != impl_->streams.end() && found->second.closed) impl_->streams.erase(found);
 }
 
-bool Http2ServerCodec::above_high_mark(StreamId id) const { return queued(id) > high_mark; }
+bool Http2ServerCodec::above_high_mark(StreamId id) {
+  Impl::Stream* const stream = impl_->find(id);
+  return stream && !stream->closed && impl_->is_high(id, *stream);
+}
+
+size_t Http2ServerCodec::room(StreamId id) const {
+  const Impl::Stream* const stream = impl_->find(id);
+  if (!stream || stream->closed) return held_mark;
+  const size_t most = impl_->most_waiting(id, *stream);
+  return most - std::min(most, stream->waiting());
+}
+
+bool Http2ServerCodec::waits(StreamId id) const {
+  const Impl::Stream* const stream = impl_->find(id);
+  return stream && stream->waiting() > 0;
+}
+
+bool Http2ServerCodec::shut(StreamId id) const {
+  return nghttp2_session_get_stream_remote_window_size(impl_->session.get(), id) <= 0;
+}
+
+uint64_t Http2ServerCodec::sent_in_all() const { return impl_->sent; }
+
+bool Http2ServerCodec::acknowledged() const { return impl_->acknowledged; }
 
 size_t Http2ServerCodec::queued(StreamId id) const {
   const Impl::Stream* const stream = impl_->find(id);
@@ -556,7 +699,7 @@ void Http2ServerCodec::ping() {
 
 bool Http2ServerCodec::over() const {
   nghttp2_session* const session = impl_->session.get();
-  return nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0;
+  return nghttp2_session_want_read(session) == 0 && !has_output();
 }
 
 uint32_t Http2ServerCodec::resets() const { return impl_->resets; }

@@ -1,10 +1,12 @@
 // The server's side of HTTP/2 (RFC 9113), with websockets by extended CONNECT (RFC 8441): a
 // client's octets in, events of numbered streams out; the parts of responses in, octets out.
 //
-// What each stream is sent waits in a queue of its own until flow control lets it go: the caller
-// stops at above_high_mark(). What each stream receives is bounded by its window, which opens again
-// only as the caller consume()s. The connection's window is opened at once, so that a stream that
-// stalls stalls no other one.
+// What each stream is sent waits in a queue of its own until flow control lets it go, its heads
+// included: the caller stops at above_high_mark(). What the client's windows let in may wait for
+// the end of the turn up to high_mark, but all streams together no more than one may; else a stream
+// holds held_mark. What each stream receives is bounded by its window, which opens again only as
+// the caller consume()s. The connection's window is opened at once, so that a stream that stalls
+// stalls no other one.
 //
 // A request comes out as HTTP/1.1 would have carried it: cookie crumbs joined, :authority as its
 // Host, a websocket's CONNECT as a GET with a key of its own. What is malformed resets its stream
@@ -32,8 +34,9 @@ using StreamId = int32_t;
 // Of one connection.
 struct Http2Limits {
   HeadLimits head;
-  uint32_t streams = 128;          // requests and websockets at a time
-  uint32_t window = 128 * 1024;    // bytes of a body that may come before they are taken
+  uint32_t streams = 128;             // requests and websockets at a time
+  uint32_t window = 128 * 1024;       // bytes of a body that may come before they are taken
+  uint32_t first_window = 16 * 1024;  // likewise, until open_window()
   uint32_t resets = 200;           // streams that are reset before their end, within flood_interval
   uint32_t control_frames = 2000;  // frames that carry nothing, within flood_interval
   bool extended_connect = true;
@@ -66,8 +69,9 @@ struct Http2Event {
 
 class Http2ServerCodec final {
  public:
-  static constexpr size_t high_mark = 64 * 1024;
-  static constexpr size_t low_mark = 16 * 1024;
+  static constexpr size_t high_mark = 96 * 1024;
+  static constexpr size_t held_mark = 12 * 1024;
+  static constexpr size_t low_mark = 4 * 1024;
   static constexpr std::chrono::seconds flood_interval{10};
 
   explicit Http2ServerCodec(const Http2Limits& limits);
@@ -97,6 +101,8 @@ class Http2ServerCodec final {
   bool closed(StreamId stream) const;
   // So many bytes of its data have been taken: the client may send as many again.
   void consume(StreamId stream, size_t bytes);
+  // Its body is being taken: from now on its window is the full one.
+  void open_window(StreamId stream);
 
   // Interim heads come before the final one. A 101 opens the websocket.
   void send_head(StreamId stream, const ResponseHead& head);
@@ -113,9 +119,19 @@ class Http2ServerCodec final {
   // Forgets a stream that is closed.
   void release(StreamId stream);
 
-  bool above_high_mark(StreamId stream) const;
+  // If so, writable follows.
+  bool above_high_mark(StreamId stream);
+  // How much more the stream should be given.
+  size_t room(StreamId stream) const;
+  // Something waits to be sent, a head or data.
+  bool waits(StreamId stream) const;
+  // Of data.
   size_t queued(StreamId stream) const;
   uint64_t sent(StreamId stream) const;
+  // Of heads and data of all streams, so far; frames of no use to the client do not count.
+  uint64_t sent_in_all() const;
+  // The client's window lets nothing of this stream in, whatever the connection's does.
+  bool shut(StreamId stream) const;
 
   // Section 6.8: first that no more requests are wanted, though those on their way are still
   // served; then, when the client must have heard, that those after the last one seen are not.
@@ -124,6 +140,8 @@ class Http2ServerCodec final {
   void ping();
   // Neither reading nor writing has any use.
   bool over() const;
+  // The client has said that it follows our settings (section 6.5.3).
+  bool acknowledged() const;
   // The octets of a head are on their way.
   bool receiving_head() const;
   // By the client or because of it, of late.

@@ -17,7 +17,6 @@ struct Tokens {
   explicit Tokens(Headers& into) : headers(into) {}
 
   Headers& headers;
-  std::string_view method;
   std::string_view target;
   std::string_view reason;
   std::string_view name;
@@ -51,7 +50,6 @@ int on_head_end(llhttp_t*) { return HPE_PAUSED; }
 
 constexpr llhttp_settings_t make_settings() {
   llhttp_settings_t made{};
-  made.on_method = on_span<&Tokens::method>;
   made.on_url = on_span<&Tokens::target>;
   made.on_status = on_span<&Tokens::reason>;
   made.on_header_field = on_span<&Tokens::name>;
@@ -66,7 +64,6 @@ constinit const llhttp_settings_t settings = make_settings();
 Fault run(llhttp_t& parser, std::string_view text) {
   const llhttp_errno_t code = llhttp_execute(&parser, text.data(), text.size());
   if (code == HPE_PAUSED && llhttp_get_error_pos(&parser) == text.data() + text.size()) return {};
-  if (code == HPE_INVALID_METHOD) return {Errc::not_implemented, "unknown method"};
   const char* const reason = llhttp_get_error_reason(&parser);
   return {Errc::bad_request, reason && *reason ? reason : "malformed head"};
 }
@@ -76,17 +73,22 @@ void begin(llhttp_t& parser, llhttp_type_t type, Tokens& tokens) {
   parser.data = &tokens;
 }
 
-// The text as llhttp is given it, in the headers' memory. White space at the end of a line means
-// nothing (RFC 9112 section 5.1), but llhttp 8.1 refuses a tab behind a Content-Length: a space
-// stands for it. Tabs are rare, so nothing is copied twice as a rule.
-std::string_view keep_for_llhttp(Headers& headers, std::string_view text) {
-  if (text.find('\t') == std::string_view::npos) return headers.keep(text);
-  std::string spaced(text);
-  for (auto end = spaced.find('\r'); end != std::string::npos; end = spaced.find('\r', end + 1)) {
-    for (auto at = end; at > 0 && (spaced[at - 1] == '\t' || spaced[at - 1] == ' '); --at)
-      spaced[at - 1] = ' ';
+// The text as llhttp is given it, in the headers' memory, without what llhttp 8.1 refuses and the
+// scanner does not:
+// - White space at the end of a line means nothing (RFC 9112 section 5.1); for a tab behind a
+//   Content-Length stands a space.
+// - The minor version, whose place is `minor`, is 1 at most.
+// Both are rare, so nothing is copied twice as a rule.
+std::string_view keep_for_llhttp(Headers& headers, std::string_view text, size_t minor) {
+  const bool later = text[minor] > '1';
+  if (!later && text.find('\t') == std::string_view::npos) return headers.keep(text);
+  std::string made(text);
+  if (later) made[minor] = '1';
+  for (auto end = made.find('\r'); end != std::string::npos; end = made.find('\r', end + 1)) {
+    for (auto at = end; at > 0 && (made[at - 1] == '\t' || made[at - 1] == ' '); --at)
+      made[at - 1] = ' ';
   }
-  return headers.keep(spaced);
+  return headers.keep(made);
 }
 
 // Scanner and tokeniser must have seen the same number of fields: a gap between the two is where
@@ -99,28 +101,27 @@ Fault check_count(const Headers& headers, size_t fields) {
 }  // namespace
 
 Fault tokenise(std::string_view text, size_t fields, RequestHead& head) {
-  // llhttp 8.1 does not know QUERY (safe method with a body); to it, it is a POST.
-  constexpr std::string_view query = "QUERY ", post = "POST ";
-  const auto kept = keep_for_llhttp(head.headers, text);
+  // Which methods there are is not llhttp's business: to it, each is a POST. Where the method ends
+  // the scanner has seen.
+  constexpr std::string_view post = "POST ";
+  const auto kept = keep_for_llhttp(head.headers, text, text.find('\r') - 1);
   head.headers.reserve(fields + spare_fields);
   Tokens tokens(head.headers);
   llhttp_t parser;
   begin(parser, HTTP_REQUEST, tokens);
 
-  auto rest = kept;
-  if (kept.starts_with(query)) {
-    if (llhttp_execute(&parser, post.data(), post.size()) != HPE_OK) return {Errc::bad_request, ""};
-    rest.remove_prefix(query.size());
-  }
-  if (const auto fault = run(parser, rest)) return fault;
-  head.method = rest.size() == kept.size() ? tokens.method : kept.substr(0, query.size() - 1);
+  if (llhttp_execute(&parser, post.data(), post.size()) != HPE_OK) return {Errc::bad_request, ""};
+  const auto [method, rest] = cut(kept, ' ');
+  if (const auto fault = run(parser, rest.value_or(std::string_view()))) return fault;
+  head.method = method;
   head.target = tokens.target;
   head.minor_version = parser.http_minor;
   return check_count(head.headers, fields);
 }
 
 Fault tokenise(std::string_view text, size_t fields, ResponseHead& head) {
-  const auto kept = keep_for_llhttp(head.headers, text);
+  constexpr size_t minor = std::string_view("HTTP/1.").size();
+  const auto kept = keep_for_llhttp(head.headers, text, minor);
   head.headers.reserve(fields + spare_fields);
   Tokens tokens(head.headers);
   llhttp_t parser;

@@ -9,7 +9,8 @@
 
 namespace usher::protocol {
 
-// Text is copied into the head's headers; views point there. `fields` is how many the scanner saw.
+// The text has passed the scanner. It is copied into the head's headers; views point there.
+// `fields` is how many the scanner saw.
 Fault tokenise(std::string_view text, size_t fields, RequestHead& head);
 Fault tokenise(std::string_view text, size_t fields, ResponseHead& head);
 

@@ -13,7 +13,7 @@ namespace usher::protocol {
 enum OctetClass : uint8_t {
   token_octet = 1,      // tchar: methods, field names, chunk extension names
   target_octet = 2,     // request target: visible ASCII but "#"
-  authority_octet = 4,  // host and port of a reg-name or an IPv4 address: unreserved characters
+  authority_octet = 4,  // of a reg-name or an IPv4 address: unreserved characters and sub-delims
   hex_octet = 8,
   quoted_octet = 16,  // qdtext: inside a quoted-string, but for the quote and the backslash
 };
@@ -28,7 +28,7 @@ constexpr std::array<uint8_t, 256> make_octet_classes() {
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   add(alphanumeric, token_octet | authority_octet);
   add("!#$%&'*+-.^_`|~", token_octet);
-  add("-._~", authority_octet);
+  add("-._~!$&'()*+,;=", authority_octet);
   add("0123456789abcdefABCDEF", hex_octet);
   for (int octet = 0x21; octet < 0x7f; ++octet) {
     if (octet != '#') classes[static_cast<size_t>(octet)] |= target_octet;

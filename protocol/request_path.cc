@@ -1,5 +1,7 @@
 #include "protocol/request_path.h"
 
+#include <optional>
+
 #include "base/strings.h"
 
 namespace usher::protocol {
@@ -7,18 +9,21 @@ namespace {
 
 constexpr std::string_view hex_digits = "0123456789ABCDEF";
 
+// What stands at `at` if that is an encoded octet.
+std::optional<char> encoded_octet(std::string_view path, size_t at) {
+  uint8_t octet = 0;
+  const bool encoded =
+      path[at] == '%' && at + 2 < path.size() && from_hex(path.substr(at + 1, 2), {&octet, 1}) == 1;
+  return encoded ? std::optional(static_cast<char>(octet)) : std::nullopt;
+}
+
 std::string decode(std::string_view path) {
   std::string decoded;
   decoded.reserve(path.size());
   for (size_t i = 0; i < path.size(); ++i) {
-    uint8_t octet = 0;
-    if (path[i] == '%' && i + 2 < path.size() &&
-        from_hex(path.substr(i + 1, 2), {&octet, 1}) == 1) {
-      decoded += static_cast<char>(octet);
-      i += 2;
-    } else {
-      decoded += path[i];
-    }
+    const auto octet = encoded_octet(path, i);
+    decoded += octet.value_or(path[i]);
+    if (octet) i += 2;
   }
   return decoded;
 }
@@ -75,7 +80,26 @@ std::string path_of_target(std::string_view target) {
   return needs_normalising(path) ? normalise_path(path) : std::string(path);
 }
 
-std::string escape_path(std::string_view path) { return escape(path, "%?#"); }
+bool is_strict(std::string_view path) {
+  for (size_t at = path.find('%'); at != std::string_view::npos; at = path.find('%', at + 1)) {
+    if (encoded_octet(path, at).value_or('\0') == '\0') return false;
+  }
+  const std::string decoded = decode(path);
+  std::string_view rest = decoded;
+  size_t depth = 0;
+  while (true) {
+    const auto [segment, after] = cut(rest, '/');
+    if (segment == "..") {
+      if (depth-- == 0) return false;
+    } else if (!segment.empty() && segment != ".") {
+      ++depth;
+    }
+    if (!after) return true;
+    rest = *after;
+  }
+}
+
+std::string escape_path(std::string_view path) { return escape(path, "%?#\"<>\\^`{|}"); }
 
 std::string escape_query(std::string_view query) { return escape(query, "#"); }
 

@@ -17,7 +17,11 @@ std::string normalise_path(std::string_view path);
 // The path of a request's target ("/a/../b?c" has "/b"), normalised; "/" of one that has none.
 std::string path_of_target(std::string_view target);
 
-// Percent-encodes what a request line cannot hold, and "%", "?" and "#".
+// Whether it can be read in one way only: no ".." leads above the root, each "%" has two
+// hexadecimal digits behind it, and none of them is a NUL. What is not is a 400 for nginx.
+bool is_strict(std::string_view path);
+
+// Percent-encodes what a request line cannot hold, and what nginx does: % ? # " < > \ ^ ` { | }.
 std::string escape_path(std::string_view path);
 // The same of a query, in which "%" and "?" stay: what is encoded in it already is not encoded
 // again.

@@ -115,96 +115,103 @@ Rewriting::Rewriting(const conf::RouteSettings& settings)
 }
 
 std::optional<std::string> Rewriting::by_expression(const Rule& rule, std::string_view text,
-                                                    const Expand& expand) {
-  const auto found = rule.expression->groups(text);
+                                                    Work& work) {
+  const auto found = rule.expression->groups(text, &work.gave_up);
   if (!found) return std::nullopt;
   const Groups groups{*rule.expression, *found};
-  return expand(rule.to, &groups);
+  return work.expand(rule.to, &groups);
 }
 
 std::optional<std::string> Rewriting::beginning(const Rules& rules, std::string_view text,
-                                                const Expand& expand) {
+                                                Work& work) {
   for (const Rule& rule : rules) {
     if (rule.expression) {
-      if (auto made = by_expression(rule, text, expand)) return made;
+      if (auto made = by_expression(rule, text, work)) return made;
       continue;
     }
-    const std::string from = expand(rule.from, nullptr);
-    if (text.starts_with(from)) return expand(rule.to, nullptr).append(text.substr(from.size()));
+    const std::string from = work.expand(rule.from, nullptr);
+    if (text.starts_with(from))
+      return work.expand(rule.to, nullptr).append(text.substr(from.size()));
   }
   return std::nullopt;
 }
 
 // A dot at the beginning means nothing (RFC 6265 section 5.2.3), and stays.
 std::optional<std::string> Rewriting::domain(const Rules& rules, std::string_view text,
-                                             const Expand& expand) {
+                                             Work& work) {
   const std::string_view dot = text.substr(0, text.starts_with('.') ? 1 : 0);
   const auto without_dot = [](std::string_view name) {
     return name.substr(name.starts_with('.') ? 1 : 0);
   };
   for (const Rule& rule : rules) {
     if (rule.expression) {
-      if (auto made = by_expression(rule, text, expand)) return made;
-    } else if (equals_ignoring_case(without_dot(expand(rule.from, nullptr)), without_dot(text))) {
-      return std::string(dot).append(without_dot(expand(rule.to, nullptr)));
+      if (auto made = by_expression(rule, text, work)) return made;
+    } else if (equals_ignoring_case(without_dot(work.expand(rule.from, nullptr)),
+                                    without_dot(text))) {
+      return std::string(dot).append(without_dot(work.expand(rule.to, nullptr)));
     }
   }
   return std::nullopt;
 }
 
 // "5; url=http://…"
-std::optional<std::string> Rewriting::refresh(std::string_view value, const Expand& expand) const {
+std::optional<std::string> Rewriting::refresh(std::string_view value, Work& work) const {
   constexpr std::string_view word = "url=";
   for (size_t at = 0; at + word.size() <= value.size(); ++at) {
     if (!equals_ignoring_case(value.substr(at, word.size()), word)) continue;
     const size_t begin = at + word.size();
-    auto made = beginning(location_, value.substr(begin), expand);
+    auto made = beginning(location_, value.substr(begin), work);
     if (made) made->insert(0, value.substr(0, begin));
     return made;
   }
   return std::nullopt;
 }
 
-const conf::CookieFlags* Rewriting::flags_of(std::string_view cookie) const {
+const conf::CookieFlags* Rewriting::flags_of(std::string_view cookie, Work& work) const {
   for (const Flags& each : flags_) {
-    const bool named = each.expression ? each.expression->match(cookie) == Matched::yes
-                                       : equals_ignoring_case(each.flags.cookie, cookie);
-    if (named) return &each.flags;
+    if (!each.expression) {
+      if (equals_ignoring_case(each.flags.cookie, cookie)) return &each.flags;
+      continue;
+    }
+    const Matched matched = each.expression->match(cookie);
+    if (matched == Matched::yes) return &each.flags;
+    work.gave_up |= matched == Matched::gave_up;
   }
   return nullptr;
 }
 
-std::optional<std::string> Rewriting::cookie(std::string_view value, const Expand& expand) const {
+std::optional<std::string> Rewriting::cookie(std::string_view value, Work& work) const {
   std::vector<Attribute> attributes = parse_set_cookie(value);
   bool changed = false;
   for (size_t i = 1; i < attributes.size(); ++i) {
     Attribute& each = attributes[i];
     if (!each.value) continue;
     std::optional<std::string> made;
-    if (equals_ignoring_case(each.name, "domain")) made = domain(domain_, *each.value, expand);
-    if (equals_ignoring_case(each.name, "path")) made = beginning(path_, *each.value, expand);
+    if (equals_ignoring_case(each.name, "domain")) made = domain(domain_, *each.value, work);
+    if (equals_ignoring_case(each.name, "path")) made = beginning(path_, *each.value, work);
     if (!made) continue;
     each.value = std::move(made);
     changed = true;
   }
-  if (const conf::CookieFlags* flags = flags_of(attributes.front().name))
+  if (const conf::CookieFlags* flags = flags_of(attributes.front().name, work))
     changed |= apply_flags(attributes, *flags);
   if (!changed) return std::nullopt;
   return join(attributes);
 }
 
-void Rewriting::apply(Headers& headers, const Expand& expand) const {
+bool Rewriting::apply(Headers& headers, const Expand& expand) const {
+  Work work{expand};
   headers.replace_values([&](const Field& field) -> std::optional<std::string> {
     std::optional<std::string> made;
     if (!location_.empty() && equals_ignoring_case(field.name, "location"))
-      made = beginning(location_, field.value, expand);
+      made = beginning(location_, field.value, work);
     if (!location_.empty() && equals_ignoring_case(field.name, "refresh"))
-      made = refresh(field.value, expand);
+      made = refresh(field.value, work);
     const bool cookies = !domain_.empty() || !path_.empty() || !flags_.empty();
-    if (cookies && equals_ignoring_case(field.name, "set-cookie"))
-      made = cookie(field.value, expand);
+    if (cookies && equals_ignoring_case(field.name, "set-cookie")) made = cookie(field.value, work);
     return made && is_one_line(*made) ? made : std::nullopt;
   });
+  return !work.gave_up;
 }
 
 }  // namespace usher::protocol

@@ -33,8 +33,9 @@ class Rewriting final {
   bool empty() const {
     return location_.empty() && domain_.empty() && path_.empty() && flags_.empty();
   }
-  // Of each kind the first rule that fits is applied; what fits none stays byte for byte.
-  void apply(Headers& headers, const Expand& expand) const;
+  // Of each kind the first rule that fits is applied; what fits none stays byte for byte. False: an
+  // expression gave up, so that nobody knows what the headers should say.
+  [[nodiscard]] bool apply(Headers& headers, const Expand& expand) const;
 
  private:
   struct Rule {
@@ -48,16 +49,20 @@ class Rewriting final {
     conf::CookieFlags flags;
   };
 
+  struct Work {
+    const Expand& expand;
+    bool gave_up = false;
+  };
+
   static Rules compile(const std::vector<conf::RewriteSettings>& settings, bool ignoring_case);
   static std::optional<std::string> by_expression(const Rule& rule, std::string_view text,
-                                                  const Expand& expand);
+                                                  Work& work);
   static std::optional<std::string> beginning(const Rules& rules, std::string_view text,
-                                              const Expand& expand);
-  static std::optional<std::string> domain(const Rules& rules, std::string_view text,
-                                           const Expand& expand);
-  const conf::CookieFlags* flags_of(std::string_view cookie) const;
-  std::optional<std::string> refresh(std::string_view value, const Expand& expand) const;
-  std::optional<std::string> cookie(std::string_view value, const Expand& expand) const;
+                                              Work& work);
+  static std::optional<std::string> domain(const Rules& rules, std::string_view text, Work& work);
+  const conf::CookieFlags* flags_of(std::string_view cookie, Work& work) const;
+  std::optional<std::string> refresh(std::string_view value, Work& work) const;
+  std::optional<std::string> cookie(std::string_view value, Work& work) const;
 
   Rules location_;
   Rules domain_;

@@ -1,13 +1,13 @@
 #include "proxy/access_log.h"
 
-#include "base/json.h"
+#include "base/log_text.h"
 
 namespace usher::proxy {
 namespace {
 
 void add(std::string& line, std::string_view key, std::string_view value) {
   line.append(",\"").append(key).append("\":");
-  append_json_string(line, value);
+  append_log_string(line, value);
 }
 
 void add(std::string& line, std::string_view key, uint64_t value) {
@@ -21,12 +21,19 @@ std::string_view path_of(std::string_view target) { return target.substr(0, targ
 void append_escaped(std::string& line, std::string_view text) {
   constexpr std::string_view digits = "0123456789ABCDEF";
   if (text.empty()) line += '-';
+  const size_t start = line.size();
   for (const char c : text) {
+    const size_t before = line.size();
     const auto byte = static_cast<uint8_t>(c);
     if (c == '"' || c == '\\' || byte < 0x20 || byte >= 0x7f) {
       line.append("\\x").append({digits[byte >> 4], digits[byte & 15]});
     } else {
       line += c;
+    }
+    if (line.size() - start > longest_log_field) {
+      line.resize(before);
+      line += cut_note(text.size());
+      return;
     }
   }
 }

@@ -32,7 +32,8 @@ struct AccessRecord {
   std::string_view user_agent;
 };
 
-// Quotes, backslashes and what is no printable ASCII as \xHH, as nginx does; "-" for nothing.
+// Quotes, backslashes and what is no printable ASCII as \xHH, as nginx does; "-" for nothing. Cut
+// as log_text.h says.
 void append_escaped(std::string& line, std::string_view text);
 std::string to_json(const AccessRecord& record, std::string_view node);
 

@@ -11,6 +11,9 @@ namespace usher::proxy {
 namespace {
 
 constexpr std::chrono::milliseconds refusal_limit{5000};
+// While its worker drains, a client that has not been told so may take this long to bring a
+// request.
+constexpr std::chrono::milliseconds draining_limit{2000};
 // For each client address and cause one line in the log.
 constexpr std::chrono::milliseconds log_interval{10'000};
 
@@ -28,12 +31,14 @@ ClientConnection::ClientConnection(Worker& worker, std::shared_ptr<const Listene
   facts_ = {.ip = peer_.ip_bytes(),
             .ip_text = peer_ip_,
             .secure = role_->tls,
-            .local_port = role_->port,
+            .local_port = role_->entrance.port,
             .remote_port = peer_.port(),
             .connection = worker.shared().connections.fetch_add(1, std::memory_order_relaxed) + 1};
   net::StreamHandler& handler = *this;
   stream_ =
       std::make_unique<net::Stream>(worker.loop(), std::move(fd), std::move(transport), handler);
+  place_ = worker.idle().add(*this, worker.loop().now());
+  worker.shared().descriptors.enter();
   worker.count().connections.add();
   role_->counters->accepted.fetch_add(1, std::memory_order_relaxed);
   role_->counters->connections.fetch_add(1, std::memory_order_relaxed);
@@ -42,6 +47,7 @@ ClientConnection::ClientConnection(Worker& worker, std::shared_ptr<const Listene
 ClientConnection::~ClientConnection() { close(); }
 
 void ClientConnection::start() {
+  if (!role_->proxy_protocol) join_crowd();
   if (!admit()) return;
   begin_handshake();
   deadline_.start(limit_of(worker_.snapshot()->settings.timeouts.handshake));
@@ -122,9 +128,29 @@ std::chrono::milliseconds ClientConnection::limit_of(conf::Millis usual) const {
   return refused_ ? std::min(usual, refusal_limit) : usual;
 }
 
+std::chrono::milliseconds ClientConnection::idle_limit(conf::Millis usual) const {
+  return limit_of(worker_.draining() ? std::min(usual, draining_limit) : usual);
+}
+
 // A trusted proxy is not a client, and the clients of a unix socket have no address.
 bool ClientConnection::speaks_for_others() const {
-  return peer_.is_unix() || worker_.snapshot()->forwarding.trusts(facts_.ip);
+  return peer_.is_unix() || worker_.snapshot()->any_trusts(facts_.ip);
+}
+
+void ClientConnection::join_crowd() {
+  if (speaks_for_others()) return;
+  crowd_ = &worker_.shared().crowds.of(facts_.ip);
+  crowd_->fetch_add(1, std::memory_order_relaxed);
+}
+
+void ClientConnection::become_idle() { worker_.idle().make_idle(place_, worker_.loop().now()); }
+
+void ClientConnection::become_busy() { worker_.idle().make_busy(place_); }
+
+bool ClientConnection::give_way() {
+  if (session_) return session_->give_way();
+  close();
+  return true;
 }
 
 bool ClientConnection::over_the_limit() {
@@ -135,8 +161,18 @@ bool ClientConnection::over_the_limit() {
 }
 
 void ClientConnection::note_flood() {
-  if (speaks_for_others() || worker_.has_good_neighbour(*this)) return;
+  if (speaks_for_others() || worker_.make_good(*this)) return;
   worker_.flooders().add(facts_.ip, worker_.loop().now());
+}
+
+uint32_t ClientConnection::credit() const {
+  return tunnel_ || (session_ && session_->in_good_standing()) ? good_ : 0;
+}
+
+uint32_t ClientConnection::spend(uint32_t most) {
+  const uint32_t spent = std::min(most, good_);
+  good_ -= spent;
+  return spent;
 }
 
 void ClientConnection::note_failure(LogLevel level, const Error& error) {
@@ -154,6 +190,7 @@ void ClientConnection::on_stream_open() {
   snapshot_.reset();
   end_handshake();
   take_peer_facts();
+  if (role_->proxy_protocol) join_crowd();
   // A balancer is no client: the one behind it is counted.
   if (role_->proxy_protocol && worker_.flooders().has(facts_.ip, worker_.loop().now())) {
     worker_.count().flooders_refused.add();
@@ -168,7 +205,7 @@ void ClientConnection::on_stream_open() {
   }
   if (!offers_http2) return begin(Protocol::http1);
   if (!offers_http1) return begin(Protocol::http2);
-  deadline_.start(limit_of(worker_.snapshot()->settings.timeouts.head));
+  deadline_.start(idle_limit(worker_.snapshot()->settings.timeouts.head));
 }
 
 void ClientConnection::begin(Protocol protocol) {
@@ -240,6 +277,9 @@ void ClientConnection::close() {
   closed_ = true;
   deadline_.stop();
   end_handshake();
+  worker_.idle().remove(place_);
+  worker_.shared().descriptors.leave();
+  if (crowd_) crowd_->fetch_sub(1, std::memory_order_relaxed);
   worker_.count().connections.subtract();
   role_->counters->connections.fetch_sub(1, std::memory_order_relaxed);
   if (limited_) worker_.shared().connection_limit.leave(peer_ip_);

@@ -3,6 +3,7 @@
 // all of them.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <list>
 #include <memory>
@@ -18,6 +19,9 @@
 #include "net/timer.h"
 #include "protocol/forwarding.h"
 #include "proxy/client_session.h"
+#include "proxy/crowds.h"
+#include "proxy/flooders.h"
+#include "proxy/idle_connections.h"
 #include "proxy/listener_role.h"
 #include "proxy/snapshot.h"
 #include "proxy/websocket.h"
@@ -25,6 +29,9 @@
 namespace usher::proxy {
 
 class Worker;
+class ClientConnection;
+
+using IdleClients = IdleConnections<ClientConnection>;
 
 class ClientConnection final : public net::Mortal,
                                private net::StreamHandler,
@@ -55,14 +62,28 @@ class ClientConnection final : public net::Mortal,
   bool refused() const { return refused_; }
   // Who is refused is not waited for as long as others.
   std::chrono::milliseconds limit_of(conf::Millis usual) const;
+  // For a request that has not begun: not as long while the worker drains.
+  std::chrono::milliseconds idle_limit(conf::Millis usual) const;
   // ClientSession::on_deadline() comes then; starting it again moves it.
   void start_deadline(std::chrono::milliseconds after) { deadline_.start(after); }
   // For what ends a connection, and has no line in the access log.
   void note_failure(LogLevel level, const Error& error);
-  // What it opens next is not heard for a while, unless others are behind the same address.
+  // It carries no request from now on, or does.
+  void become_idle();
+  void become_busy();
+  // It carries no request, and others need its descriptor. False: it is still sending something.
+  bool give_way();
+  // How many connections its network has, where that says something of one client.
+  uint64_t crowd() const { return crowd_ ? crowd_->load(std::memory_order_relaxed) : 0; }
+  // What it opens next is not heard for a while, unless others behind the same address make up for
+  // it.
   void note_flood();
-  // Its address is not that of a flooder alone.
-  bool in_good_standing() const { return tunnel_ || (session_ && session_->in_good_standing()); }
+  // A request has been answered well.
+  void count_good() { good_ = std::min(good_ + 1, Flooders::most_of_one); }
+  // Of these, what is not spent; none of one that has done what floods do.
+  uint32_t credit() const;
+  // Returns how much of it that was.
+  uint32_t spend(uint32_t most);
   // The session is over and buried; its stream is the tunnel's.
   Websocket& open_tunnel(std::unique_ptr<net::Channel> replica, TunnelRecord record);
   // Idempotent.
@@ -82,6 +103,7 @@ class ClientConnection final : public net::Mortal,
   void on_tunnel_over() override { close(); }
   void on_deadline();
   void take_peer_facts();
+  void join_crowd();
   bool admit();
   void begin_handshake();
   void end_handshake();
@@ -98,11 +120,14 @@ class ClientConnection final : public net::Mortal,
   protocol::ClientFacts facts_;
   std::unique_ptr<net::PeerFacts> facts_of_handshake_;               // what facts_ points to
   std::optional<std::list<ClientConnection*>::iterator> handshake_;  // in the worker's list
+  IdleClients::Place place_;
+  Crowds::Count* crowd_ = nullptr;
   std::unique_ptr<net::Stream> stream_;
   std::string first_bytes_;  // until they tell the protocol
   std::unique_ptr<ClientSession> session_;
   std::unique_ptr<Websocket> tunnel_;
   net::Timer<&ClientConnection::on_deadline> deadline_;
+  uint32_t good_ = 0;     // answers, within bounds
   bool limited_ = false;  // counted in the ConnectionLimit
   bool refused_ = false;  // beyond it, and to be told so
   bool closed_ = false;

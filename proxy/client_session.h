@@ -18,8 +18,10 @@ class ClientSession : public net::Mortal, public net::StreamHandler {
   virtual void break_exchanges() = 0;
   // ClientConnection::start_deadline() was called, and this is it.
   virtual void on_deadline() = 0;
-  // It has carried out requests, and done nothing that floods do.
+  // It has done nothing that floods do.
   virtual bool in_good_standing() const = 0;
+  // Without a request: ends at once, since others need its descriptor. False: it is still sending.
+  virtual bool give_way() = 0;
   // The connection is closed. Buries what it owns; nothing else is called any more.
   virtual void stop() = 0;
 

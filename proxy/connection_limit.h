@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "base/seeded_hash.h"
 
 namespace usher::proxy {
 
@@ -30,7 +31,7 @@ class ConnectionLimit final {
 
  private:
   std::mutex mutex_;
-  std::unordered_map<std::string, uint32_t> counts_;
+  std::unordered_map<std::string, uint32_t, SeededHash> counts_;
 };
 
 // To be refused with an answer costs a TLS handshake and a head. A worker does that for so many at

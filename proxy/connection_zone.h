@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "base/strings.h"
+#include "base/seeded_hash.h"
 
 namespace usher::proxy {
 
@@ -31,12 +31,13 @@ class ConnectionZone final {
  private:
   struct Shard {
     mutable std::mutex mutex;
-    std::unordered_map<std::string, uint32_t, StringHash, std::equal_to<>> counts;
+    std::unordered_map<std::string, uint32_t, SeededHash, std::equal_to<>> counts;
   };
 
-  Shard& shard_of(std::string_view key) { return shards_[(StringHash()(key) >> 32) % 16]; }
+  Shard& shard_of(std::string_view key) { return shards_[hash_(key) % 16]; }
 
   const uint64_t size_;
+  const SeededHash hash_;  // not the shards': a shard's keys fill all of its buckets
   std::atomic<uint64_t> used_{0};
   std::array<Shard, 16> shards_;
 };

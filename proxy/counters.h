@@ -44,7 +44,8 @@ struct WorkerCounters {
   Counter connections;  // open now
   Counter accepted;
   Counter flooders_refused;
-  Counter websockets;  // open now
+  Counter idle_closed;  // so that others find a descriptor
+  Counter websockets;   // open now
   Counter websockets_opened;
   std::array<Counter, 3> websockets_closed;     // by the Side that began
   std::array<Counter, 6> responses;             // by status class; [0]: none was sent
@@ -53,6 +54,7 @@ struct WorkerCounters {
   std::array<Counter, troubles> hints;          // by Trouble
   std::array<Counter, traffic_causes> retries;  // by the Errc of the attempt before
   Counter retries_refused;                      // by the budget
+  Counter sids_not_kept;                        // because their network has its share in the store
   Counter queued;   // requests that waited for a place at a full replica
   Counter held;     // requests that wait now because no replica is up
   Counter delayed;  // requests that wait now until a rate allows them
@@ -62,9 +64,10 @@ struct WorkerCounters {
   Counter parked;  // of these, with no replica to go to
   Counter bytes_in;
   Counter bytes_out;
-  Counter requests;   // that have come
-  Counter exchanges;  // under way
-  Counter reading;    // connections of which a part of a head has come
+  Counter requests;      // that have come
+  Counter exchanges;     // under way
+  Counter reading;       // connections of which a part of a head has come
+  Counter lines_spared;  // of requests that the access log only counts
 };
 
 }  // namespace usher::proxy

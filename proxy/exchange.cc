@@ -1,9 +1,14 @@
 #include "proxy/exchange.h"
 
+#include <utility>
+
+#include "base/address.h"
+#include "base/network.h"
 #include "base/random.h"
 #include "base/strings.h"
 #include "protocol/cookies.h"
 #include "protocol/forwarding.h"
+#include "protocol/request_path.h"
 #include "protocol/trace_context.h"
 #include "proxy/requester.h"
 #include "proxy/worker.h"
@@ -58,15 +63,20 @@ void Exchange::on_request_error(Error error) { fail(std::move(error)); }
 
 Outcome Exchange::serve() {
   client_address_ = snapshot_->forwarding.client_address(request_.headers, client_.facts());
-  if (ask_for_challenge()) return {};
+  if (snapshot_->settings.limits.strict_paths && protocol::needs_normalising(request_.path()) &&
+      !protocol::is_strict(request_.path())) {
+    return Error{Errc::bad_request, Side::client, "a path above the root, or malformed"};
+  }
+  read_challenge();
   return find_route();
 }
 
 Outcome Exchange::find_route() {
+  if (!challenge_.empty()) return find_challenge_route();
   if (client_.role().redirect_to_https && !answers_challenges()) {
     const uint16_t port = client_.role().https_port;
     const std::string suffix = port == 443 ? "" : ":" + std::to_string(port);
-    respond(make_redirect("https://" + without_port(request_.authority) + suffix +
+    respond(make_redirect("https://" + asked_host() + suffix +
                               std::string(request_.target == "*" ? "/" : request_.target),
                           301));
     return {};
@@ -75,8 +85,22 @@ Outcome Exchange::find_route() {
   if (client_.facts().unknown_name && snapshot_->settings.tls.unknown_name == "misdirected") {
     return Error{Errc::misdirected, Side::client, "no certificate is for the name it asked for"};
   }
-  route_ = snapshot_->routes.find(request_.authority, request_.path(), client_.role().port);
+  route_ = snapshot_->routes.find(request_.authority, request_.path(), client_.role().entrance);
   return follow_route();
+}
+
+// Without its port. HTTP/1.0 may come without one: as with nginx, the address that it came to
+// stands for it.
+std::string Exchange::asked_host() const {
+  if (!request_.authority.empty()) return without_port(request_.authority);
+  const std::string address = client_.server_address();
+  return address.find(':') == std::string::npos ? address : "[" + address + "]";
+}
+
+// The store is asked when the limits of the route that the path belongs to have been passed.
+Outcome Exchange::find_challenge_route() {
+  route_ = snapshot_->routes.find(request_.authority, request_.path(), client_.role().entrance);
+  return route_ ? follow_route() : ask_for_challenge();
 }
 
 Outcome Exchange::follow_route() {
@@ -84,47 +108,68 @@ Outcome Exchange::follow_route() {
     return Error{Errc::no_route, Side::client,
                  std::string(request_.authority) + std::string(request_.path())};
   }
+  if (route_->gave_up) {
+    return Error{Errc::expression_gave_up, Side::usher, "the expression of a route's host or path"};
+  }
+  drop_odd_headers();
+  // Whom the route believes says who the client is.
+  if (route_->forwarding || detours_ > 0)
+    client_address_ = forwarding().client_address(request_.headers, client_.facts());
   if (route_->compression) coding_wish_ = protocol::read_coding_wish(request_);
   if (!route_->has_limits || limited_) return enter_route();
   limited_ = true;
   return pass_limits();
 }
 
-Outcome Exchange::enter_route() { return route_->has_access_rules ? pass_access() : serve_route(); }
+const protocol::Forwarding& Exchange::forwarding() const {
+  return route_ && route_->forwarding ? *route_->forwarding : snapshot_->forwarding;
+}
+
+void Exchange::drop_odd_headers() {
+  const conf::OddHeaders rule = route_->rules.odd_headers;
+  if (rule == conf::OddHeaders::pass) return;
+  const char more = rule == conf::OddHeaders::underscores ? '_' : '-';
+  request_.headers.remove_if(
+      [more](const protocol::Field& field) { return !protocol::is_plain_name(field.name, more); });
+}
+
+Outcome Exchange::enter_route() {
+  if (!challenge_.empty()) return ask_for_challenge();
+  return route_->has_access_rules ? pass_access() : serve_route();
+}
 
 Outcome Exchange::serve_route() {
-  if (answer_by_route()) return {};
+  if (answer_by_route() || answer_as_last()) return {};
   upstream_ = snapshot_->upstream(route_->upstream);
   if (!upstream_) return Error{Errc::no_replica, Side::usher, "no upstream " + route_->upstream};
-  if (route_->max_body > 0 && request_.body.kind == protocol::BodyKind::length &&
-      request_.body.length > route_->max_body) {
+  if (request_.body.kind == protocol::BodyKind::length && !allows_body(request_.body.length)) {
     return Error{Errc::body_too_large, Side::client,
                  std::to_string(request_.body.length) + " bytes"};
   }
 
   keep_asked_fields();
   if (route_->has_request_rules) {
-    apply_request_rules();
+    if (Outcome applied = apply_request_rules(); !applied) return applied;
   } else {
     forward_headers();
   }
   read_session();
   worker_.retry_budget(*upstream_).count_request(worker_.loop().now());
-  find_home();
+  body_comes_first() ? await_body() : find_home();
   return {};
 }
 
 void Exchange::forward_headers() {
   protocol::strip_hop_by_hop(request_.headers);
-  snapshot_->forwarding.strip_identity(request_.headers, client_.facts());
-  snapshot_->forwarding.add_forwarded(request_, client_.facts());
+  forwarding().strip_identity(request_.headers, client_.facts());
+  forwarding().add_forwarded(request_, client_.facts());
   name_request();
 }
 
 void Exchange::name_request() {
   const auto given_id = request_.headers.get("X-Request-Id");
   if (!given_id || !is_plausible_request_id(*given_id)) {
-    request_.headers.set("X-Request-Id", make_request_id());
+    request_.headers.set_alone("X-Request-Id", make_request_id());
   }
   if (!protocol::continue_trace(request_.headers)) {
     request_.headers.set("traceparent",
@@ -147,15 +192,40 @@ void Exchange::read_session() {
   }
   if (protocol::is_polling_handshake(request_)) {
     // The sid stands in the response's body, which must not be compressed for that.
-    request_.headers.set("Accept-Encoding", "identity");
+    request_.headers.set_alone("Accept-Encoding", "identity");
     open_packet_.emplace();
   }
+  if (open_packet_ || !claim_.sid.empty()) claim_.network = client_network();
+}
+
+std::string Exchange::client_network() const {
+  const auto address = SocketAddress::from_ip(client_address_, 0);
+  return std::string(network_of(address ? address->ip_bytes() : client_.facts().ip));
 }
 
 // Will this become a websocket that outlives its replica?
 bool Exchange::migrates() const {
   return socketio_ && upstream_->migrate && request_.wants_websocket &&
          protocol::opens_by_websocket(request_);
+}
+
+// Whoever sends a small body slowly, or never, must not have a place at a replica meanwhile.
+bool Exchange::body_comes_first() const {
+  return upstream_->max_connections > 0 && has_body(request_) && !client_.request_complete() &&
+         request_.body.kind == protocol::BodyKind::length && request_.body.length <= first_body;
+}
+
+void Exchange::await_body() {
+  awaits_body_ = true;
+  if (std::exchange(request_.expects_continue, false)) {
+    // It is us that it waits for (RFC 9110 section 10.1.1).
+    request_.headers.remove("Expect");
+    protocol::ResponseHead go_on;
+    go_on.status = 100;
+    go_on.reason = "Continue";
+    client_.send_head(go_on, false);
+  }
+  client_.resume_body();
 }
 
 void Exchange::find_home() {
@@ -249,16 +319,32 @@ void Exchange::lease() {
 
 void Exchange::on_replica_ready() {
   replica_->send_head(request_);
+  if (!early_body_.empty()) {
+    body_begun_ = true;
+    replica_->send_data(std::exchange(early_body_, {}));
+  }
   if (client_.request_complete()) return replica_->send_end({});
   client_.resume_body();
+}
+
+bool Exchange::allows_body(uint64_t bytes) const {
+  return !route_ || route_->max_body == 0 || bytes <= route_->max_body;
+}
+
+void Exchange::on_request_ahead(uint64_t bytes) {
+  if (finished_ || allows_body(bytes)) return;
+  fail({Errc::body_too_large, Side::client,
+        "more than " + std::to_string(route_->max_body) + " bytes"});
 }
 
 void Exchange::on_request_data(std::span<const char> data) {
   if (finished_) return;
   bytes_in_ += data.size();
-  if (route_->max_body > 0 && bytes_in_ > route_->max_body) {
-    return fail({Errc::body_too_large, Side::client,
-                 "more than " + std::to_string(route_->max_body) + " bytes"});
+  on_request_ahead(bytes_in_);
+  if (finished_) return;
+  if (awaits_body_) {
+    early_body_.append(data.data(), data.size());
+    return;
   }
   body_begun_ = true;
   replica_->send_data(data);
@@ -266,13 +352,17 @@ void Exchange::on_request_data(std::span<const char> data) {
 }
 
 void Exchange::on_request_end(protocol::Headers trailers) {
+  // Its length was announced: no trailers can go with it.
+  if (std::exchange(awaits_body_, false)) return find_home();
   // A request without a body may be complete before there is a replica: on_replica_ready() knows.
   if (!takes_body()) return;
-  snapshot_->forwarding.strip_identity(trailers, client_.facts());
+  filter_request_trailers(trailers);
   replica_->send_end(trailers);
 }
 
 void Exchange::on_replica_writable() { client_.resume_body(); }
+
+size_t Exchange::wanted() const { return client_.room(); }
 
 void Exchange::on_replica_error(Error error) { fail(std::move(error)); }
 
@@ -289,22 +379,25 @@ void Exchange::on_client_stalled() {
 }
 
 void Exchange::respond(OwnResponse response) {
-  begin_response(response.head);
+  if (!begin_response(response.head)) return;
   if (request_.method != "HEAD" && !response.body.empty()) send_body(response.body);
   finish_response({});
 }
 
-void Exchange::begin_response(protocol::ResponseHead& head) {
+// False: what the response should say is not known, and that is answered.
+bool Exchange::begin_response(protocol::ResponseHead& head) {
+  if (route_ && route_->has_response_rules) apply_response_rules(head);
+  if (fail_undecided()) return false;
   status_ = head.status;
   response_started_ = true;
   // The rest of a body has no taker; and a request that could not be read hides where the next
   // begins.
   client_must_close_ = (!client_.request_complete() && has_body(request_)) ||
                        request_.method.empty() || is_last_on_connection();
-  if (route_ && route_->has_response_rules) apply_response_rules(head);
   if (route_ && route_->compression) compress(head);
   client_.send_head(head, client_must_close_);
   keep_response(head);
+  return true;
 }
 
 bool Exchange::is_last_on_connection() const {
@@ -322,6 +415,7 @@ void Exchange::drop_replica() {
 
 void Exchange::finish(bool reuse) {
   finished_ = true;
+  awaits_body_ = false;
   lookup_.reset();
   if (turn_) turn_->stop();
   if (file_) file_->next_turn.stop();

@@ -53,7 +53,11 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   // The request could not be read.
   void on_request_error(Error error);
   // May the body's next piece come?
-  bool takes_body() const { return replica_ && replica_->ready() && !finished_; }
+  bool takes_body() const {
+    return !finished_ && (awaits_body_ || (replica_ && replica_->ready()));
+  }
+  // So much of the body has come before its replica takes any.
+  void on_request_ahead(uint64_t bytes);
   void on_request_data(std::span<const char> data);
   void on_request_end(protocol::Headers trailers);
   // The client takes more of the response again.
@@ -69,17 +73,25 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
  private:
   // In the order in which they happen.
   Outcome serve();
-  bool ask_for_challenge();
+  void read_challenge();
   bool answers_challenges() const;
   Outcome find_route();
+  std::string asked_host() const;
+  Outcome find_challenge_route();
+  Outcome ask_for_challenge();
   Outcome follow_route();
+  const protocol::Forwarding& forwarding() const;
+  void drop_odd_headers();
   Outcome pass_limits();
   void on_turn();
+  bool allows_body(uint64_t bytes) const;
   Outcome enter_zones();
   void refuse(Error error, uint16_t status, std::chrono::seconds again_after);
   Outcome enter_route();
   Outcome serve_route();
+  std::string client_network() const;
   bool answer_by_route();
+  bool answer_as_last();
   void close_without_answer();
   enum class Admission : uint8_t { granted, refused, unsaid };
   Outcome pass_access();
@@ -102,16 +114,22 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   std::optional<VariableSource> log_variables(const protocol::ResponseHead* response) const;
   void keep_asked_fields();
   void keep_response(protocol::ResponseHead& head);
-  void apply_request_rules();
+  Error undecided() const;
+  bool fail_undecided();
+  Outcome apply_request_rules();
   void forward_headers();
+  void filter_request_trailers(protocol::Headers& trailers) const;
+  void filter_response_trailers(protocol::Headers& trailers) const;
   void name_request();
   void apply_response_rules(protocol::ResponseHead& head) const;
   void rewrite(protocol::ResponseHead& head) const;
   void respond(OwnResponse response);
-  void begin_response(protocol::ResponseHead& head);
+  bool begin_response(protocol::ResponseHead& head);
   void compress(protocol::ResponseHead& head);
   void send_body(std::span<const char> data);
   void read_session();
+  bool body_comes_first() const;
+  void await_body();
   void find_home();
   void settle(routing::Home home);
   void fail_homeless();
@@ -126,6 +144,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void on_replica_data(std::span<const char> data) override;
   void on_replica_end(protocol::Headers trailers) override;
   void on_replica_writable() override;
+  size_t wanted() const override;
   void on_replica_error(Error error) override;
 
   void upgrade(protocol::ResponseHead head);
@@ -134,6 +153,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void pass_on(std::span<const char> data);
   void slow_down();
   void learn_sid();
+  void let_go();
   void finish_response(const protocol::Headers& trailers);
 
   void fail(Error error);
@@ -163,6 +183,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   std::string_view served_target_;             // the same, or where a route with files has led
   std::vector<protocol::Field> asked_fields_;  // where they are wanted later
   protocol::CodingWish coding_wish_;           // where the route compresses
+  std::string_view challenge_;                 // a token that may have an answer: the store knows
   const routing::Route* route_ = nullptr;
   const routing::Upstream* upstream_ = nullptr;
 
@@ -175,6 +196,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   std::optional<routing::OpenRequest> open_request_;
   std::unique_ptr<ReplicaConnection> replica_;
 
+  std::string early_body_;  // came before the request had its place
   // The body of a polling handshake is held until the store has its sid.
   std::optional<protocol::OpenPacketReader> open_packet_;
   std::string held_;
@@ -204,6 +226,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   std::unique_ptr<FileBody> file_;
   std::unique_ptr<CompressedBody> compressed_;  // what the response's body goes through
   std::optional<Diagnosis> diagnosis_;
+  mutable std::string undecided_;  // VariableSource::undecided, or what else gave up
 
   MonotonicTime started_;
   WallTime started_wall_;
@@ -226,6 +249,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   bool fresh_connection_ = false;  // the next lease must not be a reused one
   const routing::Replica* avoid_ = nullptr;
   bool socketio_ = false;
+  bool awaits_body_ = false;
   bool body_begun_ = false;
   bool limited_ = false;      // the limits of a route have let it in
   bool waited_ = false;       // because no replica was up

@@ -1,31 +1,22 @@
 // Who may use a route: by the client's address, by a name and a password, or by one of them.
 
-#include <algorithm>
+#include <span>
 
 #include "base/address.h"
+#include "base/network.h"
 #include "proxy/exchange.h"
 #include "proxy/requester.h"
 #include "proxy/worker.h"
 
 namespace usher::proxy {
-namespace {
-
-bool in_any(const std::vector<conf::Cidr>& networks, std::span<const uint8_t> ip) {
-  return std::any_of(networks.begin(), networks.end(),
-                     [ip](const conf::Cidr& network) { return protocol::contains(network, ip); });
-}
-
-}  // namespace
-
-// A client of a unix socket has no address: it is local.
+// A client of a unix socket has no address, and is in "unix:" alone.
 Exchange::Admission Exchange::admission_by_address() const {
   const conf::RouteSettings& rules = route_->rules;
   const auto address = SocketAddress::from_ip(client_address_, 0);
-  if (!address) return rules.allow.empty() ? Admission::unsaid : Admission::granted;
-  const auto ip = address->ip_bytes();
-  if (in_any(rules.deny, ip)) return Admission::refused;
+  const auto ip = address ? address->ip_bytes() : std::span<const uint8_t>();
+  if (protocol::in_any(rules.deny, ip)) return Admission::refused;
   if (rules.allow.empty()) return Admission::unsaid;
-  return in_any(rules.allow, ip) ? Admission::granted : Admission::refused;
+  return protocol::in_any(rules.allow, ip) ? Admission::granted : Admission::refused;
 }
 
 // As with nginx, the address is asked first.
@@ -34,7 +25,9 @@ Outcome Exchange::pass_access() {
   const bool either = route_->rules.satisfy == conf::Satisfy::any;
   if (either && by_address == Admission::granted) return serve_route();
   if (!either && by_address == Admission::refused) return forbid();
-  if (asks_for_password()) return check_password();
+  const bool asks = asks_for_password();
+  if (!undecided_.empty()) return undecided();
+  if (asks) return check_password();
   return by_address == Admission::refused ? forbid() : serve_route();
 }
 
@@ -59,9 +52,23 @@ Outcome Exchange::check_password() {
     ask_for_password();
     return {};
   }
-  if (worker_.passwords().remembers(*file->second, *given)) return serve_route();
-  lookup_ = worker_.passwords().check(
-      *file->second, *given,
+  PasswordChecker& passwords = worker_.passwords();
+  if (passwords.remembers(*file->second, *given)) return serve_route();
+  const auto address = SocketAddress::from_ip(client_address_, 0);
+  const std::string_view network = address ? network_of(address->ip_bytes()) : std::string_view();
+  const auto standing = passwords.standing(*file->second, *given, network);
+  if (standing.repeated) {
+    on_verdict(PasswordChecker::Verdict::wrong, given->name);
+    return {};
+  }
+  if (standing.wait.count() > 0) {
+    refuse({Errc::passwords_busy, Side::client,
+            std::to_string(standing.failures) + " wrong passwords from this address"},
+           429, std::chrono::ceil<std::chrono::seconds>(standing.wait));
+    return {};
+  }
+  lookup_ = passwords.check(
+      *file->second, *given, network,
       [this, name = given->name](PasswordChecker::Verdict verdict) { on_verdict(verdict, name); });
   return {};
 }

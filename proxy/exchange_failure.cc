@@ -109,10 +109,11 @@ void Exchange::try_again(Errc failure) {
 // home, which has joined since, is not among them. What home_ and avoid_ point at stays.
 void Exchange::look_again() {
   std::shared_ptr<const Snapshot> now = worker_.snapshot();
-  const uint16_t port = client_.role().port;
-  const routing::Route* route = route_->match == conf::PathMatch::named
-                                    ? now->routes.find_named(asked_authority_, route_->path, port)
-                                    : now->routes.find(asked_authority_, served_target_, port);
+  const routing::Entrance& entrance = client_.role().entrance;
+  const routing::Route* route =
+      route_->match == conf::PathMatch::named
+          ? now->routes.find_named(asked_authority_, route_->path, entrance)
+          : now->routes.find(asked_authority_, served_target_, entrance);
   if (!route || route->upstream != upstream_->name) return;
   const routing::Upstream* upstream = now->upstream(route->upstream);
   if (!upstream) return;

@@ -1,7 +1,9 @@
 // What an Exchange makes of a route with files: the file, a redirect to its folder, or another path
 // with which the request goes on.
 
+#include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
 #include "protocol/conditions.h"
@@ -19,6 +21,7 @@ namespace {
 constexpr unsigned most_detours = 10;
 // Of a file, in one turn.
 constexpr int most_pieces = 16;
+constexpr size_t least_piece = 1024;
 
 std::string content_range(std::string_view part, uint64_t size) {
   return "bytes " + std::string(part) + "/" + std::to_string(size);
@@ -36,18 +39,19 @@ void Exchange::respond_with_file() {
   };
   const FilePlace place(route_->rules, expand);
   const FileTree tree(place.folder());
-  const uint16_t port = client_.role().port;
+  const routing::Entrance& entrance = client_.role().entrance;
   const bool gets = request_.method == "GET" || request_.method == "HEAD";
   const FileView view{[&tree](const std::string& path) { return tree.look(path); }, expand,
                       !gets && request_.method != "POST"};
   FileChoice choice =
       choose_file(route_->rules, place, protocol::path_of_target(served_target_), view);
+  if (fail_undecided()) return;
   const std::string_view query = cut(served_target_, '?').second.value_or("");
   switch (choice.kind) {
     case FileChoice::Kind::elsewhere:
       return go_on_with(choice.path, choice.query ? *choice.query : query);
     case FileChoice::Kind::named:
-      return go_on_at(snapshot_->routes.find_named(asked_authority_, choice.path, port),
+      return go_on_at(snapshot_->routes.find_named(asked_authority_, choice.path, entrance),
                       choice.path);
     case FileChoice::Kind::status:
       if (choice.status == no_answer) return close_without_answer();
@@ -67,7 +71,7 @@ void Exchange::go_on_with(const std::string& path, std::string_view query) {
   served_target_ = request_.headers.keep(
       with_query(protocol::escape_path(rooted), protocol::escape_query(query)));
   request_.target = served_target_;
-  go_on_at(snapshot_->routes.find(asked_authority_, served_target_, client_.role().port), path);
+  go_on_at(snapshot_->routes.find(asked_authority_, served_target_, client_.role().entrance), path);
 }
 
 // With the rules of that route, and its access. Limits count once.
@@ -97,7 +101,7 @@ void Exchange::respond_with(StaticFile file, std::string_view path) {
     return respond(std::move(refused));
   }
   head.reason = reason_of(head.status);
-  begin_response(head);
+  if (!begin_response(head)) return;
   if (head.status == 304 || request_.method == "HEAD") return finish_response({});
   file_ = std::make_unique<FileBody>(std::move(file), worker_.loop(), *this);
   send_file();
@@ -136,7 +140,8 @@ void Exchange::send_file() {
   std::array<char, size_t{16} * 1024> buffer;
   for (int pieces = 0; !client_.above_high_mark(); ++pieces) {
     if (pieces == most_pieces) return file_->next_turn.start(Duration(0));
-    const auto piece = file_->file.read(buffer);
+    const size_t most = std::min(buffer.size(), std::max(client_.room(), least_piece));
+    const auto piece = file_->file.read(std::span(buffer).first(most));
     if (!piece) return fail(piece.error());
     if (piece->empty()) return finish_response({});
     send_body(*piece);

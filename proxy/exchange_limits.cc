@@ -27,6 +27,7 @@ Outcome Exchange::pass_limits() {
   const RateVerdict verdict = snapshot_->limit_zones.admit(
       limits, [this](const conf::Template& key) { return expand(key, variables(nullptr)); },
       worker_.loop().now());
+  if (!undecided_.empty()) return undecided();
   const bool crowded = verdict.delay.count() > 0 && worker_.count().delayed.value() >= most_delayed;
   if (verdict.refused || crowded) {
     std::string detail = "zone " + std::string(verdict.zone) + ", " + in_requests(verdict.excess) +
@@ -51,6 +52,7 @@ Outcome Exchange::enter_zones() {
   ConnectionVerdict verdict = snapshot_->limit_zones.enter(
       route_->rules.connection_limits,
       [this](const conf::Template& key) { return expand(key, variables(nullptr)); });
+  if (!undecided_.empty()) return undecided();
   if (!verdict.full_zone.empty()) {
     refuse({Errc::connection_limited, Side::client, "zone " + std::string(verdict.full_zone)},
            route_->rules.connection_limit_status, std::chrono::seconds(1));

@@ -30,7 +30,7 @@ TunnelRecord Exchange::make_tunnel_record(const protocol::ResponseHead& response
   record.affinity = name_of(home_.outcome);
   record.first_byte = std::chrono::duration_cast<Duration>(*first_byte_ - started_);
   record.attempts = attempts_;
-  record.port = client_.role().port;
+  record.entrance = &client_.role().entrance;
   if (snapshot_->logs->has_texts()) response_size_ = size_of(response);
   if (route_->rules.access_log) {
     const auto from = log_variables(&response);
@@ -130,7 +130,7 @@ void Exchange::log() {
   line.user_agent = request_.headers.get("User-Agent").value_or("");
   if (route_ && !route_->rules.access_log) return;
   const auto from = log_variables(response_.get());
-  snapshot_->logs->write(route_, line, from ? &*from : nullptr);
+  if (!snapshot_->logs->write(route_, line, from ? &*from : nullptr)) count.lines_spared.add();
 }
 
 }  // namespace usher::proxy

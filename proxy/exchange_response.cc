@@ -26,6 +26,7 @@ void Exchange::on_replica_head(protocol::ResponseHead head) {
 
   protocol::strip_hop_by_hop(head.headers);
   if (route_->has_response_rules) apply_response_rules(head);
+  if (fail_undecided()) return;
   add_cookie(head.headers);
   if (open_packet_ && (head.status != 200 || head.headers.has("Content-Encoding")))
     open_packet_.reset();
@@ -54,11 +55,7 @@ void Exchange::on_replica_data(std::span<const char> data) {
   held_.append(data.data(), data.size());
   switch (open_packet_->feed(data)) {
     case protocol::OpenPacketReader::State::reading: return;
-    case protocol::OpenPacketReader::State::not_an_open_packet: {
-      open_packet_.reset();
-      const std::string held = std::exchange(held_, {});
-      return pass_on(held);
-    }
+    case protocol::OpenPacketReader::State::not_an_open_packet: return let_go();
     case protocol::OpenPacketReader::State::found: return learn_sid();
   }
 }
@@ -66,16 +63,23 @@ void Exchange::on_replica_data(std::span<const char> data) {
 // Another node may get the client's next request before this store has its sid: so the end of the
 // response waits for the store, at most store.timeout.
 void Exchange::learn_sid() {
-  replica_->pause();
   const std::string sid = open_packet_->sid();
   const routing::Binding opened_at{home_.replica->id, home_.binding.epoch};
-  lookup_ = worker_.sessions().learn_sid(sid, opened_at, [this] {
-    open_packet_.reset();
-    const std::string held = std::exchange(held_, {});
-    pass_on(held);
+  lookup_ = worker_.sessions().learn_sid(sid, opened_at, claim_.network, [this] {
+    let_go();
     if (held_end_) return finish_response(*held_end_);
     replica_->resume();
   });
+  if (lookup_.active()) return replica_->pause();
+  worker_.count().sids_not_kept.add();
+  let_go();
+}
+
+// What was held back of a body that is, or may be, a handshake's.
+void Exchange::let_go() {
+  open_packet_.reset();
+  const std::string held = std::exchange(held_, {});
+  pass_on(held);
 }
 
 void Exchange::pass_on(std::span<const char> data) {
@@ -112,15 +116,12 @@ void Exchange::on_client_writable() {
 }
 
 void Exchange::on_replica_end(protocol::Headers trailers) {
+  if (route_->has_response_rules) filter_response_trailers(trailers);
   if (lookup_.active()) {
     held_end_ = std::move(trailers);
     return;
   }
-  if (open_packet_) {
-    open_packet_.reset();
-    const std::string held = std::exchange(held_, {});
-    pass_on(held);
-  }
+  if (open_packet_) let_go();
   finish_response(trailers);
 }
 
@@ -137,6 +138,7 @@ void Exchange::upgrade(protocol::ResponseHead head) {
   }
   protocol::strip_hop_by_hop(head.headers);
   if (route_->has_response_rules) apply_response_rules(head);
+  if (fail_undecided()) return;
   add_cookie(head.headers);
   status_ = 101;
   response_started_ = true;

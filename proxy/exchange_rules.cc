@@ -30,7 +30,9 @@ bool only_asks(const protocol::RequestHead& request) {
 bool Exchange::answer_by_route() {
   const conf::RouteSettings& rules = route_->rules;
   if (route_->redirects()) {
-    respond(make_redirect(expand(rules.redirect, variables(nullptr)), rules.redirect_status));
+    OwnResponse redirect =
+        make_redirect(expand(rules.redirect, variables(nullptr)), rules.redirect_status);
+    if (!fail_undecided()) respond(std::move(redirect));
     return true;
   }
   if (route_->serves_files()) {
@@ -46,9 +48,38 @@ bool Exchange::answer_by_route() {
     return true;
   }
   if (route_->status == 0) return false;
-  respond(rules.body.empty() ? make_status_response(route_->status, wants_page(request_))
+  OwnResponse response = rules.body.empty()
+                             ? make_status_response(route_->status, wants_page(request_))
                              : make_text_response(route_->status, rules.content_type,
-                                                  expand(rules.body, variables(nullptr))));
+                                                  expand(rules.body, variables(nullptr)));
+  if (!fail_undecided()) respond(std::move(response));
+  return true;
+}
+
+// What follows from an expression that gave up is not known, and so nothing follows.
+Error Exchange::undecided() const {
+  return {Errc::expression_gave_up, Side::usher, "an expression of " + undecided_};
+}
+
+// True: that is answered. Once.
+bool Exchange::fail_undecided() {
+  if (undecided_.empty() || error_.code == Errc::expression_gave_up) return false;
+  fail(undecided());
+  return true;
+}
+
+// RFC 9110 section 7.6.2: how many proxies an OPTIONS may still pass. True: this one is the last,
+// and the request is answered.
+bool Exchange::answer_as_last() {
+  if (request_.method != "OPTIONS") return false;
+  const auto field = request_.headers.get("Max-Forwards");
+  const auto left = field ? parse_decimal<uint32_t>(*field) : std::nullopt;
+  if (!left) return false;
+  if (*left > 0) {
+    request_.headers.set("Max-Forwards", std::to_string(*left - 1));
+    return false;
+  }
+  respond(make_text_response(200, "text/plain", {}));
   return true;
 }
 
@@ -58,20 +89,26 @@ void Exchange::close_without_answer() {
   finish(false);
 }
 
+void Exchange::read_challenge() {
+  if (!request_.path().starts_with(challenge_path) || !only_asks(request_)) return;
+  const std::string_view token = request_.path().substr(challenge_path.size());
+  if (!routing::is_challenge_token(token)) return;
+  if (!worker_.shared().unknown_keys.has(routing::challenge_key(token))) challenge_ = token;
+}
+
 // Another node may have been given what is to be answered: the store knows. What it does not know
 // is any other request.
-bool Exchange::ask_for_challenge() {
-  if (!request_.path().starts_with(challenge_path)) return false;
-  const std::string_view token = request_.path().substr(challenge_path.size());
-  const bool asks = request_.method == "GET" || request_.method == "HEAD";
-  if (!asks || !routing::is_challenge_token(token)) return false;
-  lookup_ =
-      worker_.challenges().find_challenge(token, [this](Result<std::optional<std::string>> known) {
+Outcome Exchange::ask_for_challenge() {
+  route_ = nullptr;  // whose rules are not for what the store says
+  const std::string_view token = std::exchange(challenge_, {});
+  lookup_ = worker_.challenges().find_challenge(
+      token, [this, token](Result<std::optional<std::string>> known) {
         if (known && *known)
           return respond(make_text_response(200, "application/octet-stream", std::move(**known)));
+        if (known) worker_.shared().unknown_keys.add(routing::challenge_key(token));
         if (Outcome served = find_route(); !served) fail(std::move(served).error());
       });
-  return true;
+  return {};
 }
 
 // Whoever issues a certificate asks on plain HTTP (RFC 8555 section 8.3), and is not to need the
@@ -79,7 +116,7 @@ bool Exchange::ask_for_challenge() {
 bool Exchange::answers_challenges() const {
   if (!request_.path().starts_with(challenge_path)) return false;
   const routing::Route* route =
-      snapshot_->routes.find(request_.authority, request_.path(), client_.role().port);
+      snapshot_->routes.find(request_.authority, request_.path(), client_.role().entrance);
   return route && (route->path + "/").starts_with(challenge_path);
 }
 
@@ -126,7 +163,7 @@ VariableSource Exchange::variables(const protocol::ResponseHead* response) const
           .target = asked_target_,
           .served_target = served_target_,
           .requester = client_,
-          .forwarding = snapshot_->forwarding,
+          .forwarding = forwarding(),
           .client_address = client_address_.empty() ? client_.facts().ip_text : client_address_,
           .request_id = request_.headers.get("X-Request-Id").value_or(""),
           .request_number = request_number_,
@@ -135,16 +172,19 @@ VariableSource Exchange::variables(const protocol::ResponseHead* response) const
           .progress = progress(),
           .status = response ? response->status : status_,
           .response = response,
-          .replica = replica_id_};
+          .replica = replica_id_,
+          .groups = nullptr,
+          .undecided = &undecided_};
 }
 
 // Values are of the request as it came; then it is prepared as any other, and they are set.
-void Exchange::apply_request_rules() {
+Outcome Exchange::apply_request_rules() {
   const conf::RouteSettings& rules = route_->rules;
   std::vector<std::pair<std::string_view, std::string>> values;
   name_request();
   for (const conf::HeaderSetting& header : rules.set_headers)
     values.emplace_back(header.name, expand(header.value, variables(nullptr)));
+  if (!undecided_.empty()) return undecided();
   if (!rules.replace_path.empty())
     request_.target = request_.headers.keep(replace_path(*route_, served_target_));
   forward_headers();
@@ -152,11 +192,30 @@ void Exchange::apply_request_rules() {
     if (equals_ignoring_case(name, "host")) {
       if (!value.empty()) request_.authority = request_.headers.keep(value);
     } else if (value.empty()) {
-      request_.headers.remove(name);
+      request_.headers.remove_every(name);
     } else {
-      request_.headers.set(name, value);
+      request_.headers.set_alone(name, value);
     }
   }
+  return {};
+}
+
+// What a replica that merges trailers into the headers would believe must have passed the same
+// rules as those.
+void Exchange::filter_request_trailers(protocol::Headers& trailers) const {
+  if (!route_->rules.request_trailers) return trailers.clear();
+  snapshot_->forwarding.strip_trailers(trailers, client_.facts());
+  trailers.remove_if([&](const protocol::Field& field) {
+    return std::ranges::any_of(route_->rules.set_headers, [&](const conf::HeaderSetting& header) {
+      return protocol::are_twins(field.name, header.name);
+    });
+  });
+}
+
+// The same of a client that merges, and of what is removed.
+void Exchange::filter_response_trailers(protocol::Headers& trailers) const {
+  for (const std::string& name : route_->rules.remove_headers)
+    trailers.remove(name);
 }
 
 void Exchange::apply_response_rules(protocol::ResponseHead& head) const {
@@ -177,7 +236,7 @@ void Exchange::apply_response_rules(protocol::ResponseHead& head) const {
 }
 
 void Exchange::rewrite(protocol::ResponseHead& head) const {
-  route_->rewriting.apply(
+  const bool decided = route_->rewriting.apply(
       head.headers, [&](const conf::Template& text, const protocol::Rewriting::Groups* found) {
         VariableSource source = variables(&head);
         if (!found) return expand(text, source);
@@ -185,6 +244,7 @@ void Exchange::rewrite(protocol::ResponseHead& head) const {
         source.groups = &groups;
         return expand(text, source);
       });
+  if (!decided) undecided_ = "a rule for redirects or cookies";
 }
 
 }  // namespace usher::proxy

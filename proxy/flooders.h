@@ -1,5 +1,9 @@
 // The addresses whose HTTP/2 connections have flooded lately: what they open again within `penalty`
 // is closed before it can cost a handshake. Of one worker; bounded.
+//
+// Many people may share an address. A flood from it is forgiven when its other connections have
+// done so much good that the flood is small beside it. That good is spent then: a connection that
+// was opened as an excuse is none.
 #pragma once
 
 #include <chrono>
@@ -10,6 +14,8 @@
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "base/network.h"
+#include "base/seeded_hash.h"
 
 namespace usher::proxy {
 
@@ -17,17 +23,16 @@ class Flooders final {
  public:
   static constexpr std::chrono::seconds penalty{10};
   static constexpr size_t most = 4096;
-
-  // Whoever has an IPv6 address has 2^64 of them: they count as one.
-  static std::string network_of(std::span<const uint8_t> ip) {
-    return {reinterpret_cast<const char*>(ip.data()), ip.size() == 16 ? 8 : ip.size()};
-  }
+  // Requests answered well that a flood must be weighed against, and how many of them one
+  // connection can have to its credit.
+  static constexpr uint32_t price = 100;
+  static constexpr uint32_t most_of_one = 50;
 
   void add(std::span<const uint8_t> ip, MonotonicTime now) {
     if (until_.size() >= most)
       std::erase_if(until_, [&](auto& each) { return each.second <= now; });
     if (until_.size() >= most) until_.erase(until_.begin());
-    until_[network_of(ip)] = now + penalty;
+    until_[std::string(network_of(ip))] = now + penalty;
   }
   bool has(std::span<const uint8_t> ip, MonotonicTime now) {
     if (until_.empty()) return false;
@@ -39,7 +44,7 @@ class Flooders final {
   }
 
  private:
-  std::unordered_map<std::string, MonotonicTime> until_;
+  std::unordered_map<std::string, MonotonicTime, SeededHash, std::equal_to<>> until_;
 };
 
 }  // namespace usher::proxy

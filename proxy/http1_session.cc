@@ -10,10 +10,6 @@ namespace {
 // close with unread bytes would send a RST, and the client might lose the response.
 constexpr std::chrono::milliseconds linger_limit{2000};
 constexpr size_t most_lingered = 16 * 1024 * 1024;
-// How long a client that has not been told that its connection ends may bring one more request.
-constexpr std::chrono::milliseconds unannounced_grace{2000};
-// A stall is noticed within a quarter of its limit.
-constexpr int looks_per_stall = 4;
 
 protocol::HeadLimits head_limits(const Snapshot& snapshot) {
   return {.bytes = snapshot.settings.limits.head.bytes};
@@ -28,7 +24,7 @@ Http1Session::Http1Session(Worker& worker, ClientConnection& connection)
       codec_(head_limits(*snapshot_)) {}
 
 void Http1Session::start() {
-  await_request(connection_.limit_of(snapshot_->settings.timeouts.head));
+  await_request(connection_.idle_limit(snapshot_->settings.timeouts.head));
 }
 
 // Says 429 to a connection beyond the limit, without an exchange, and ends it.
@@ -43,6 +39,7 @@ void Http1Session::turn_away(bool page) {
 
 void Http1Session::await_request(std::chrono::milliseconds limit) {
   phase_ = Phase::waiting;
+  connection_.become_idle();
   connection_.start_deadline(limit);
 }
 
@@ -58,13 +55,21 @@ size_t Http1Session::on_stream_data(std::span<const char> data) {
   return ending() ? data.size() : data.size() - input.size();
 }
 
+// What waits for its replica holds little of its body.
+size_t Http1Session::wanted() const {
+  return exchange_ && exchange_->takes_body() ? SIZE_MAX : first_body;
+}
+
 // Takes one event from the input; false when it must wait: for bytes, for the exchange, for the
 // client.
 bool Http1Session::parse_one(std::span<const char>& input) {
   if (phase_ == Phase::over || ending()) return false;
   if (exchange_) {
     if (request_complete_) return false;  // a pipelined request waits for its turn
-    if (request_has_body_ && !exchange_->takes_body()) return false;
+    if (request_has_body_ && !exchange_->takes_body()) {
+      look_ahead(input);
+      return false;
+    }
   } else if (stream().above_high_mark()) {
     return false;
   }
@@ -78,6 +83,7 @@ bool Http1Session::parse_one(std::span<const char>& input) {
     case protocol::ServerEventKind::need_more:
       if (phase_ == Phase::waiting && !codec_.idle()) {
         phase_ = Phase::receiving_head;
+        connection_.become_idle();
         receives_.emplace(worker_.count().reading);
         connection_.start_deadline(connection_.limit_of(snapshot_->settings.timeouts.head));
       }
@@ -107,6 +113,14 @@ bool Http1Session::parse_one(std::span<const char>& input) {
   return false;
 }
 
+// A replica may act on a head alone: what has come of the body is judged before it is sent
+// anything.
+void Http1Session::look_ahead(std::span<const char> input) {
+  Result<uint64_t> ahead = codec_.look_ahead(input);
+  if (!ahead) return refuse(std::move(ahead).error());
+  exchange_->on_request_ahead(*ahead);
+}
+
 void Http1Session::begin_exchange() {
   // Each request is served by what is believed when it comes.
   snapshot_ = worker_.snapshot();
@@ -114,15 +128,24 @@ void Http1Session::begin_exchange() {
   connection_.count_request();
   exchange_ = std::make_unique<Exchange>(worker_, requester, snapshot_);
   phase_ = Phase::exchange;
+  connection_.become_busy();
   receives_.reset();
   watch_for_stall();
 }
 
 void Http1Session::watch_for_stall() {
-  seen_in_ = stream().bytes_in();
-  seen_out_ = stream().bytes_out();
-  still_ = 0;
-  connection_.start_deadline(snapshot_->settings.timeouts.stall / looks_per_stall);
+  body_.restart();
+  reader_.restart();
+  look_again();
+}
+
+void Http1Session::look_again() {
+  connection_.start_deadline(snapshot_->settings.timeouts.stall / Pace::looks_per_span);
+}
+
+Pace::Wanted Http1Session::wanted_progress() const {
+  const conf::Settings& settings = snapshot_->settings;
+  return Pace::at_rate(least_rate, settings.timeouts.stall);
 }
 
 // What cannot be read is refused, and nothing after it can be read either.
@@ -135,6 +158,7 @@ void Http1Session::refuse(Error error) {
 }
 
 void Http1Session::send_head(const protocol::ResponseHead& head, bool last) {
+  good_ = is_good(head);
   codec_.write_head(head, last, stream().tail());
   stream().commit();
 }
@@ -157,14 +181,14 @@ void Http1Session::send_end(const protocol::Headers& trailers) {
 
 void Http1Session::end_exchange(bool reuse) {
   if (phase_ == Phase::over) return;
-  served_ = true;
+  if (good_) connection_.count_good();
   worker_.loop().bury(std::move(exchange_));
   if (stream().closed()) return connection_.close();
   // A request that has not been read to its end is looked at again when it has.
   const bool spent = request_complete_ && !codec_.reusable();
   if (!reuse || spent) return linger();
   // A response that began before the drain has not told its client that it is the last one.
-  await_request(worker_.draining() ? unannounced_grace : snapshot_->settings.timeouts.keep_alive);
+  await_request(connection_.idle_limit(snapshot_->settings.timeouts.keep_alive));
   stream().resume_reading();
 }
 
@@ -215,6 +239,7 @@ void Http1Session::client_left(Error error) {
 void Http1Session::on_stream_finished() {
   if (phase_ != Phase::flushing) return;
   phase_ = Phase::lingering;
+  connection_.become_idle();
   connection_.start_deadline(linger_limit);
 }
 
@@ -247,36 +272,31 @@ void Http1Session::on_deadline() {
 void Http1Session::check_progress() {
   const bool waits_for_body = !request_complete_ && exchange_->takes_body() && stream().reading();
   const bool waits_for_reader = stream().queued() > 0;
-  const bool moved_in = stream().bytes_in() != seen_in_;
-  const bool moved_out = stream().bytes_out() != seen_out_;
-  seen_in_ = stream().bytes_in();
-  seen_out_ = stream().bytes_out();
-  const bool stuck =
-      (waits_for_body && !moved_in && !moved_out) || (waits_for_reader && !moved_out);
-  still_ = stuck ? static_cast<uint8_t>(still_ + 1) : 0;
-  if (still_ < looks_per_stall) {
-    connection_.start_deadline(snapshot_->settings.timeouts.stall / looks_per_stall);
-  } else if (waits_for_reader) {
+  const auto now = worker_.loop().now();
+  const Pace::Wanted wanted = wanted_progress();
+  const uint64_t out = stream().bytes_taken();
+  const bool no_reader = reader_.stuck(out, waits_for_reader, wanted, now);
+  const bool no_body = body_.stuck(stream().bytes_in() + out, waits_for_body, wanted, now);
+  if (no_reader) {
     exchange_->on_client_stalled();
     if (phase_ != Phase::over)
       stream().abort();  // what the kernel holds for it has no taker either
     connection_.close();
-  } else {
+  } else if (no_body) {
     exchange_->on_body_stalled();
+  } else {
+    look_again();
   }
 }
 
 // A client may take long for what is queued, as long as it takes some of it.
 void Http1Session::check_flush() {
-  const bool moved = stream().bytes_out() != seen_out_;
-  seen_out_ = stream().bytes_out();
-  still_ = moved ? 0 : static_cast<uint8_t>(still_ + 1);
-  if (still_ >= looks_per_stall) {
+  if (reader_.stuck(stream().bytes_taken(), true, wanted_progress(), worker_.loop().now())) {
     connection_.note_failure(LogLevel::info, {Errc::client_stalled, Side::client,
                                               "the client did not take all it was sent"});
     return connection_.close();
   }
-  connection_.start_deadline(snapshot_->settings.timeouts.stall / looks_per_stall);
+  look_again();
 }
 
 void Http1Session::linger() {
@@ -289,9 +309,13 @@ void Http1Session::linger() {
 }
 
 void Http1Session::drain(Duration grace) {
-  if (phase_ != Phase::waiting || !codec_.idle()) return;
-  if (grace.count() == 0) return linger();
-  connection_.start_deadline(grace);
+  if (phase_ == Phase::waiting && codec_.idle()) connection_.start_deadline(grace);
+}
+
+bool Http1Session::give_way() {
+  if (stream().queued() > 0) return false;
+  connection_.close();
+  return true;
 }
 
 void Http1Session::break_exchanges() {

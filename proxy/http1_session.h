@@ -10,6 +10,7 @@
 #include "proxy/client_connection.h"
 #include "proxy/client_session.h"
 #include "proxy/exchange.h"
+#include "proxy/pace.h"
 #include "proxy/requester.h"
 #include "proxy/snapshot.h"
 
@@ -25,7 +26,8 @@ class Http1Session final : public ClientSession, private Requester {
   void drain(Duration grace) override;
   void break_exchanges() override;
   void on_deadline() override;
-  bool in_good_standing() const override { return served_; }
+  bool give_way() override;
+  bool in_good_standing() const override { return true; }
   void stop() override;
 
  private:
@@ -39,6 +41,7 @@ class Http1Session final : public ClientSession, private Requester {
   };
 
   size_t on_stream_data(std::span<const char> data) override;
+  size_t wanted() const override;
   void on_stream_end() override;
   void on_stream_writable() override;
   void on_stream_hangup() override;
@@ -57,12 +60,14 @@ class Http1Session final : public ClientSession, private Requester {
   void send_data(std::span<const char> data) override;
   void send_end(const protocol::Headers& trailers) override;
   bool above_high_mark() const override { return stream().above_high_mark(); }
+  size_t room() const override { return stream().room(); }
   void break_off() override;
   void end_exchange(bool reuse) override;
   Websocket& open_tunnel(std::unique_ptr<net::Channel> replica, TunnelRecord record) override;
 
   net::Stream& stream() const { return connection_.stream(); }
   bool parse_one(std::span<const char>& input);
+  void look_ahead(std::span<const char> input);
   void begin_exchange();
   void refuse(Error error);
   void turn_away(bool page);
@@ -70,6 +75,8 @@ class Http1Session final : public ClientSession, private Requester {
   void check_progress();
   void check_flush();
   void watch_for_stall();
+  void look_again();
+  Pace::Wanted wanted_progress() const;
   bool ending() const { return phase_ == Phase::flushing || phase_ == Phase::lingering; }
   void client_left(Error error);
   void linger();
@@ -80,12 +87,11 @@ class Http1Session final : public ClientSession, private Requester {
   protocol::Http1ServerCodec codec_;
   std::unique_ptr<Exchange> exchange_;
   std::optional<CountedIn> receives_;  // a head, of which a part has come
-  uint64_t seen_in_ = 0;               // at the last look at progress
-  uint64_t seen_out_ = 0;
+  Pace body_;                          // of what the client sends
+  Pace reader_;                        // of what it is sent
   size_t lingered_ = 0;
-  uint8_t still_ = 0;  // looks in a row without progress
   Phase phase_ = Phase::waiting;
-  bool served_ = false;  // a response has been completed
+  bool good_ = false;  // the answer under way: it is no refusal and no failure
   bool request_complete_ = false;
   bool request_has_body_ = false;
 };

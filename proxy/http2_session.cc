@@ -1,5 +1,6 @@
 #include "proxy/http2_session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/own_response.h"
@@ -11,7 +12,6 @@ namespace {
 // As in HTTP/1.1: a close with unread bytes would send a RST, and the client might lose the end.
 constexpr std::chrono::milliseconds linger_limit{2000};
 constexpr size_t most_lingered = 16 * 1024 * 1024;
-constexpr int looks_per_stall = 4;
 // For the answer to the ping that tells that a client knows of the end.
 constexpr std::chrono::milliseconds announce_limit{1000};
 
@@ -19,6 +19,7 @@ protocol::Http2Limits limits_of(const conf::Settings& settings) {
   return {.head = {.bytes = settings.limits.head.bytes},
           .streams = settings.http2.max_concurrent_streams,
           .window = static_cast<uint32_t>(settings.http2.window.bytes),
+          .first_window = first_body,
           .resets = settings.http2.max_resets,
           .control_frames = settings.http2.max_control_frames,
           .extended_connect = settings.http2.extended_connect};
@@ -35,14 +36,15 @@ Http2Session::Http2Session(Worker& worker, ClientConnection& connection)
     : worker_(worker),
       connection_(connection),
       snapshot_(worker.snapshot()),
-      codec_(limits_of(snapshot_->settings)) {}
+      codec_(limits_of(snapshot_->settings)),
+      began_(worker.loop().now()) {}
 
 Http2Session::~Http2Session() {
   if (turn_asked_) worker_.loop().forget(*this);
 }
 
 void Http2Session::start() {
-  connection_.start_deadline(connection_.limit_of(snapshot_->settings.timeouts.head));
+  connection_.start_deadline(connection_.idle_limit(snapshot_->settings.timeouts.head));
   flush_soon();
 }
 
@@ -90,12 +92,13 @@ void Http2Session::act_on(const protocol::Http2Event& event) {
     return;
   }
   Http2Stream& stream = *found->second;
-  if (event.kind == protocol::Http2EventKind::sent) answered_ = true;
   switch (event.kind) {
     case protocol::Http2EventKind::data: return stream.on_data(event.data);
     case protocol::Http2EventKind::end: return stream.on_end();
     case protocol::Http2EventKind::writable: return stream.on_writable();
-    case protocol::Http2EventKind::sent: return stream.on_sent();
+    case protocol::Http2EventKind::sent:
+      if (stream.good()) connection_.count_good();
+      return stream.on_sent();
     case protocol::Http2EventKind::closed: return stream.on_closed(why_closed(event.code));
     case protocol::Http2EventKind::request:
     case protocol::Http2EventKind::pong: return;
@@ -107,11 +110,25 @@ void Http2Session::begin(protocol::StreamId id) {
   if (!std::exchange(served_, true) && worker_.draining()) drain({});
   auto request = codec_.take_request(id);
   if (connection_.refused()) return turn_away(id, request && wants_page(*request));
+  if (!take_descriptor()) {
+    request = Error{Errc::out_of_descriptors, Side::usher, "too many requests on one connection"};
+  }
   Http2Stream& stream = *(streams_[id] = std::make_unique<Http2Stream>(*this, id));
-  if (std::exchange(idle_, false)) watch();
+  if (std::exchange(idle_, false)) {
+    connection_.become_busy();
+    watch();
+  }
   stream.on_request(std::move(request));
   const uint32_t most = snapshot_->settings.limits.connection_requests;
   if (most > 0 && connection_.facts().requests >= most) drain({});
+}
+
+// The connection's share has one for its first request; each further one is to be had.
+bool Http2Session::take_descriptor() {
+  if (streams_.empty()) return true;
+  if (!worker_.shared().descriptors.take_more(more_)) return false;
+  ++more_;
+  return true;
 }
 
 // Says 429 on a connection beyond the limit, without an exchange, and ends it.
@@ -133,8 +150,13 @@ void Http2Session::forget(Http2Stream& stream) {
   codec_.release(stream.id());
   worker_.loop().bury(std::move(found->second));
   streams_.erase(found);
+  if (more_ > 0 && more_ >= streams_.size()) {
+    --more_;
+    worker_.shared().descriptors.give_back(1);
+  }
   if (!streams_.empty()) return;
   idle_ = true;
+  connection_.become_idle();
   if (phase_ == Phase::open && !announced_)
     connection_.start_deadline(snapshot_->settings.timeouts.keep_alive);
   flush_soon();  // it may be over
@@ -159,7 +181,7 @@ void Http2Session::fail(Error error) {
   connection_.note_failure(error.code == Errc::http2_error ? LogLevel::info : LogLevel::warning,
                            error);
   if (error.code != Errc::http2_error) {
-    answered_ = false;
+    flooded_ = true;
     connection_.note_flood();
   }
   for (Http2Stream* stream : all_streams())
@@ -228,11 +250,14 @@ void Http2Session::on_stream_writable() {
 // --- Deadlines and the end
 // --------------------------------------------------------------------------
 
+void Http2Session::look_again() {
+  connection_.start_deadline(snapshot_->settings.timeouts.stall / Pace::looks_per_span);
+}
+
 void Http2Session::watch() {
-  still_ = 0;
-  seen_out_ = stream().bytes_out();
+  reader_.restart();
   if (announced_ && phase_ == Phase::open) return;  // the answer to the ping is waited for
-  connection_.start_deadline(snapshot_->settings.timeouts.stall / looks_per_stall);
+  look_again();
 }
 
 void Http2Session::on_deadline() {
@@ -252,26 +277,38 @@ void Http2Session::on_deadline() {
   }
 }
 
+// What the client lets in of the connection is judged as a whole, because its streams take turns; a
+// stream that it lets nothing of in is judged alone.
 void Http2Session::look() {
-  const bool waits = stream().queued() > 0;
-  const bool moved = std::exchange(seen_out_, stream().bytes_out()) != stream().bytes_out();
-  still_ = waits && !moved ? static_cast<uint8_t>(still_ + 1) : 0;
-  if (still_ >= looks_per_stall) {
-    connection_.note_failure(LogLevel::info, {Errc::client_stalled, Side::client,
-                                              "the client did not take all it was sent"});
-    for (Http2Stream* each : all_streams())
-      each->on_closed({Errc::client_stalled, Side::client, "the client stopped reading"});
-    if (phase_ == Phase::over) return;
-    stream().abort();  // what the kernel holds for it has no taker either
-    return connection_.close();
-  }
+  const conf::Settings& settings = snapshot_->settings;
+  const auto now = worker_.loop().now();
+  const auto wanted = Pace::at_rate(least_rate, settings.timeouts.stall);
+  const bool waits = stream().queued() > 0 || std::ranges::any_of(streams_, [](const auto& each) {
+                       return each.second->waits_its_turn();
+                     });
+  // What is on its way has not been taken yet.
+  const uint64_t sent = codec_.sent_in_all();
+  const uint64_t on_its_way = stream().queued() + stream().bytes_out() - stream().bytes_taken();
+  if (reader_.stuck(sent - std::min(sent, on_its_way), waits, wanted, now)) return give_up();
+  if (!codec_.acknowledged() && now - began_ > std::chrono::milliseconds(settings.timeouts.head))
+    return fail({Errc::http2_error, Side::client, "it does not acknowledge our settings"});
   if (!ending()) {
     for (Http2Stream* each : all_streams()) {
-      each->look(looks_per_stall);
+      each->look(wanted);
       if (phase_ == Phase::over) return;
     }
   }
-  connection_.start_deadline(snapshot_->settings.timeouts.stall / looks_per_stall);
+  look_again();
+}
+
+void Http2Session::give_up() {
+  connection_.note_failure(LogLevel::info, {Errc::client_stalled, Side::client,
+                                            "the client did not take all it was sent"});
+  for (Http2Stream* each : all_streams())
+    each->on_closed({Errc::client_stalled, Side::client, "the client stopped reading"});
+  if (phase_ == Phase::over) return;
+  stream().abort();  // what the kernel holds for it has no taker either
+  connection_.close();
 }
 
 // RFC 9113 section 6.8: in two steps, so that no request that is on its way is lost.
@@ -305,8 +342,24 @@ void Http2Session::finish() {
 
 void Http2Session::on_stream_finished() {
   if (phase_ != Phase::flushing) return;
+  if (gives_way_) return connection_.close();
   phase_ = Phase::lingering;
+  connection_.become_idle();
   connection_.start_deadline(linger_limit);
+}
+
+// GOAWAY tells the client that what it may just be sending has not been read.
+bool Http2Session::give_way() {
+  if (stream().queued() > 0) return false;
+  if (phase_ == Phase::lingering) {
+    connection_.close();
+    return true;
+  }
+  connection_.become_busy();
+  gives_way_ = true;
+  end();
+  finish();
+  return true;
 }
 
 void Http2Session::break_exchanges() {
@@ -318,6 +371,7 @@ void Http2Session::break_exchanges() {
 
 void Http2Session::stop() {
   phase_ = Phase::over;
+  worker_.shared().descriptors.give_back(std::exchange(more_, 0));
   for (Http2Stream* each : all_streams())
     each->stop();
   for (auto& [id, each] : streams_)

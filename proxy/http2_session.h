@@ -7,10 +7,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/seeded_hash.h"
 #include "protocol/http2_server_codec.h"
 #include "proxy/client_connection.h"
 #include "proxy/client_session.h"
 #include "proxy/http2_stream.h"
+#include "proxy/pace.h"
 
 namespace usher::proxy {
 
@@ -25,7 +27,8 @@ class Http2Session final : public ClientSession, private net::TurnEnd {
   void drain(Duration grace) override;
   void break_exchanges() override;
   void on_deadline() override;
-  bool in_good_standing() const override { return answered_ && codec_.resets() == 0; }
+  bool give_way() override;
+  bool in_good_standing() const override { return codec_.resets() == 0 && !flooded_; }
   void stop() override;
 
   // For its streams.
@@ -62,6 +65,7 @@ class Http2Session final : public ClientSession, private net::TurnEnd {
   void act_on(const protocol::Http2Event& event);
   void begin(protocol::StreamId id);
   void turn_away(protocol::StreamId id, bool page);
+  bool take_descriptor();
   void flush();
   void fail(Error error);
   void close(Error error);
@@ -69,22 +73,26 @@ class Http2Session final : public ClientSession, private net::TurnEnd {
   void end();
   void finish();
   void look();
+  void give_up();
+  void look_again();
   void watch();
 
   Worker& worker_;
   ClientConnection& connection_;
   std::shared_ptr<const Snapshot> snapshot_;  // of the connection's beginning
   protocol::Http2ServerCodec codec_;
-  std::unordered_map<protocol::StreamId, std::unique_ptr<Http2Stream>> streams_;
+  std::unordered_map<protocol::StreamId, std::unique_ptr<Http2Stream>, SeededHash> streams_;
   std::vector<protocol::Http2Event> events_;
   std::vector<protocol::StreamId> acting_;  // those whose turn comes at the end of this one
-  uint64_t seen_out_ = 0;                   // at the last look
+  Pace reader_;                             // of what the connection is sent
+  const MonotonicTime began_;
   size_t lingered_ = 0;
-  uint8_t still_ = 0;
+  uint64_t more_ = 0;  // requests beyond the first one, in the DescriptorBudget
   Phase phase_ = Phase::open;
+  bool gives_way_ = false;  // it ends without being waited for
   bool announced_ = false;  // that it will end
   bool served_ = false;     // a request has come
-  bool answered_ = false;   // wholly
+  bool flooded_ = false;
   bool turn_asked_ = false;
   bool idle_ = true;  // no stream: the deadline is that of a next request
 };

@@ -43,6 +43,9 @@ class Http2Stream::Channel final : public net::Channel {
   bool closed() const override { return closed_; }
   bool finished() const override { return finishing_ && stream_.sent_; }
   bool above_high_mark() const override { return !closed_ && stream_.above_high_mark(); }
+  size_t room() const override {
+    return closed_ ? protocol::Http2ServerCodec::held_mark : stream_.room();
+  }
   size_t queued() const override { return closed_ ? 0 : stream_.codec().queued(stream_.id_); }
   uint64_t bytes_in() const override { return closed_ ? bytes_in_ : stream_.bytes_in_; }
   uint64_t bytes_out() const override {
@@ -91,12 +94,21 @@ void Http2Stream::on_request(Result<protocol::RequestHead> request) {
   if (!request) return exchange_->on_request_error(std::move(request).error());
   // To HTTP/1.1 a websocket's handshake has no body; what follows it is the websocket's.
   websocket_ = request_complete_ = request->wants_websocket;
+  window_open_ =
+      request->body.kind == protocol::BodyKind::length && request->body.length <= first_body;
   exchange_->on_request_head(std::move(request).value());
 }
 
 bool Http2Stream::takes_body() const {
   if (!reading_) return false;
   return channel_ ? true : exchange_ && !websocket_ && exchange_->takes_body();
+}
+
+void Http2Stream::open_window() {
+  if (window_open_ || closed_ || codec().ended(id_)) return;
+  window_open_ = true;
+  codec().open_window(id_);
+  session_.flush_soon();
 }
 
 void Http2Stream::on_data(std::span<const char> data) {
@@ -106,6 +118,7 @@ void Http2Stream::on_data(std::span<const char> data) {
   // Of a request whose response is over nothing more is wanted.
   if (!exchange_ && !tunnel_) return;
   in_.append(data.data() + taken, data.size() - taken);
+  if (exchange_ && !websocket_ && bytes_in_ == in_.size()) exchange_->on_request_ahead(bytes_in_);
 }
 
 // Returns how much was taken. The client may send as much again.
@@ -183,20 +196,24 @@ void Http2Stream::on_drained() {
   if (exchange_) exchange_->on_drained();
 }
 
-// Moves neither way though it should: after so many looks in a row it is given up.
-void Http2Stream::look(int most) {
+// A tunnel has a deadline of its own.
+bool Http2Stream::waits_its_turn() const {
+  return !tunnel_ && codec().waits(id_) && !codec().shut(id_);
+}
+
+void Http2Stream::look(const Pace::Wanted& wanted) {
+  if (tunnel_) return;
+  const auto now = session_.worker().loop().now();
   const uint64_t out = codec().sent(id_);
-  const bool moved_in = std::exchange(seen_in_, bytes_in_) != bytes_in_;
-  const bool moved_out = std::exchange(seen_out_, out) != out;
-  if (tunnel_) return;  // it has a deadline of its own
-  const bool waits_for_reader = codec().queued(id_) > 0;
-  const bool waits_for_body =
-      exchange_ && !request_complete_ && !end_received_ && in_.empty() && takes_body();
-  const bool stuck = waits_for_reader ? !moved_out : waits_for_body && !moved_in && !moved_out;
-  still_ = stuck ? static_cast<uint8_t>(still_ + 1) : 0;
-  if (still_ < most) return;
-  still_ = 0;
-  if (!waits_for_reader) return exchange_->on_body_stalled();
+  const bool waits_for_reader = codec().waits(id_);
+  const bool waits_for_body = !waits_for_reader && exchange_ && !request_complete_ &&
+                              !end_received_ && in_.empty() && takes_body();
+  const bool shut_out = waits_for_reader && codec().shut(id_);
+  const bool no_reader = reader_.stuck(out, shut_out, wanted, now);
+  if (body_.stuck(bytes_in_ + out, waits_for_body, wanted, now))
+    return exchange_->on_body_stalled();
+  if (!no_reader) return;
+  reader_.restart();
   give_up({Errc::client_stalled, Side::client, "the client does not take what it is sent"});
 }
 
@@ -222,12 +239,14 @@ void Http2Stream::stop() {
 
 // Nothing is delivered inside the call that asks for it.
 void Http2Stream::resume_body() {
+  open_window();
   if (reading_ && in_.empty() && !broken_) return;
   reading_ = true;
   session_.act_soon(id_);
 }
 
 void Http2Stream::send_head(const protocol::ResponseHead& head, bool) {
+  good_ = is_good(head);
   codec().send_head(id_, head);
   session_.flush_soon();
 }
@@ -243,6 +262,8 @@ void Http2Stream::send_end(const protocol::Headers& trailers) {
 }
 
 bool Http2Stream::above_high_mark() const { return codec().above_high_mark(id_); }
+
+size_t Http2Stream::room() const { return codec().room(id_); }
 
 void Http2Stream::break_off() {
   codec().break_off(id_);

@@ -11,6 +11,7 @@
 #include "net/channel.h"
 #include "protocol/http2_server_codec.h"
 #include "proxy/exchange.h"
+#include "proxy/pace.h"
 #include "proxy/requester.h"
 #include "proxy/websocket.h"
 
@@ -25,6 +26,8 @@ class Http2Stream final : public net::Mortal, private Requester, private Websock
   ~Http2Stream() override;
 
   protocol::StreamId id() const { return id_; }
+  // Its answer is no refusal and no failure.
+  bool good() const { return good_; }
 
   // From the session.
   void on_request(Result<protocol::RequestHead> request);
@@ -37,8 +40,10 @@ class Http2Stream final : public net::Mortal, private Requester, private Websock
   void on_turn();
   // The time to finish is over.
   void on_drained();
-  // Looks whether it has moved since the last look; after `most` in vain it is given up.
-  void look(int most);
+  // Something waits to be sent, and it is not this stream's window that keeps it.
+  bool waits_its_turn() const;
+  // Looks whether it moves; one that has not for too long is given up.
+  void look(const Pace::Wanted& wanted);
   // The connection is closed.
   void stop();
 
@@ -57,6 +62,7 @@ class Http2Stream final : public net::Mortal, private Requester, private Websock
   void send_data(std::span<const char> data) override;
   void send_end(const protocol::Headers& trailers) override;
   bool above_high_mark() const override;
+  size_t room() const override;
   void break_off() override;
   void end_exchange(bool reuse) override;
   Websocket& open_tunnel(std::unique_ptr<net::Channel> replica, TunnelRecord record) override;
@@ -65,6 +71,7 @@ class Http2Stream final : public net::Mortal, private Requester, private Websock
   protocol::Http2ServerCodec& codec() const;
   void deliver();
   bool takes_body() const;
+  void open_window();
   size_t pass_on(std::span<const char> data);
   void give_up(const Error& why);
   void forget_if_over();
@@ -76,17 +83,18 @@ class Http2Stream final : public net::Mortal, private Requester, private Websock
   Channel* channel_ = nullptr;  // the tunnel's, while it is open
   std::string in_;              // received and not yet taken; bounded by the stream's window
   uint64_t bytes_in_ = 0;
-  uint64_t seen_in_ = 0;  // at the last look
-  uint64_t seen_out_ = 0;
-  uint8_t still_ = 0;  // looks in a row without progress
+  Pace body_;    // of what the client sends
+  Pace reader_;  // of what it is sent
   bool reading_ = true;
+  bool window_open_ = false;  // or need not be
   bool delivering_ = false;
   bool end_received_ = false;
   bool request_complete_ = false;  // and the exchange knows
   bool websocket_ = false;         // or a request for one
   bool closed_ = false;            // nothing reaches the client any more
-  bool sent_ = false;              // our end has left
-  std::optional<Error> broken_;    // for the tunnel, once it has read what came before
+  bool good_ = false;
+  bool sent_ = false;            // our end has left
+  std::optional<Error> broken_;  // for the tunnel, once it has read what came before
 };
 
 }  // namespace usher::proxy

@@ -6,8 +6,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "net/transport.h"
+#include "protocol/forwarding.h"
+#include "routing/routes.h"
 #include "tls/alpn.h"
 
 namespace usher::proxy {
@@ -25,8 +28,9 @@ struct ListenerRole {
   tls::AlpnProtocols alpn{{}};
   bool redirect_to_https = false;
   uint16_t https_port = 443;  // where that redirect leads
-  uint16_t port = 0;
+  routing::Entrance entrance{};
   bool proxy_protocol = false;
+  std::vector<conf::Cidr> balancers{};  // who may speak it; empty: whom all routes believe
   std::shared_ptr<ListenerCounters> counters = std::make_shared<ListenerCounters>();
 };
 

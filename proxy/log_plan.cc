@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/json.h"
+#include "base/log_text.h"
 
 namespace usher::proxy {
 namespace {
@@ -35,7 +35,7 @@ Progress at_the_end(const Progress& opened, const AccessRecord& record) {
 
 LogPlan::LogPlan(const conf::LogSettings& settings, std::vector<std::shared_ptr<LogFile>> files,
                  std::string node)
-    : node_(std::move(node)) {
+    : count_only_(settings.count_only), node_(std::move(node)) {
   auto file = files.begin();
   for (conf::AccessLogSettings& each : conf::access_logs(settings)) {
     const Escape escape = each.escape == "json"   ? Escape::json
@@ -54,8 +54,12 @@ void LogPlan::for_each(const routing::Route* route, const VariableSource* from,
   const auto offer = [&](const Destination& to) {
     if (!to.file) return;
     if (!to.when.empty()) {
-      const std::string said = expand_plainly(to.when, *from);
-      if (said.empty() || said == "0") return;
+      // Who sends what an expression gives up on is not to escape the log.
+      VariableSource asked = *from;
+      std::string undecided;
+      asked.undecided = &undecided;
+      const std::string said = expand_plainly(to.when, asked);
+      if (undecided.empty() && (said.empty() || said == "0")) return;
     }
     visit(to);
   };
@@ -70,25 +74,45 @@ std::string LogPlan::escaped(const conf::TemplatePart& part, Escape escape,
                              const VariableSource& from) {
   if (part.variable == Variable::text) return part.text;
   std::string value = value_of(part, from);
-  if (escape == Escape::none) return value;
+  if (escape == Escape::none) {
+    const size_t length = value.size();
+    if (length > longest_log_field) value.replace(longest_log_field, length, cut_note(length));
+    return value;
+  }
   std::string text;
   if (escape == Escape::json) {
-    append_json_string(text, value);
+    append_log_string(text, value);
     return text.substr(1, text.size() - 2);
   }
   if (!value.empty() || !may_be_empty(part.variable)) append_escaped(text, value);
   return text;
 }
 
-void LogPlan::write(const routing::Route* route, const AccessRecord& record,
+// A path that could be written in another way too may lead elsewhere: it has its line.
+bool LogPlan::counts_only(const AccessRecord& record) const {
+  const std::string_view path = record.target.substr(0, record.target.find('?'));
+  const auto begins = [path](const std::string& prefix) { return path.starts_with(prefix); };
+  return std::any_of(count_only_.begin(), count_only_.end(), begins) && record.status < 400 &&
+         record.error.empty() && (record.method == "GET" || record.method == "HEAD") &&
+         path.find('%') == path.npos && path.find("/.") == path.npos &&
+         path.find("//") == path.npos;
+}
+
+bool LogPlan::write(const routing::Route* route, const AccessRecord& record,
                     const VariableSource* from) const {
+  bool spared = false;
   for_each(route, from, [&](const Destination& to) {
+    if (&to == &destinations_.front() && counts_only(record)) {
+      spared = true;
+      return;
+    }
     if (to.json) return to.file->write(to_json(record, node_));
     std::string line;
     for (const conf::TemplatePart& part : to.text.parts)
       line += escaped(part, to.escape, *from);
     to.file->write(line += '\n');
   });
+  return !spared;
 }
 
 KeptLines::KeptLines(std::shared_ptr<const LogPlan> plan, const routing::Route& route,

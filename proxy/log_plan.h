@@ -26,8 +26,8 @@ class LogPlan final {
   bool has_texts() const { return has_texts_; }
 
   // A line in each log of the route. `route` is nullptr where there was none; `from` may be, unless
-  // has_texts().
-  void write(const routing::Route* route, const AccessRecord& record,
+  // has_texts(). False: [log]'s own has none, for it is to be counted only.
+  bool write(const routing::Route* route, const AccessRecord& record,
              const VariableSource* from) const;
 
  private:
@@ -46,7 +46,10 @@ class LogPlan final {
   static std::string escaped(const conf::TemplatePart& part, Escape escape,
                              const VariableSource& from);
 
+  bool counts_only(const AccessRecord& record) const;
+
   std::vector<Destination> destinations_;
+  std::vector<std::string> count_only_;  // of the first destination
   std::string node_;
   bool has_texts_ = false;
 };

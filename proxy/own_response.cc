@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, 8> api_prefixes{
     "/api/", "/ws/", "/socket.io/", "/openai/", "/ollama/", "/oauth/", "/health", "/ready"};
 
 // Waiting makes sense where the cause passes by itself.
-bool passes(uint16_t status) { return status == 429 || status >= 502; }
+bool passes(uint16_t status) { return status == 429 || (status >= 502 && status <= 504); }
 
 std::string make_page(uint16_t status, std::string_view text) {
   std::string page =

@@ -34,8 +34,7 @@ RateZone::RateZone(uint64_t size)
       most_of_a_shard_(size / shards_used_) {}
 
 RateZone::Shard& RateZone::shard_of(std::string_view key) {
-  // The low bits choose the bucket within the shard's table.
-  return shards_[(std::hash<std::string_view>()(key) >> 32) % shards_used_];
+  return shards_[hash_(key) % shards_used_];
 }
 
 uint64_t RateZone::excess_with_one_more(const Bucket& bucket, uint64_t rate, MonotonicTime now) {

@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "base/seeded_hash.h"
 
 namespace usher::proxy {
 
@@ -45,7 +46,7 @@ class RateZone final {
   struct Shard {
     mutable std::mutex mutex;
     Buckets by_use;  // the latest first
-    std::unordered_map<std::string_view, Buckets::iterator> by_key;
+    std::unordered_map<std::string_view, Buckets::iterator, SeededHash> by_key;
     uint64_t used = 0;
   };
 
@@ -54,6 +55,7 @@ class RateZone final {
   void make_room(Shard& shard, uint64_t wanted, uint64_t rate, MonotonicTime now) const;
   static void drop_oldest(Shard& shard);
 
+  const SeededHash hash_;  // not the shards': a shard's keys fill all of its buckets
   std::array<Shard, 16> shards_;
   size_t shards_used_;
   uint64_t most_of_a_shard_;

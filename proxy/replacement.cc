@@ -43,8 +43,8 @@ void Replacement::begin() {
   handshake_ = protocol::recall_handshake(record_.migration->handshake);
   const std::string& name = record_.migration->route;
   const routing::Route* route =
-      name.empty() ? snapshot_->routes.find(record_.host, record_.target, record_.port)
-                   : snapshot_->routes.find_named(record_.host, name, record_.port);
+      name.empty() ? snapshot_->routes.find(record_.host, record_.target, *record_.entrance)
+                   : snapshot_->routes.find_named(record_.host, name, *record_.entrance);
   upstream_ = route ? snapshot_->upstream(route->upstream) : nullptr;
   if (!upstream_ || !upstream_->migrate || !upstream_->is_socketio(record_.target)) {
     return fail({Errc::no_route, Side::usher, "its path leads elsewhere now"}, true);

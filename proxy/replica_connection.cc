@@ -37,7 +37,8 @@ void ReplicaConnection::lend(const conf::UpstreamTimeouts& timeouts, ReplicaConn
   keeper_ = nullptr;
   state_ = State::lent;
   reused_ = true;
-  request_sent_ = head_seen_ = response_done_ = false;
+  request_sent_ = heard_ = head_seen_ = response_done_ = false;
+  interim_ = 0;
   deadline_.stop();
   count(true);
 }
@@ -123,14 +124,18 @@ void ReplicaConnection::on_stream_open() {
   user_->on_replica_ready();
 }
 
+size_t ReplicaConnection::wanted() const {
+  return state_ == State::lent && user_ ? user_->wanted() : SIZE_MAX;
+}
+
 size_t ReplicaConnection::on_stream_data(std::span<const char> data) {
   if (state_ == State::idle) {
     // Nothing was asked: whatever this is, it must not answer the next request.
     keeper_->on_idle_over(*this);
     return data.size();
   }
-  head_seen_ = true;
-  await_bytes();
+  heard_ = true;
+  if (head_seen_) await_bytes();
   std::span<const char> input = data;
   while (state_ == State::lent && !response_done_ && !upgraded_) {
     // Paused by the user in the middle of what was read: the rest is offered again. An end that
@@ -154,6 +159,15 @@ bool ReplicaConnection::handle(const protocol::Parsed& event, bool was_last) {
     case protocol::ParsedKind::head: {
       protocol::ResponseHead head = parser_.take_head();
       status_->answered();
+      if (head.interim() && ++interim_ > most_interim) {
+        fail({Errc::replica_bad_response, Side::replica, "interim answers without end"});
+        return false;
+      }
+      // None of them is an answer: the time to the first byte goes on.
+      if (!head.interim()) {
+        head_seen_ = true;
+        await_bytes();
+      }
       keep_alive_ = head.keep_alive;
       upgraded_ = head.status == 101;
       user_->on_replica_head(std::move(head));
@@ -180,10 +194,10 @@ void ReplicaConnection::on_stream_end() {
     deadline_.stop();
     return user_->on_replica_end({});
   }
-  const bool stale = reused_ && !head_seen_;
+  const bool stale = reused_ && !heard_;
   fail({stale ? Errc::replica_closed_idle : Errc::replica_closed, Side::replica,
-        head_seen_ ? "the replica closed the connection in the middle of its response"
-                   : "the replica closed the connection without a response"});
+        heard_ ? "the replica closed the connection in the middle of its response"
+               : "the replica closed the connection without a response"});
 }
 
 void ReplicaConnection::on_stream_writable() {
@@ -198,7 +212,7 @@ void ReplicaConnection::on_stream_hangup() {
 
 void ReplicaConnection::on_stream_error(Error error) {
   if (state_ == State::idle) return keeper_->on_idle_over(*this);
-  if (state_ == State::lent && reused_ && !head_seen_ && error.code == Errc::replica_closed) {
+  if (state_ == State::lent && reused_ && !heard_ && error.code == Errc::replica_closed) {
     error.code = Errc::replica_closed_idle;
   }
   // A replica that is not who it should be has got nothing: another one may.

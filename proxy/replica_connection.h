@@ -18,6 +18,9 @@
 
 namespace usher::proxy {
 
+// Interim answers (1xx) to one request; more are a fault.
+inline constexpr uint32_t most_interim = 1000;
+
 // Whoever has the connection on loan. After on_replica_end() or on_replica_error() nothing follows.
 class ReplicaConnectionUser {
  public:
@@ -29,6 +32,8 @@ class ReplicaConnectionUser {
   virtual void on_replica_end(protocol::Headers trailers) = 0;
   // The request body may go on: the stream took what had piled up.
   virtual void on_replica_writable() = 0;
+  // About so many bytes of the response are wanted at once, at most.
+  virtual size_t wanted() const { return SIZE_MAX; }
   virtual void on_replica_error(Error error) = 0;
 
  protected:
@@ -85,6 +90,7 @@ class ReplicaConnection final : public net::Mortal, private net::StreamHandler {
 
   void on_stream_open() override;
   size_t on_stream_data(std::span<const char> data) override;
+  size_t wanted() const override;
   void on_stream_end() override;
   void on_stream_writable() override;
   void on_stream_hangup() override;
@@ -107,6 +113,7 @@ class ReplicaConnection final : public net::Mortal, private net::StreamHandler {
   protocol::ResponseParser parser_;
   net::Timer<&ReplicaConnection::on_deadline> deadline_;
   uint32_t requests_ = 0;
+  uint32_t interim_ = 0;   // answers, of the request of now
   uint64_t seen_out_ = 0;  // when the deadline was last set
   MonotonicTime waits_since_;
   protocol::BodyKind request_body_ = protocol::BodyKind::none;
@@ -114,7 +121,8 @@ class ReplicaConnection final : public net::Mortal, private net::StreamHandler {
   bool reused_ = false;
   bool counted_ = false;
   bool request_sent_ = false;
-  bool head_seen_ = false;  // a byte of the response has come
+  bool heard_ = false;      // a byte has come
+  bool head_seen_ = false;  // the final one
   bool upgraded_ = false;
   bool response_done_ = false;
   bool keep_alive_ = false;

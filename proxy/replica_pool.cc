@@ -17,6 +17,7 @@ std::unique_ptr<ReplicaConnection> ReplicaPool::lease(const routing::Replica& re
         found != idle_.end() && !found->second.empty()) {
       std::unique_ptr<ReplicaConnection> connection = std::move(found->second.back());
       found->second.pop_back();
+      --kept_;
       connection->lend(timeouts, user);
       return connection;
     }
@@ -37,9 +38,12 @@ void ReplicaPool::give_back(std::unique_ptr<ReplicaConnection> connection,
   while (idle.size() >= upstream.idle_connections) {
     close(std::move(idle.front()));
     idle.erase(idle.begin());
+    --kept_;
   }
+  if (kept_ >= descriptors_.most_idle_replicas()) return close(std::move(connection));
   connection->rest(*this);
   idle.push_back(std::move(connection));
+  ++kept_;
 }
 
 void ReplicaPool::close(std::unique_ptr<ReplicaConnection> connection) {
@@ -53,6 +57,7 @@ void ReplicaPool::drain() {
     for (auto& connection : std::exchange(idle, {}))
       close(std::move(connection));
   }
+  kept_ = 0;
 }
 
 void ReplicaPool::on_idle_over(ReplicaConnection& connection) {
@@ -61,6 +66,7 @@ void ReplicaPool::on_idle_over(ReplicaConnection& connection) {
   if (found == idle.end()) return;
   close(std::move(*found));
   idle.erase(found);
+  --kept_;
 }
 
 }  // namespace usher::proxy

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "net/loop.h"
+#include "proxy/descriptor_budget.h"
 #include "proxy/replica_connection.h"
 #include "routing/replica.h"
 
@@ -15,7 +16,8 @@ namespace usher::proxy {
 
 class ReplicaPool final : private ReplicaConnection::Keeper {
  public:
-  explicit ReplicaPool(net::Loop& loop) : loop_(loop) {}
+  ReplicaPool(net::Loop& loop, const DescriptorBudget& descriptors)
+      : loop_(loop), descriptors_(descriptors) {}
   ~ReplicaPool();
 
   using MakeTransport = std::function<std::unique_ptr<net::Transport>()>;
@@ -26,8 +28,8 @@ class ReplicaPool final : private ReplicaConnection::Keeper {
                                            protocol::HeadLimits response_limits,
                                            ReplicaConnectionUser& user, bool fresh,
                                            const MakeTransport& make_transport);
-  // Keeps it if it is reusable and its upstream allows it, in the place of the one that was used
-  // longest ago if need be; else buries it.
+  // Keeps it if it is reusable and its upstream and the descriptors allow it, in the place of the
+  // one that was used longest ago if need be; else buries it.
   void give_back(std::unique_ptr<ReplicaConnection> connection, const routing::Upstream& upstream);
   // No idle connection is kept from now on.
   void drain();
@@ -39,7 +41,9 @@ class ReplicaPool final : private ReplicaConnection::Keeper {
   void close(std::unique_ptr<ReplicaConnection> connection);
 
   net::Loop& loop_;
+  const DescriptorBudget& descriptors_;
   std::unordered_map<const routing::ReplicaStatus*, Idle> idle_;
+  size_t kept_ = 0;  // idle ones, to all replicas
   bool draining_ = false;
 };
 

@@ -16,11 +16,16 @@
 
 namespace usher::proxy {
 
+// It is no refusal and no failure.
+inline bool is_good(const protocol::ResponseHead& head) { return head.status < 400; }
+// So much of a request's body may come before anybody takes it.
+inline constexpr size_t first_body = 16 * 1024;
+
 class Requester {
  public:
   virtual const ListenerRole& role() const = 0;
   virtual const protocol::ClientFacts& facts() const = 0;
-  // Numeric, of the socket; "unix" of a unix socket.
+  // Numeric, of the socket; "unix:" of a unix socket.
   virtual std::string server_address() const = 0;
   // In the TLS handshake (SNI), where Snapshot::keeps_asked_names; or empty.
   virtual std::string_view asked_name() const = 0;
@@ -39,6 +44,8 @@ class Requester {
   virtual void send_end(const protocol::Headers& trailers) = 0;
   // The client takes less than it is sent: Exchange::on_client_writable() follows.
   virtual bool above_high_mark() const = 0;
+  // How much more it should be sent.
+  virtual size_t room() const = 0;
   // The response cannot be completed: what carries it will end so that the client notices.
   virtual void break_off() = 0;
   // The exchange is over, and buried. `reuse`: what carried it may carry the next one.

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,7 +35,7 @@ struct Snapshot {
            routing::AffinitySecrets signed_with, LimitZones counted_in, PasswordFiles known_names,
            std::shared_ptr<const LogPlan> log_plan)
       : settings(std::move(from)),
-        routes(settings.routes),
+        routes(settings.routes, settings.forwarded),
         maps(settings.maps),
         file_types(settings.types),
         upstreams(std::move(with)),
@@ -54,6 +55,11 @@ struct Snapshot {
     return nullptr;
   }
 
+  // Is it a proxy to any route? Then it is no client.
+  bool any_trusts(std::span<const uint8_t> ip) const {
+    return forwarding.trusts(ip) || routes.any_trusts(ip);
+  }
+
   // nullptr: no replica of that upstream speaks https.
   std::shared_ptr<const tls::ClientContext> tls_to(std::string_view upstream) const {
     const auto found = replica_tls.find(upstream);
@@ -71,7 +77,7 @@ struct Snapshot {
   ValueMaps maps;
   FileTypes file_types;
   std::vector<routing::Upstream> upstreams;
-  protocol::Forwarding forwarding;
+  protocol::Forwarding forwarding;  // of the routes that have none of their own
   // Shared by successive snapshots: a new list of replicas does not load the certificates again.
   std::shared_ptr<const tls::ServerContext> tls;  // nullptr: no listener speaks TLS
   ReplicaTls replica_tls;

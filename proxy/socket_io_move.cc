@@ -162,7 +162,7 @@ void SocketIoTunnel::finish_move(MoveOutcome outcome, std::string_view why) {
   }
   move_.reset();
   if (!moved) return;
-  client_.channel->resume_reading();
+  speed_up();
   arm();
 }
 

@@ -63,15 +63,17 @@ size_t SocketIoTunnel::End::on_stream_data(std::span<const char> data) {
   return data.size();
 }
 
+size_t SocketIoTunnel::End::wanted() const {
+  const End& other = side_ == Side::client ? tunnel_.replica_ : tunnel_.client_;
+  return other.channel ? other.channel->room() : SIZE_MAX;
+}
+
 void SocketIoTunnel::End::on_stream_end() {
   ended = true;
   side_ == Side::client ? tunnel_.client_gone({}) : tunnel_.replica_gone();
 }
 
-void SocketIoTunnel::End::on_stream_writable() {
-  End& other = side_ == Side::client ? tunnel_.replica_ : tunnel_.client_;
-  if (other.channel && !tunnel_.relay_.full()) other.channel->resume_reading();
-}
+void SocketIoTunnel::End::on_stream_writable() { tunnel_.speed_up(); }
 
 void SocketIoTunnel::End::on_stream_finished() { tunnel_.close_if_over(); }
 
@@ -123,11 +125,22 @@ void SocketIoTunnel::look() {
   slow_down();
 }
 
+// While there is no replica to answer, what the client says is answered here: then its own queue
+// slows it down too.
+bool SocketIoTunnel::client_must_wait() const {
+  if (relay_.full()) return true;
+  if (replica_.channel && replica_.channel->above_high_mark()) return true;
+  return relay_.phase() != SocketIoRelay::Phase::relaying && client_.channel->above_high_mark();
+}
+
 void SocketIoTunnel::slow_down() {
-  if (relay_.full()) client_.channel->pause_reading();
-  if (!replica_.channel) return;
-  if (replica_.channel->above_high_mark()) client_.channel->pause_reading();
-  if (client_.channel->above_high_mark()) replica_.channel->pause_reading();
+  if (client_must_wait()) client_.channel->pause_reading();
+  if (replica_.channel && client_.channel->above_high_mark()) replica_.channel->pause_reading();
+}
+
+void SocketIoTunnel::speed_up() {
+  if (!client_must_wait()) client_.channel->resume_reading();
+  if (replica_.channel && !client_.channel->above_high_mark()) replica_.channel->resume_reading();
 }
 
 void SocketIoTunnel::client_gone(Error error) {

@@ -47,6 +47,7 @@ class SocketIoTunnel final : public Websocket,
    private:
     void on_stream_open() override {}
     size_t on_stream_data(std::span<const char> data) override;
+    size_t wanted() const override;
     void on_stream_end() override;
     void on_stream_writable() override;
     void on_stream_finished() override;
@@ -77,7 +78,9 @@ class SocketIoTunnel final : public Websocket,
 
   void on_data(Side side, std::span<const char> data);
   void look();
+  bool client_must_wait() const;
   void slow_down();
+  void speed_up();
   void client_gone(Error error);
   void replica_gone();
   void on_deadline();

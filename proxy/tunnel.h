@@ -49,6 +49,7 @@ class Tunnel final : public Websocket {
    private:
     void on_stream_open() override {}
     size_t on_stream_data(std::span<const char> data) override;
+    size_t wanted() const override { return tunnel_.other(*this).channel->room(); }
     void on_stream_end() override;
     void on_stream_writable() override;
     void on_stream_finished() override;

@@ -61,7 +61,9 @@ ValueMap::Found ValueMap::find(std::string_view source) const {
   if (const conf::Template* text = find_text(source)) return {*text};
   if (source.empty()) return {otherwise_};
   for (const auto& [expression, value] : expressions_) {
-    if (expression.match(source) == Matched::yes) return {value, &expression};
+    const Matched matched = expression.match(source);
+    if (matched == Matched::yes) return {value, &expression};
+    if (matched == Matched::gave_up) return {otherwise_, nullptr, true};
   }
   return {otherwise_};
 }

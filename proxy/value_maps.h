@@ -22,10 +22,11 @@ class ValueMap final {
   struct Found {
     const conf::Template& value;
     const Regex* by = nullptr;  // the expression that matched
+    bool gave_up = false;       // an expression did: the value means nothing
   };
   // What is written for that source, as nginx looks it up: the text in any case; of hostnames the
   // longest "*.name", then the longest "name.*"; then the first expression that matches, never an
-  // empty source; else the default. An expression that gives up matches nothing.
+  // empty source; else the default.
   Found find(std::string_view source) const;
   const conf::Template& source() const { return source_; }
 

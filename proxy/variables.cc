@@ -118,7 +118,11 @@ std::string named(const std::string& name, const VariableSource& from) {
   VariableSource within = from;
   within.groups = nullptr;
   const std::string source = expand_plainly(map->source(), within);
-  const auto [value, expression] = map->find(source);
+  const auto [value, expression, gave_up] = map->find(source);
+  if (gave_up) {
+    if (from.undecided) *from.undecided = name;
+    return {};
+  }
   if (!expression) return expand_plainly(value, within);
   const MapGroups groups{*expression,
                          expression->groups(source).value_or(std::vector<std::string>())};
@@ -285,7 +289,10 @@ std::string replace_path(const routing::Route& route, std::string_view target) {
   const std::string path = protocol::path_of_target(target);
   const std::string_view rest =
       path.starts_with(route.path) ? std::string_view(path).substr(route.path.size()) : path;
-  std::string made = route.rules.replace_path + protocol::escape_path(rest);
+  // As with nginx, what came without any encoding goes on without it.
+  const bool encoded = cut(target, '?').first.find('%') != std::string_view::npos;
+  std::string made = route.rules.replace_path;
+  made += encoded ? protocol::escape_path(rest) : rest;
   if (const auto query = cut(target, '?').second) made.append("?").append(*query);
   return made;
 }

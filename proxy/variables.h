@@ -57,6 +57,8 @@ struct VariableSource {
   const protocol::ResponseHead* response = nullptr;
   std::string_view replica{};
   const MapGroups* groups = nullptr;  // while a map's value is worked out
+  // Gets the name of a map whose expression gave up: what was worked out with it means nothing.
+  std::string* undecided = nullptr;
 };
 
 // Control characters, which a decoded path may have, come out percent-encoded: no value can end a

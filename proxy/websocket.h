@@ -17,6 +17,7 @@
 #include "proxy/log_plan.h"
 #include "routing/replica_board.h"
 #include "routing/replica_gate.h"
+#include "routing/routes.h"
 
 namespace usher::proxy {
 
@@ -60,8 +61,8 @@ struct TunnelRecord {
   std::string session;  // the client's id in its affinity cookie
   std::string host;
   std::string target;
-  uint16_t port = 0;  // of the listener
-  KeptLines lines;    // in the access logs
+  const routing::Entrance* entrance = nullptr;  // its listener's, which outlives it
+  KeptLines lines;                              // in the access logs
   std::string replica;
   uint64_t epoch = 0;  // of the client's home at that replica
   std::string request_id;

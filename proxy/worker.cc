@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/network.h"
 #include "base/random.h"
 #include "proxy/proxy_protocol_transport.h"
 
@@ -11,12 +12,16 @@ namespace {
 
 // For the closing handshake of a websocket whose client has moved.
 constexpr std::chrono::milliseconds parting_with_the_moved{1000};
+// Idle connections that are compared before one is closed.
+constexpr int candidates = 8;
+constexpr std::chrono::milliseconds room_log_interval{10'000};
 // How soon websockets notice that their replica is down or drains.
 constexpr std::chrono::milliseconds replica_look{250};
 
-// After another process has taken over, an idle connection may bring one more request for so long:
-// a client that is just sending it is not met by a close.
+// For so long an idle connection may bring one more request, whose answer says that it is the last
+// one: a client that is just sending it is not met by a close.
 constexpr Duration handover_grace{5000};
+constexpr Duration stopping_grace{2000};
 
 HomeCheck::Resident resident_of(const Websocket& websocket) {
   const TunnelRecord& record = websocket.record();
@@ -27,13 +32,10 @@ HomeCheck::Resident resident_of(const Websocket& websocket) {
 
 Worker::Worker(const Shared& shared, std::shared_ptr<const Snapshot> snapshot,
                const MakeStore& make_store)
-    : shared_(shared),
-      store_(make_store(loop_)),
-      placement_(make_jitter()(), shared.clock),
-      pool_(loop_) {
-  sessions_ = std::make_unique<routing::SessionDirectory>(*store_, shared.clock, affinity_,
-                                                          placement_, shared.live_sessions,
-                                                          shared.node_sids, shared.node_bindings);
+    : shared_(shared), store_(make_store(loop_)), placement_(make_jitter()(), shared.clock) {
+  sessions_ = std::make_unique<routing::SessionDirectory>(
+      *store_, shared.clock, snapshot->settings.affinity, placement_, shared.live_sessions,
+      shared.node_sids, shared.node_bindings, shared.unknown_keys);
   home_check_ = std::make_unique<HomeCheck>(
       loop_, *sessions_, [this](const std::string& client, const std::string& replica_id) {
         take_along({{client, replica_id}});
@@ -59,9 +61,7 @@ void Worker::listen(std::vector<Fd> fds, std::shared_ptr<const ListenerRole> rol
           [this, role](Fd accepted, const SocketAddress& peer) {
             accept(std::move(accepted), peer, role);
           },
-          [this](const Error& why) {
-            shared_.log.warning("listener_rests", {{"reason", to_string(why)}});
-          });
+          [this](const Error& why) { on_resting(why); }, [this] { return has_room(); });
       doors_.push_back({role, std::move(listener)});
     }
   });
@@ -82,6 +82,46 @@ void Worker::run() {
   loop_.run();
 }
 
+bool Worker::has_room() {
+  if (shared_.descriptors.has_room()) return true;
+  make_room();
+  return shared_.descriptors.has_room();
+}
+
+void Worker::make_room() {
+  if (const auto held_back =
+          shared_.throttle.admit("connections_near_limit", room_log_interval, loop_.now())) {
+    shared_.log.warning("connections_near_limit",
+                        {{"most", shared_.descriptors.most_clients()}, {"held_back", *held_back}});
+  }
+  shared_.make_room(*this);
+}
+
+void Worker::order_room() {
+  if (room_ordered_.fetch_add(1, std::memory_order_relaxed) > 0) return;
+  loop_.post([this] {
+    for (uint32_t left = room_ordered_.exchange(0, std::memory_order_relaxed); left > 0; --left)
+      close_idle();
+  });
+}
+
+// The oldest one of a network that has many: neither does one client drive out the others, nor does
+// it cost a look at all of them.
+void Worker::close_idle() {
+  for (int tries = 0; tries < candidates; ++tries) {
+    ClientConnection* chosen =
+        idle_.choose(candidates, [](const ClientConnection& each) { return each.crowd(); });
+    if (!chosen) return;
+    if (chosen->give_way()) return counters_.idle_closed.add();
+    chosen->become_idle();
+  }
+}
+
+void Worker::on_resting(const Error& why) {
+  shared_.log.warning("listener_rests", {{"reason", to_string(why)}});
+  if (shared_.descriptors.has_room()) shared_.out_of_descriptors();
+}
+
 void Worker::accept(Fd fd, const SocketAddress& peer,
                     const std::shared_ptr<const ListenerRole>& role) {
   counters_.accepted.add();
@@ -90,7 +130,10 @@ void Worker::accept(Fd fd, const SocketAddress& peer,
       role->tls ? snapshot_->tls->make_transport(role->alpn) : net::make_plain_transport();
   if (role->proxy_protocol) {
     // Whoever reaches a unix socket may speak for others.
-    const bool trusted = peer.is_unix() || snapshot_->forwarding.trusts(peer.ip_bytes());
+    const auto ip = peer.ip_bytes();
+    const bool trusted =
+        peer.is_unix() || (role->balancers.empty() ? snapshot_->forwarding.trusts(ip)
+                                                   : protocol::in_any(role->balancers, ip));
     transport = make_proxy_protocol_transport(std::move(transport), trusted);
   }
   auto connection =
@@ -98,14 +141,25 @@ void Worker::accept(Fd fd, const SocketAddress& peer,
   connection->index = connections_.size();
   connections_.push_back(std::move(connection));
   connections_.back()->start();
+  if (shared_.descriptors.is_tight()) make_room();
 }
 
-bool Worker::has_good_neighbour(const ClientConnection& connection) const {
-  const std::string network = Flooders::network_of(connection.facts().ip);
-  return std::any_of(connections_.begin(), connections_.end(), [&](const auto& other) {
-    return other.get() != &connection && other->in_good_standing() &&
-           Flooders::network_of(other->facts().ip) == network;
-  });
+bool Worker::make_good(const ClientConnection& flooder) const {
+  const auto network = network_of(flooder.facts().ip);
+  const auto is_neighbour = [&](const auto& each) {
+    return each.get() != &flooder && each->credit() > 0 && network_of(each->facts().ip) == network;
+  };
+  uint32_t found = 0;
+  for (auto each = connections_.begin(); each != connections_.end() && found < Flooders::price;
+       ++each) {
+    if (is_neighbour(*each)) found += (*each)->credit();
+  }
+  if (found < Flooders::price) return false;
+  uint32_t left = Flooders::price;
+  for (auto each = connections_.begin(); left > 0; ++each) {
+    if (is_neighbour(*each)) left -= (*each)->spend(left);
+  }
+  return true;
 }
 
 void Worker::remove(ClientConnection& connection) {
@@ -196,22 +250,30 @@ RetryBudget& Worker::retry_budget(const routing::Upstream& upstream) {
   return retry_budgets_.try_emplace(upstream.name).first->second;
 }
 
-void Worker::drain(std::chrono::milliseconds limit, Departure departure) {
-  loop_.post([this, limit, departure] {
+void Worker::drain(const DrainSchedule& schedule, Departure departure) {
+  loop_.post([this, schedule, departure] {
     const bool stopping = departure == Departure::stopping;
-    if (stopping) {
-      for (const Door& door : doors_)
-        door.listener->accept_rest();
-    }
-    doors_.clear();
-    left_.store(true, std::memory_order_release);
     drain_looked_ = loop_.now();
-    drain_.emplace(drain_looked_, limit);
-    pool_.drain();
+    drain_ = schedule;
+    if (!stopping) leave();
     for (size_t i = connections_.size(); i-- > 0;)
-      connections_[i]->drain(stopping ? Duration(0) : handover_grace);
+      connections_[i]->drain(stopping ? stopping_grace : handover_grace);
     drain_tick_.start(DrainSchedule::tick);
   });
+}
+
+void Worker::close_doors() {
+  loop_.post([this] {
+    for (const Door& door : doors_)
+      door.listener->accept_rest();
+    leave();
+  });
+}
+
+void Worker::leave() {
+  doors_.clear();
+  pool_.drain();
+  left_.store(true, std::memory_order_release);
 }
 
 void Worker::part_from(const routing::ReplicaStatus& replica, std::chrono::milliseconds limit) {
@@ -249,7 +311,7 @@ void Worker::on_replica_tick() {
     for (const routing::Replica& replica : upstream.replicas) {
       if (!upstream.migrate || replica.status->websockets == 0) continue;
       const routing::ReplicaState state = replica.status->state();
-      if (state == routing::ReplicaState::down) leave_dead(upstream, replica);
+      if (!replica.status->serves_bound()) leave_dead(upstream, replica);
       if (state == routing::ReplicaState::draining) leave_quietly(upstream, replica);
       if (state == routing::ReplicaState::up) rebalance(upstream, replica);
     }
@@ -313,7 +375,8 @@ void Worker::on_drain_tick() {
   drain_tick_.start(DrainSchedule::tick);
   std::bernoulli_distribution chosen(drain_->share(std::exchange(drain_looked_, now), now));
   for (size_t i = websockets_.size(); i-- > 0;) {
-    if (chosen(jitter_))
+    const bool waits = drain_->has_returned(websockets_[i]->record().started);
+    if (waits ? drain_->tells_all(now) : chosen(jitter_))
       websockets_[i]->go_away(drain_->parting(now), "the front door is stopping");
   }
   if (!drain_->cuts(now)) return;

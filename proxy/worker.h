@@ -23,10 +23,13 @@
 #include "proxy/client_connection.h"
 #include "proxy/connection_limit.h"
 #include "proxy/counters.h"
+#include "proxy/crowds.h"
+#include "proxy/descriptor_budget.h"
 #include "proxy/drain_schedule.h"
 #include "proxy/flooders.h"
 #include "proxy/held_requests.h"
 #include "proxy/home_check.h"
+#include "proxy/idle_connections.h"
 #include "proxy/password_checker.h"
 #include "proxy/replica_pool.h"
 #include "proxy/replica_queue.h"
@@ -37,12 +40,15 @@
 #include "proxy/tunnel.h"
 #include "routing/affinity_cookie.h"
 #include "routing/live_sessions.h"
-#include "routing/memory_store.h"
+#include "routing/node_sids.h"
 #include "routing/placement.h"
 #include "routing/session_directory.h"
 #include "routing/store.h"
+#include "routing/unknown_keys.h"
 
 namespace usher::proxy {
+
+class Worker;
 
 // What the process lends to its workers. Outlives them; safe for any thread.
 struct Shared {
@@ -50,9 +56,13 @@ struct Shared {
   const Log& log;
   std::atomic<uint64_t>& connections;  // accepted so far
   ConnectionLimit& connection_limit;
+  DescriptorBudget& descriptors;
+  Crowds& crowds;
+  PasswordFailures& password_failures;
   routing::LiveSessions& live_sessions;
-  routing::MemoryTable& node_sids;
+  routing::NodeSids& node_sids;
   routing::NodeBindings& node_bindings;
+  routing::UnknownKeys& unknown_keys;
   routing::MakeMac make_mac;
   LogThrottle& throttle;
   // The replica of this id gave reason to doubt it: the control thread looks at it soon.
@@ -62,11 +72,15 @@ struct Shared {
   std::function<void(const std::string& client, const std::string& replica_id)> bring_home;
   // Of all workers.
   std::function<StubStatus()> stub_status;
+  // The connection that has been idle for longest is to be closed, whichever worker has it.
+  std::function<void(Worker& asker)> make_room;
+  // A descriptor was refused: there are fewer than was thought.
+  std::function<void()> out_of_descriptors;
 };
 
 // Why a worker drains.
 enum class Departure : uint8_t {
-  stopping,     // nobody comes after it: what waits to be accepted is still served
+  stopping,     // nobody may come after it: it accepts until close_doors()
   handing_over  // another process accepts at the same sockets, and nobody is in a hurry
 };
 
@@ -94,14 +108,20 @@ class Worker final {
   // A client's home is this replica now: its websockets to others are told to go, and it comes back
   // by itself. All of its traffic has one home.
   void bring_home(std::string client, std::string replica_id);
-  // Stops accepting and lets all that there is finish; within the limit all of it ends. A second
-  // call sets another limit.
-  void drain(std::chrono::milliseconds limit, Departure departure);
-  // It has heard of that, and accepts no more: its connections only become fewer.
+  // Lets all that there is finish; what comes meanwhile is served, and each connection told that it
+  // brings no more. By the end of the schedule all is over. A second call sets another schedule.
+  void drain(const DrainSchedule& schedule, Departure departure);
+  // While it drains: accepts what has come until now, then no more.
+  void close_doors();
+  // It has closed its doors: its connections only become fewer.
   bool has_left() const { return left_.load(std::memory_order_acquire); }
   // Lets the websockets to a draining replica go, spread over the last third of the limit.
   void part_from(const routing::ReplicaStatus& replica, std::chrono::milliseconds limit);
   void stop() { loop_.stop(); }
+  // Since when its oldest idle connection has been so; IdleClients::nobody: it has none.
+  MonotonicTime idle_since() const { return idle_.oldest(); }
+  // Closes an idle connection soon.
+  void order_room();
   const WorkerCounters& counters() const { return counters_; }
   const RouteTraffic& route_traffic() const { return route_traffic_; }
 
@@ -121,12 +141,16 @@ class Worker final {
   RouteCounters& count(const routing::Route& route) { return route_traffic_.of(route); }
   Jitter& jitter() { return jitter_; }
   RefusalBudget& refusals() { return refusals_; }
+  IdleClients& idle() { return idle_; }
+  // Closes the idle connection that is missed least.
+  void close_idle();
   // Connections whose handshake is under way, the oldest first.
   std::list<ClientConnection*>& handshakes() { return handshakes_; }
   bool draining() const { return drain_.has_value(); }
   Flooders& flooders() { return flooders_; }
-  // Another connection from the same network has been of use, and to nobody's harm.
-  bool has_good_neighbour(const ClientConnection& connection) const;
+  // The other connections of its network have done more good than this one's flood did harm. That
+  // is spent if they have.
+  bool make_good(const ClientConnection& flooder) const;
   // It leads to a replica that its client has left.
   void part_with_moved(Websocket& websocket);
   // It may: this worker does not know where its client lives by now.
@@ -143,8 +167,12 @@ class Worker final {
     std::unique_ptr<net::Listener> listener;
   };
 
+  bool has_room();
+  void make_room();
+  void on_resting(const Error& why);
   void accept(Fd fd, const SocketAddress& peer, const std::shared_ptr<const ListenerRole>& role);
   void on_drain_tick();
+  void leave();
   void on_parting_tick();
   void adopt(std::shared_ptr<const Snapshot> snapshot);
   using Homes = std::unordered_map<std::string_view, std::string_view>;  // replicas by client
@@ -158,7 +186,6 @@ class Worker final {
   const Shared& shared_;
   net::Loop loop_;
   std::shared_ptr<const Snapshot> snapshot_;
-  const conf::AffinitySettings affinity_;
   std::unique_ptr<routing::Store> store_;
   routing::Placement placement_;
   std::unique_ptr<routing::SessionDirectory> sessions_;
@@ -166,9 +193,11 @@ class Worker final {
   // The last one seals. Earlier ones stay for lookups that began with them; secrets change rarely.
   std::vector<std::unique_ptr<routing::AffinityCookies>> cookies_;
   std::vector<Door> doors_;
-  ReplicaPool pool_;
+  ReplicaPool pool_{loop_, shared_.descriptors};
+  IdleClients idle_;
+  std::atomic<uint32_t> room_ordered_{0};
   ReplicaQueue queue_{loop_};
-  PasswordChecker passwords_{loop_};
+  PasswordChecker passwords_{loop_, shared_.password_failures};
   std::unordered_map<std::string, RetryBudget> retry_budgets_;  // by the upstream's name
   std::vector<std::unique_ptr<ClientConnection>> connections_;
   std::vector<Websocket*> websockets_;

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "base/seeded_hash.h"
 #include "routing/affinity_store.h"
 #include "routing/replica_board.h"
 
@@ -50,7 +51,7 @@ class BindingCache final {
   size_t most_;
   Duration idle_;
   Entries entries_;
-  std::unordered_map<std::string_view, Entries::iterator> by_key_;
+  std::unordered_map<std::string_view, Entries::iterator, SeededHash> by_key_;
 };
 
 }  // namespace usher::routing

@@ -29,4 +29,6 @@ bool is_key_authorization(std::string_view token, std::string_view text) {
          thumbprint->size() <= longest_thumbprint && is_base64url(*thumbprint);
 }
 
+std::string challenge_key(std::string_view token) { return std::string("acme:").append(token); }
+
 }  // namespace usher::routing

@@ -21,6 +21,9 @@ bool is_challenge_token(std::string_view text);
 // RFC 8555 section 8.1: "<token>.<thumbprint of the account's key>".
 bool is_key_authorization(std::string_view token, std::string_view text);
 
+// What it is stored under.
+std::string challenge_key(std::string_view token);
+
 class ChallengeStore {
  public:
   using FoundChallenge = std::function<void(Result<std::optional<std::string>>)>;

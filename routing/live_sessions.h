@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/strings.h"
+#include "base/seeded_hash.h"
 
 namespace usher::routing {
 
@@ -83,11 +83,8 @@ class LiveSessions final {
     bool fixed;
     bool operator==(const Place&) const = default;
   };
-  struct Hash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
   template <typename Value>
-  using ByClient = std::unordered_map<std::string, Value, Hash, std::equal_to<>>;
+  using ByClient = std::unordered_map<std::string, Value, SeededHash, std::equal_to<>>;
 
   // So that workers seldom wait for each other.
   struct alignas(64) Shard {
@@ -98,7 +95,7 @@ class LiveSessions final {
   class Locked {
    public:
     Locked(const LiveSessions& live, std::string_view client)
-        : shard_(live.shards_[Hash()(client) % live.shards_.size()]), lock_(shard_.mutex) {}
+        : shard_(live.shards_[live.hash_(client) % live.shards_.size()]), lock_(shard_.mutex) {}
     Shard* operator->() const { return &shard_; }
 
    private:
@@ -113,6 +110,7 @@ class LiveSessions final {
     return found != at->websockets.end() && std::ranges::any_of(found->second, condition);
   }
 
+  const SeededHash hash_;  // not the shards': a shard's keys fill all of its buckets
   mutable std::array<Shard, 16> shards_;
 };
 

@@ -1,15 +1,34 @@
 #include "routing/memory_store.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace usher::routing {
 
-MemoryTable::MemoryTable(const Clock& clock, size_t most) : clock_(clock), most_(most) {}
+MemoryTable::MemoryTable(const Clock& clock, size_t most_bytes)
+    : clock_(clock), most_bytes_(most_bytes) {}
+
+// About: its nodes in the list and in the index, and what the allocator adds to each.
+size_t MemoryTable::bytes_of(const Entry& entry) {
+  constexpr size_t nodes = 208;
+  return nodes + entry.key.size() + entry.binding.replica.size();
+}
 
 void MemoryTable::drop(Entries::iterator entry) {
+  bytes_ -= bytes_of(*entry);
   by_key_.erase(entry->key);
   entries_.erase(entry);
+}
+
+// The newest stays. Of those that are over, at most two go for one that comes: no request pays for
+// the end of many.
+void MemoryTable::make_room(MonotonicTime now) {
+  for (int drops = 0; entries_.size() > 1; ++drops) {
+    const bool over = drops < 2 && entries_.back().expires <= now;
+    if (bytes_ <= most_bytes_ && !over) return;
+    drop(std::prev(entries_.end()));
+  }
 }
 
 std::optional<Binding> MemoryTable::find(std::string_view key) {
@@ -32,13 +51,17 @@ Binding MemoryTable::claim(std::string_view key, Binding proposal, std::chrono::
   if (known == by_key_.end()) {
     entries_.push_front({std::string(key), std::move(proposal), now + ttl});
     by_key_.emplace(entries_.front().key, entries_.begin());
-    while (entries_.size() > most_)
-      drop(std::prev(entries_.end()));
-    return entries_.empty() ? Binding{} : entries_.front().binding;
+    bytes_ += bytes_of(entries_.front());
+    make_room(now);
+    return entries_.front().binding;
   }
   Entry& entry = *known->second;
   const bool holds = entry.expires > now && entry.binding.epoch >= proposal.epoch;
-  if (!holds) entry.binding = std::move(proposal);
+  if (!holds) {
+    bytes_ -= bytes_of(entry);
+    entry.binding = std::move(proposal);
+    bytes_ += bytes_of(entry);
+  }
   entry.expires = now + ttl;
   entries_.splice(entries_.begin(), entries_, known->second);
   return entry.binding;

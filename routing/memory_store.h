@@ -1,5 +1,5 @@
-// The store for a single node: a table that the process's workers share. Bounded; the least
-// recently used binding goes first. Any thread.
+// The store for a single node: a table that the process's workers share. Bounded by the memory that
+// it takes; the least recently used binding goes first. Any thread.
 #pragma once
 
 #include <list>
@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/executor.h"
+#include "base/seeded_hash.h"
 #include "base/strings.h"
 #include "routing/store.h"
 
@@ -17,7 +18,9 @@ namespace usher::routing {
 
 class MemoryTable final {
  public:
-  explicit MemoryTable(const Clock& clock, size_t most = 1'000'000);
+  static constexpr size_t usual_bytes = 64 * 1024 * 1024;
+
+  explicit MemoryTable(const Clock& clock, size_t most_bytes = usual_bytes);
 
   std::optional<Binding> find(std::string_view key);
   Binding claim(std::string_view key, Binding proposal, std::chrono::milliseconds ttl);
@@ -31,13 +34,16 @@ class MemoryTable final {
   };
   using Entries = std::list<Entry>;  // most recently used first
 
+  static size_t bytes_of(const Entry& entry);
   void drop(Entries::iterator entry);
+  void make_room(MonotonicTime now);
 
   const Clock& clock_;
-  size_t most_;
+  const size_t most_bytes_;
   mutable std::mutex mutex_;
+  size_t bytes_ = 0;
   Entries entries_;
-  std::unordered_map<std::string_view, Entries::iterator> by_key_;
+  std::unordered_map<std::string_view, Entries::iterator, SeededHash> by_key_;
 };
 
 // The challenges of a single node. Bounded: the one that would be over first goes first. Any

@@ -21,6 +21,9 @@ std::optional<Binding> NodeBindings::last_known(std::string_view key, uint64_t a
 
 void NodeBindings::put(std::string_view key, const Known& known) {
   const std::lock_guard lock(mutex_);
+  // An announcement may have overtaken the answer.
+  const BindingCache::Entry* entry = cache_.find(key);
+  if (entry && entry->binding.epoch > known.binding.epoch) return;
   cache_.put(key, known.binding, known.verified).absences = known.absences;
 }
 

@@ -24,6 +24,7 @@ class NodeBindings final {
   std::optional<Known> find(std::string_view key, MonotonicTime since);
   // However old, and doubted or not: if its epoch is above that one.
   std::optional<Binding> last_known(std::string_view key, uint64_t above);
+  // Unless something of a higher epoch is known.
   void put(std::string_view key, const Known& known);
   // Decided by a worker that cannot ask the store. Remembered for last_known() alone, and only if
   // nothing of its epoch is known.

@@ -7,15 +7,17 @@ namespace usher::routing {
 namespace {
 
 // How readily a replica is chosen, best last. A full one is better than one that drains: its place
-// may become free in a moment. A backup is there for when the others are full as well.
-enum class Rank { never, avoided, draining, other_version, full, backup, unproven, good };
+// may become free in a moment. A backup is there for when the others are full as well. One that is
+// not ready is as good as any while its upstream panics.
+enum class Rank { never, avoided, draining, unready, other_version, full, backup, unproven, good };
 
 Rank rank_of(const Replica& replica, const Replica* avoid, uint32_t version,
              uint32_t max_connections) {
   const ReplicaState state = replica.status->state();
-  if (state == ReplicaState::down) return Rank::never;
+  if (state >= ReplicaState::starting) return Rank::never;
   if (avoid && replica.id == avoid->id) return Rank::avoided;
   if (state == ReplicaState::draining) return Rank::draining;
+  if (state == ReplicaState::unready && !replica.status->panic()) return Rank::unready;
   if (replica.backup) return Rank::backup;
   if (replica.version_rank != version) return Rank::other_version;
   if (replica.status->gate.full(max_connections)) return Rank::full;
@@ -200,6 +202,7 @@ const Replica* Placement::emptier_newcomer(const Upstream& upstream, const Repli
   double least = crowd(home, 0);
   for (const Replica& replica : upstream.replicas) {
     if (&replica == &home || !replica.status->has_joined()) continue;
+    if (replica.status->state() != ReplicaState::up) continue;
     if (rank_of(replica, nullptr, home.version_rank, upstream.max_connections) != Rank::good) {
       continue;
     }

@@ -17,9 +17,9 @@ class Placement final {
 
   // A replica of upstream that takes new clients, best one of the newest version that has passed a
   // probe and has a place free; if there is none, a backup; if none takes new ones, one that at
-  // least serves (draining ones); nullptr if all are down. `avoid` is taken only when it is the
-  // last one left. Ties are broken at random, so that several workers and nodes do not all choose
-  // the first.
+  // least serves (one that is not ready, then a draining one); nullptr if all are down. `avoid` is
+  // taken only when it is the last one left. Ties are broken at random, so that several workers and
+  // nodes do not all choose the first.
   const Replica* pick(const Upstream& upstream, const Replica* avoid = nullptr);
 
   // Weighted rendezvous hashing: every node picks the same one for a key without talking, and when

@@ -7,37 +7,65 @@ namespace {
 
 constexpr double coldest = 0.1;
 
+// Those who are bound to it have to go elsewhere, or wait.
+bool serves_nobody(Health health, bool panic) {
+  return health == Health::down || health == Health::starting || (health == Health::ill && !panic);
+}
+
 }  // namespace
 
 std::string_view name_of(ReplicaState state) {
   switch (state) {
     case ReplicaState::unknown:
     case ReplicaState::up: return "up";
-    case ReplicaState::down: return "down";
+    case ReplicaState::unready: return "unready";
     case ReplicaState::draining: return "draining";
+    case ReplicaState::starting: return "starting";
+    case ReplicaState::down: return "down";
   }
   return "up";
 }
 
 ReplicaState ReplicaStatus::state() const {
-  const Health health = health_.load(std::memory_order_relaxed);
-  if (health == Health::down) return ReplicaState::down;
+  const Health now = health();
+  if (now == Health::starting) return ReplicaState::starting;
+  if (serves_nobody(now, panic())) return ReplicaState::down;
   if (draining_.load(std::memory_order_relaxed) || vanished_.load(std::memory_order_relaxed)) {
     return ReplicaState::draining;
   }
-  return health == Health::up ? ReplicaState::up : ReplicaState::unknown;
+  if (now == Health::unready || now == Health::ill) return ReplicaState::unready;
+  return now == Health::up ? ReplicaState::up : ReplicaState::unknown;
 }
 
 bool ReplicaStatus::takes_new() const {
   const ReplicaState now = state();
-  return now == ReplicaState::up || now == ReplicaState::unknown;
+  return now == ReplicaState::up || now == ReplicaState::unknown ||
+         (now == ReplicaState::unready && panic());
 }
 
-void ReplicaStatus::set_health(bool up) {
-  failures_.store(0, std::memory_order_relaxed);
-  const Health now = up ? Health::up : Health::down;
-  const Health before = health_.exchange(now, std::memory_order_relaxed);
-  if (!up && before != now) absences_.fetch_add(1, std::memory_order_relaxed);
+void ReplicaStatus::set_health(Health health) {
+  note_absence(health_.exchange(health, std::memory_order_relaxed), health);
+}
+
+bool ReplicaStatus::change_health(Health from, Health to) {
+  if (!health_.compare_exchange_strong(from, to, std::memory_order_relaxed)) return false;
+  note_absence(from, to);
+  return true;
+}
+
+void ReplicaStatus::note_absence(Health before, Health after) {
+  if (after == Health::up) {
+    failures_.store(0, std::memory_order_relaxed);
+    gone_.store(false, std::memory_order_relaxed);
+  }
+  const bool panics = panic();
+  if (serves_nobody(after, panics) && !serves_nobody(before, panics))
+    absences_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void ReplicaStatus::set_panic(bool panic) {
+  if (panic_.exchange(panic, std::memory_order_relaxed) == panic || panic) return;
+  if (health() == Health::ill) absences_.fetch_add(1, std::memory_order_relaxed);
 }
 
 void ReplicaStatus::set_draining(bool draining, MonotonicTime until) {
@@ -49,19 +77,26 @@ void ReplicaStatus::set_draining(bool draining, MonotonicTime until) {
 void ReplicaStatus::set_vanished(bool vanished) {
   const bool before = vanished_.exchange(vanished, std::memory_order_relaxed);
   if (vanished || !before) return;
+  gone_.store(false, std::memory_order_relaxed);
   Health last = Health::down;
   health_.compare_exchange_strong(last, Health::unknown, std::memory_order_relaxed);
 }
 
-bool ReplicaStatus::connect_refused() {
-  if (health_.exchange(Health::down, std::memory_order_relaxed) == Health::down) return false;
-  absences_.fetch_add(1, std::memory_order_relaxed);
-  return true;
+bool ReplicaStatus::go_down() {
+  const Health before = health_.exchange(Health::down, std::memory_order_relaxed);
+  note_absence(before, Health::down);
+  return before != Health::down;
 }
 
-bool ReplicaStatus::attempt_failed(uint32_t fall) {
-  const uint32_t failures = failures_.fetch_add(1, std::memory_order_relaxed) + 1;
-  return failures >= fall && connect_refused();
+bool ReplicaStatus::connect_refused() {
+  gone_.store(true, std::memory_order_relaxed);
+  return go_down();
+}
+
+bool ReplicaStatus::attempt_failed(uint32_t fall) { return count_failure(fall) && go_down(); }
+
+bool ReplicaStatus::count_failure(uint32_t fall) {
+  return failures_.fetch_add(1, std::memory_order_relaxed) + 1 >= fall;
 }
 
 void ReplicaStatus::broke_off(uint32_t fall) {

@@ -14,23 +14,46 @@
 
 namespace usher::routing {
 
-enum class ReplicaState : uint8_t {
-  unknown,  // not probed yet: serves, so that a start is not delayed
-  up,
-  down,
-  draining,  // serves those bound to it, takes no new clients
+// What is known of the process itself. Whether it lives and whether it is ready are two facts: who
+// is bound to a replica needs only the first.
+enum class Health : uint8_t {
+  unknown,   // not looked at yet: serves, so that a start is not delayed
+  up,        // lives and is ready
+  unready,   // lives, and says that it is not ready
+  ill,       // answers, and says that it does not live
+  starting,  // lives, and has not been ready since nobody listened there
+  down,      // nobody answers there
 };
-std::string_view name_of(ReplicaState state);  // "up", "down", "draining"; unknown counts as "up"
 
-// Written by the health checker (set_health), by the API (set_draining), and by workers (the
+// What follows for those who look for a replica.
+enum class ReplicaState : uint8_t {
+  unknown,
+  up,
+  unready,   // serves those bound to it; new clients only when no other is better
+  draining,  // serves those bound to it, takes no new clients
+  starting,  // serves nobody yet
+  down,
+};
+std::string_view name_of(ReplicaState state);  // unknown is "up"
+
+// Written by the health checker (health and panic), by the API (set_draining), and by workers (the
 // counters and failures). Readers may see any recent value.
 class ReplicaStatus final {
  public:
   ReplicaState state() const;
-  bool serves_bound() const { return state() != ReplicaState::down; }
+  bool serves_bound() const { return state() < ReplicaState::starting; }
   bool takes_new() const;
 
-  void set_health(bool up);
+  Health health() const { return health_.load(std::memory_order_relaxed); }
+  void set_health(Health health);
+  // The same, unless it is not in `from` any more: a worker may have found it down meanwhile.
+  bool change_health(Health from, Health to);
+  // Nobody listened there since it was last up: whatever answers is a process that starts.
+  bool was_gone() const { return gone_.load(std::memory_order_relaxed); }
+  // So many of an upstream's replicas are not ready that none of them is left for it.
+  void set_panic(bool panic);
+  bool panic() const { return panic_.load(std::memory_order_relaxed); }
+
   // A drain may have an end: then clients stay no longer, not even those with a websocket.
   void set_draining(bool draining, MonotonicTime until = MonotonicTime::max());
   bool draining() const { return draining_.load(std::memory_order_relaxed); }
@@ -45,11 +68,13 @@ class ReplicaStatus final {
   // Another way for a connect or a probe to fail. `fall` of them in a row, without a response to a
   // request or a good probe between them, put it down. Returns true for the one that did.
   bool attempt_failed(uint32_t fall);
+  // Counts only. True: that makes `fall` of them.
+  bool count_failure(uint32_t fall);
   // It closed a connection that was made for this request without a byte of a response. That counts
   // too, but never as the last step down: the request itself may be at fault, and then a client
   // could shoot down one replica after the other. The probe that follows at once decides.
   void broke_off(uint32_t fall);
-  // It answered a request.
+  // It answered a request, or a probe.
   void answered();
 
   // Somebody doubts that it is well and wants the control thread to look. True for the first who
@@ -90,8 +115,12 @@ class ReplicaStatus final {
   std::atomic<uint32_t> coming{0}, going{0};  // clients: see Transfer
 
  private:
-  enum class Health : uint8_t { unknown, up, down };
+  void note_absence(Health before, Health after);
+  bool go_down();
+
   std::atomic<Health> health_{Health::unknown};
+  std::atomic<bool> gone_{false};
+  std::atomic<bool> panic_{false};
   std::atomic<bool> draining_{false};
   std::atomic<MonotonicTime> drain_until_{MonotonicTime::max()};
   std::atomic<bool> vanished_{false};

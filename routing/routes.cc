@@ -41,11 +41,11 @@ auto host_rank(const Route& route) {
 }
 
 auto site_rank(const Route& route) {
-  return std::tuple_cat(host_rank(route), std::tuple(route.ports.empty()));
+  return std::tuple_cat(host_rank(route), std::tuple(!route.at_some_entrances()));
 }
 
 bool same_site(const Route& a, const Route& b) {
-  return a.host == b.host && a.ports.empty() == b.ports.empty();
+  return a.host == b.host && a.at_some_entrances() == b.at_some_entrances();
 }
 
 Matched serves_host(const Route& route, std::string_view host) {
@@ -66,9 +66,11 @@ Matched serves_host(const Route& route, std::string_view host) {
   return matched(equals_ignoring_case(route.host, host));
 }
 
-bool serves_port(const Route& route, uint16_t port) {
-  return route.ports.empty() ||
-         std::find(route.ports.begin(), route.ports.end(), port) != route.ports.end();
+bool serves_entrance(const Route& route, const Entrance& entrance) {
+  const auto has = [](const auto& all, const auto& one) {
+    return all.empty() || std::find(all.begin(), all.end(), one) != all.end();
+  };
+  return has(route.rules.ports, entrance.port) && has(route.rules.listen, entrance.listener);
 }
 
 bool is_path_expression(const Route& route) {
@@ -117,7 +119,6 @@ Route route_of(const conf::RouteSettings& settings, const std::string& host) {
   route.max_body = settings.max_body.bytes;
   route.timeouts = settings.timeouts;
   route.rules = settings;
-  route.ports = settings.ports;
   route.has_limits = !settings.rate_limits.empty() || !settings.connection_limits.empty();
   route.has_access_rules =
       !settings.allow.empty() || !settings.deny.empty() || !settings.basic_auth.file.empty();
@@ -166,13 +167,28 @@ std::string Route::group(std::string_view name, std::string_view normal_path,
   return found;
 }
 
-RouteTable::RouteTable(const std::vector<conf::RouteSettings>& settings) {
-  gave_up_.status = 500;
+RouteTable::RouteTable(const std::vector<conf::RouteSettings>& settings,
+                       const conf::ForwardedSettings& forwarded) {
+  gave_up_.gave_up = true;
+  std::vector<std::pair<conf::TrustSettings, std::shared_ptr<const protocol::Forwarding>>> known;
+  const auto forwarding_of = [&](const conf::TrustSettings& trust) {
+    std::shared_ptr<const protocol::Forwarding> made;
+    if (!trust.given()) return made;
+    const auto same = std::find_if(known.begin(), known.end(),
+                                   [&](const auto& each) { return each.first == trust; });
+    if (same != known.end()) return same->second;
+    made = std::make_shared<const protocol::Forwarding>(forwarded, trust);
+    known.emplace_back(trust, made);
+    own_.push_back(made);
+    return made;
+  };
   std::vector<Route> routes;
   for (const conf::RouteSettings& each : settings) {
-    if (each.hosts.empty()) routes.push_back(route_of(each, each.host));
-    for (const std::string& host : each.hosts)
+    const auto forwarding = forwarding_of(each.forwarded);
+    for (const std::string& host : each.hosts.empty() ? std::vector{each.host} : each.hosts) {
       routes.push_back(route_of(each, host));
+      routes.back().forwarding = forwarding;
+    }
   }
   // Sites first, so that those of one rank keep the order in which they were written.
   std::vector<std::vector<Route>> by_site;
@@ -196,7 +212,7 @@ RouteTable::RouteTable(const std::vector<conf::RouteSettings>& settings) {
 }
 
 const Route* RouteTable::find(std::string_view authority, std::string_view path,
-                              uint16_t port) const {
+                              const Entrance& entrance) const {
   const std::string_view host = host_of(authority);
   std::string_view plain = cut(path, '?').first;
   if (!plain.starts_with('/')) plain = "/";  // "OPTIONS *" asks about the server as a whole
@@ -207,34 +223,40 @@ const Route* RouteTable::find(std::string_view authority, std::string_view path,
     const Matched matched = serves_host(any, host);
     if (matched == Matched::gave_up) return &gave_up_;
     if (matched == Matched::no) continue;
-    if (const Route* found = find_in(site, plain, port)) return found;
+    if (const Route* found = find_in(site, plain, entrance)) return found;
   }
   return nullptr;
 }
 
 const Route* RouteTable::find_named(std::string_view authority, std::string_view name,
-                                    uint16_t port) const {
+                                    const Entrance& entrance) const {
   const std::string_view host = host_of(authority);
   for (const Site& site : sites_) {
     if (site.prefixes.empty() || serves_host(site.prefixes.front(), host) != Matched::yes) continue;
     for (const Route& route : site.prefixes) {
       const bool named = route.match == PathMatch::named && route.path == name;
-      if (named && serves_port(route, port)) return &route;
+      if (named && serves_entrance(route, entrance)) return &route;
     }
   }
   return nullptr;
 }
 
-const Route* RouteTable::find_in(const Site& site, std::string_view path, uint16_t port) const {
-  const auto longest = std::find_if(
-      site.prefixes.begin(), site.prefixes.end(),
-      [&](const Route& route) { return serves_path(route, path) && serves_port(route, port); });
+bool RouteTable::any_trusts(std::span<const uint8_t> ip) const {
+  return std::any_of(own_.begin(), own_.end(), [ip](const auto& each) { return each->trusts(ip); });
+}
+
+const Route* RouteTable::find_in(const Site& site, std::string_view path,
+                                 const Entrance& entrance) const {
+  const auto longest =
+      std::find_if(site.prefixes.begin(), site.prefixes.end(), [&](const Route& route) {
+        return serves_path(route, path) && serves_entrance(route, entrance);
+      });
   const Route* prefix = longest == site.prefixes.end() ? nullptr : &*longest;
   const bool settled =
       prefix && (prefix->match == PathMatch::exact || prefix->match == PathMatch::prefix_first);
   if (settled) return prefix;
   for (const Route& route : site.expressions) {
-    if (!serves_port(route, port) || !route.path_regex) continue;
+    if (!serves_entrance(route, entrance) || !route.path_regex) continue;
     const Matched matched = route.path_regex->match(path);
     if (matched == Matched::yes) return &route;
     if (matched == Matched::gave_up) return &gave_up_;

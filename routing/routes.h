@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,11 +13,20 @@
 #include "base/regex.h"
 #include "conf/settings.h"
 #include "protocol/content_coding.h"
+#include "protocol/forwarding.h"
 #include "protocol/rewriting.h"
 
 namespace usher::routing {
 
 struct Upstream;
+
+// Where a request came in: the port, and the listener as the settings name it.
+struct Entrance {
+  Entrance(uint16_t at = 0, conf::Endpoint by = {}) : port(at), listener(std::move(by)) {}
+
+  uint16_t port;
+  conf::Endpoint listener;
+};
 
 // When another replica is asked though the first one has been (RouteSettings::retry_on).
 struct RetryOn {
@@ -51,7 +61,11 @@ struct Route {
   std::optional<protocol::Compression> compression;
   std::optional<Regex> path_regex;
   std::optional<Regex> host_regex;
-  std::vector<uint16_t> ports;  // empty: any
+  // Of whom it believes what they say of the client; nullptr: as all that have none of their own.
+  std::shared_ptr<const protocol::Forwarding> forwarding;
+  bool gave_up = false;  // stands for the routes that an expression could not tell apart
+
+  bool at_some_entrances() const { return !rules.ports.empty() || !rules.listen.empty(); }
 
   bool redirects() const { return !rules.redirect.empty(); }
   bool serves_files() const { return !rules.root.empty() || !rules.alias.empty(); }
@@ -64,29 +78,35 @@ struct Route {
 class RouteTable final {
  public:
   // An expression that does not compile matches nothing; check() of the settings has refused it.
-  explicit RouteTable(const std::vector<conf::RouteSettings>& settings);
+  // `forwarded`: what the routes have in common.
+  explicit RouteTable(const std::vector<conf::RouteSettings>& settings,
+                      const conf::ForwardedSettings& forwarded = {});
 
   // `authority` as in Host, with or without port. Hosts compare without case and without a final
   // dot: exact, then "*.name" by length, then "name.*" by length, then expressions in their order,
-  // then "*"; of one host, routes for some ports before those for any. Within a host the path,
-  // which is normalised first: exact; the longest prefix, if it is prefix_first; expressions in
-  // their order; the longest prefix. Where nothing matches, the next host is asked. `port` is the
-  // listener's. An expression that gives up leads to a route with status 500.
-  const Route* find(std::string_view authority, std::string_view path, uint16_t port = 0) const;
+  // then "*"; of one host, routes for some ports or listeners before those for any. Within a host
+  // the path, which is normalised first: exact; the longest prefix, if it is prefix_first;
+  // expressions in their order; the longest prefix. Where nothing matches, the next host is asked.
+  // An expression that gives up leads to a route that says so.
+  const Route* find(std::string_view authority, std::string_view path,
+                    const Entrance& entrance = {}) const;
   // The named route ("@name") of the first of these hosts that has it.
   const Route* find_named(std::string_view authority, std::string_view name,
-                          uint16_t port = 0) const;
+                          const Entrance& entrance = {}) const;
+  // Does any route with proxies of its own believe this address?
+  bool any_trusts(std::span<const uint8_t> ip) const;
 
  private:
-  // The routes of one host, and of some ports or any.
+  // The routes of one host, and of some entrances or any.
   struct Site {
     std::vector<Route> prefixes;  // exact ones first, then by length
     std::vector<Route> expressions;
   };
 
-  const Route* find_in(const Site& site, std::string_view path, uint16_t port) const;
+  const Route* find_in(const Site& site, std::string_view path, const Entrance& entrance) const;
 
   std::vector<Site> sites_;  // in the order in which they are tried
+  std::vector<std::shared_ptr<const protocol::Forwarding>> own_;  // each once
   Route gave_up_;
 };
 

@@ -9,8 +9,6 @@ namespace {
 
 constexpr size_t most_cached = 65'536;
 constexpr Duration fresh_for = std::chrono::seconds(60);
-// Longer than engine.io keeps a silent session; every worker that serves the session prolongs it.
-constexpr Duration sid_idle = std::chrono::minutes(10);
 constexpr size_t longest_sid = 128;
 // How often one find() proposes a new home before it settles for its own opinion.
 constexpr int most_rounds = 3;
@@ -68,7 +66,7 @@ class SessionDirectory::Lookup final : public PendingAnswer {
 
   void start(std::list<Lookup>::iterator place) {
     place_ = place;
-    claim_.sid.empty() ? ask_client() : ask_sid();
+    claim_.sid.empty() || directory_.is_unknown_sid(sid_key(claim_.sid)) ? ask_client() : ask_sid();
   }
   void waits_for(Question& question) { question_ = &question; }
   void resume(const Answered& answer) {
@@ -80,6 +78,7 @@ class SessionDirectory::Lookup final : public PendingAnswer {
   void ask_sid();
   void on_sid(const Answered& answer);
   void ask_client();
+  void propose(const Choice& proposal);
   void on_client(const Answered& answer);
   void finish(Home home);
 
@@ -105,14 +104,16 @@ void SessionDirectory::Lookup::ask_sid() {
   const std::string key = sid_key(claim_.sid);
   const BindingCache::Entry* known = directory_.remembered_sid(key);
   // What is already known here is claimed: that confirms it and prolongs its life in one command.
-  const bool confirm = known && directory_.reachable(view_, known->binding.replica);
-  directory_.ask(*this, key, confirm ? &known->binding : nullptr, sid_idle);
+  const bool confirm = known && directory_.reachable(view_, known->binding.replica) &&
+                       directory_.node_sids_.keep(key, known->binding, claim_.network);
+  directory_.ask(*this, key, confirm ? &known->binding : nullptr, NodeSids::life);
 }
 
-void SessionDirectory::Lookup::on_sid(const Answered&) {
+void SessionDirectory::Lookup::on_sid(const Answered& answer) {
   asking_sid_ = false;
   // An answer is in the cache by now; when there was none, what the cache remembers still holds.
   const BindingCache::Entry* known = directory_.remembered_sid(sid_key(claim_.sid));
+  if (!known && answer) directory_.unknown_.add(sid_key(claim_.sid));
   if (const Replica* replica = directory_.sid_replica(view_, known)) {
     directory_.share(sid_key(claim_.sid));
     return finish(directory_.sid_home(view_, *replica, known->binding.epoch));
@@ -126,28 +127,33 @@ void SessionDirectory::Lookup::on_sid(const Answered&) {
 void SessionDirectory::Lookup::ask_client() {
   // find_now() has served these already; asked nevertheless, they get their answer in a later turn.
   if (!claim_.cookie) return directory_.ask(*this, client_key({}), nullptr, directory_.idle_);
-  const Choice proposal = directory_.choose(view_, directory_.believed(view_));
-  const Binding* claimed = proposal.replica ? &proposal.binding : nullptr;
-  directory_.ask(*this, client_key(claim_.cookie->client), claimed, directory_.idle_);
+  propose(directory_.choose(view_, directory_.believed(view_)));
+}
+
+// Epoch 1 is what the client's cookie says: the store is only asked whether it has been moved.
+void SessionDirectory::Lookup::propose(const Choice& proposal) {
+  const bool moved = proposal.replica && proposal.binding.epoch > 1;
+  directory_.ask(*this, client_key(claim_.cookie->client), moved ? &proposal.binding : nullptr,
+                 directory_.idle_);
 }
 
 void SessionDirectory::Lookup::on_client(const Answered& answer) {
   if (!claim_.cookie) return finish(directory_.newcomer(view_));
-  if (!answer || !*answer) return finish(directory_.decide_alone(view_));
-  const Binding& winner = **answer;
-  const Choice choice = directory_.choose(view_, winner);
-  // A lower epoch than the cookie's is the answer to a question that another request had asked.
-  const bool outdated = winner.epoch < claim_.cookie->epoch;
-  if (choice.replica && choice.binding == winner && !outdated) {
+  if (!answer) return finish(directory_.decide_alone(view_));
+  // The answer is in the cache by now, unless that knew of a later move. It may be the answer to a
+  // question that another request had asked, with an older cookie.
+  const Binding known = directory_.believed(view_);
+  const Choice choice = directory_.choose(view_, known);
+  if (choice.replica && choice.binding == known && directory_.confirms(answer, view_, known)) {
     Home home = directory_.client_home(view_, choice);
     directory_.share(client_key(claim_.cookie->client));
     return finish(std::move(home));
   }
-  // Its home is no home here: propose another one, with a higher epoch, to everybody.
+  // Its home is no home here, or the store does not know that it has moved: tell everybody.
   if (!choice.replica || ++rounds_ >= most_rounds || !may_ask_again()) {
     return finish(directory_.decide_alone(view_));
   }
-  ask_client();
+  propose(choice);
 }
 
 void SessionDirectory::Lookup::finish(Home home) {
@@ -176,7 +182,7 @@ class SessionDirectory::Learning final : public PendingAnswer {
     place_ = place;
     ++directory_.counters_.store_calls;
     stored_ = directory_.store_.claim(
-        key, std::move(binding), sid_idle,
+        key, std::move(binding), NodeSids::life,
         [this, key](Result<Binding> winner) { on_stored(key, std::move(winner)); });
   }
 
@@ -203,8 +209,8 @@ class SessionDirectory::Learning final : public PendingAnswer {
 
 SessionDirectory::SessionDirectory(AffinityStore& store, const Clock& clock,
                                    const conf::AffinitySettings& settings, Placement& placement,
-                                   const LiveSessions& live, MemoryTable& node_sids,
-                                   NodeBindings& node_bindings)
+                                   const LiveSessions& live, NodeSids& node_sids,
+                                   NodeBindings& node_bindings, UnknownKeys& unknown)
     : store_(store),
       clock_(clock),
       idle_(settings.idle),
@@ -212,6 +218,7 @@ SessionDirectory::SessionDirectory(AffinityStore& store, const Clock& clock,
       live_(live),
       node_sids_(node_sids),
       node_bindings_(node_bindings),
+      unknown_(unknown),
       cache_(clock, most_cached, settings.idle) {}
 
 SessionDirectory::~SessionDirectory() = default;
@@ -224,7 +231,7 @@ std::optional<Home> SessionDirectory::find_now(const SessionClaim& claim, const 
   if (!claim.sid.empty()) {
     const std::string key = sid_key(claim.sid);
     const BindingCache::Entry* known = alone ? remembered_sid(key) : fresh_entry(key);
-    if (!alone && !known) return std::nullopt;
+    if (!alone && !known && !is_unknown_sid(key)) return std::nullopt;
     if (const Replica* replica = sid_replica(view, known)) {
       ++counters_.cache_hits;
       return sid_home(view, *replica, known->binding.epoch);
@@ -246,10 +253,10 @@ Pending SessionDirectory::find(SessionClaim claim, const Upstream& upstream,
 }
 
 Pending SessionDirectory::learn_sid(std::string_view sid, const Binding& opened_at,
-                                    std::function<void()> kept) {
+                                    std::string_view network, std::function<void()> kept) {
   const std::string key = sid_key(sid);
+  if (!node_sids_.keep(key, opened_at, network)) return {};
   cache_.put(key, opened_at, BindingCache::never);
-  node_sids_.claim(key, opened_at, sid_idle);
   Learning& learning = learnings_.emplace_back(*this, std::move(kept));
   Pending pending(learning);
   learning.start(std::prev(learnings_.end()), key, opened_at);
@@ -263,6 +270,11 @@ const BindingCache::Entry* SessionDirectory::remembered_sid(const std::string& k
   if (!learnt) return nullptr;
   cache_.put(key, *learnt, BindingCache::never);
   return cache_.find(key);
+}
+
+// Neither here nor, as of a moment ago, in the store.
+bool SessionDirectory::is_unknown_sid(const std::string& key) {
+  return unknown_.has(key) && !remembered_sid(key);
 }
 
 // Where the session lives, if it may go on there. A client that has moved since it was opened takes
@@ -493,11 +505,22 @@ void SessionDirectory::answered(const std::string& key, const Answered& answer) 
   }
 }
 
+// The store's word for what is known here: it holds this very binding, or nothing, and epoch 1
+// needs no record.
+bool SessionDirectory::confirms(const Answered& answer, const View& view, const Binding& known) {
+  if (*answer) return **answer == known;
+  if (known.epoch > 1) return false;
+  cache_.put(client_key(view.claim.cookie->client), known, clock_.now());
+  return true;
+}
+
+// An announcement of a later move may have overtaken the answer.
 void SessionDirectory::remember(const std::string& key, const Answered& answer) {
   if (!answer) {
     ++counters_.store_failures;
   } else if (*answer) {
-    cache_.put(key, **answer, clock_.now());
+    const BindingCache::Entry* known = cache_.find(key);
+    if (!known || known->binding.epoch <= (*answer)->epoch) cache_.put(key, **answer, clock_.now());
   }
 }
 

@@ -4,10 +4,12 @@
 // - a cookie's client goes to its home; home down, gone, or draining and without a websocket of
 //   this client: it is moved once, by compare-and-set, and everybody agrees;
 // - with upstream.rebalance, an idle client may be moved the same way to a replica that has joined;
-// - a client without either is placed and given a cookie, and leaves nothing in the store until it
-//   comes back with it;
+// - a client without either is placed and given a cookie with epoch 1;
+// - what such a cookie says needs no record: the store is asked whether somebody has moved the
+//   client, and told only when it is moved;
 // - the store is asked at most once per session, node and minute; when it fails or is late, the
-//   cookie, the cache and rendezvous hashing decide.
+//   cookie, the cache and rendezvous hashing decide;
+// - a sid that the store does not hold is not asked about again for a moment.
 #pragma once
 
 #include <cstdint>
@@ -20,15 +22,17 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/seeded_hash.h"
 #include "base/strings.h"
 #include "conf/settings.h"
 #include "routing/affinity_cookie.h"
 #include "routing/affinity_store.h"
 #include "routing/binding_cache.h"
 #include "routing/live_sessions.h"
-#include "routing/memory_store.h"
 #include "routing/node_bindings.h"
+#include "routing/node_sids.h"
 #include "routing/placement.h"
+#include "routing/unknown_keys.h"
 
 namespace usher::routing {
 
@@ -40,6 +44,7 @@ std::string_view name_of(AffinityOutcome outcome);  // "none", "new", "cookie", 
 struct SessionClaim {
   std::string sid;                      // empty: none
   std::optional<CookieContent> cookie;  // genuine
+  std::string network{};                // of the client's address, for sids; empty: none
   // Whoever asks has taken its client's turn (ReplicaStatus::receive) to move to this replica,
   // which has joined, and nothing of that client is open. Or nullptr.
   const ReplicaStatus* turn_at = nullptr;
@@ -62,8 +67,8 @@ class SessionDirectory final {
   using Answer = std::function<void(Home)>;
 
   SessionDirectory(AffinityStore& store, const Clock& clock, const conf::AffinitySettings& settings,
-                   Placement& placement, const LiveSessions& live, MemoryTable& node_sids,
-                   NodeBindings& node_bindings);
+                   Placement& placement, const LiveSessions& live, NodeSids& node_sids,
+                   NodeBindings& node_bindings, UnknownKeys& unknown);
   ~SessionDirectory();
   SessionDirectory(const SessionDirectory&) = delete;
   SessionDirectory& operator=(const SessionDirectory&) = delete;
@@ -79,8 +84,10 @@ class SessionDirectory final {
 
   // A polling handshake was answered with this sid by `opened_at`'s replica; its epoch is that of
   // the client's home then. `kept` is called when the store has it (other nodes will route it) or
-  // cannot have it; the response's end waits for that.
-  Pending learn_sid(std::string_view sid, const Binding& opened_at, std::function<void()> kept);
+  // cannot have it; the response's end waits for that. Not active: the client's network has as many
+  // as it may, and this one is found by its client's cookie alone.
+  Pending learn_sid(std::string_view sid, const Binding& opened_at, std::string_view network,
+                    std::function<void()> kept);
 
   bool store_available() const { return store_.available(); }
   // What the store says of a client's home: for who has no request of the client to ask with. The
@@ -126,6 +133,7 @@ class SessionDirectory final {
 
   // The rules. None of them asks the store.
   const BindingCache::Entry* remembered_sid(const std::string& key);
+  bool is_unknown_sid(const std::string& key);
   const Replica* sid_replica(const View& view, const BindingCache::Entry* session);
   const Replica* reachable(const View& view, std::string_view replica_id) const;
   const Replica* usable(const View& view, std::string_view replica_id) const;
@@ -142,6 +150,7 @@ class SessionDirectory final {
   Home client_home(const View& view, const Choice& choice);
 
   void ask(Lookup& asker, const std::string& key, const Binding* proposal, Duration ttl);
+  bool confirms(const Answered& answer, const View& view, const Binding& known);
   void answered(const std::string& key, const Answered& answer);
   void remember(const std::string& key, const Answered& answer);
 
@@ -150,12 +159,13 @@ class SessionDirectory final {
   const Duration idle_;
   Placement& placement_;
   const LiveSessions& live_;
-  MemoryTable& node_sids_;  // what any worker of this node has learnt
+  NodeSids& node_sids_;
   NodeBindings& node_bindings_;
+  UnknownKeys& unknown_;
   MonotonicTime doubted_ = BindingCache::never;
   Counters counters_;
   BindingCache cache_;
-  std::unordered_map<std::string, Question> questions_;
+  std::unordered_map<std::string, Question, SeededHash> questions_;
   std::list<Lookup> lookups_;
   std::list<Learning> learnings_;
 };

@@ -21,16 +21,18 @@ bool is_address(const std::string& host) {
          ::inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
 }
 
-Outcome trust(SSL_CTX* context, const std::string& ca) {
+Outcome trust(SSL_CTX* context, const std::string& ca, const Files& files) {
   if (ca.empty()) {
     SSL_CTX_set_default_verify_paths(context);
     return {};
   }
-  if (SSL_CTX_load_verify_locations(context, ca.c_str(), nullptr) == 1) return {};
-  ERR_clear_error();
-  const auto text = read_pem_file(ca);
+  const auto text = read_pem_file(files, ca);
   if (!text) return text.error();
-  return Error{Errc::bad_config, Side::usher, ca + ": holds no PEM certificate"};
+  const auto authorities = certificates_in(*text);
+  if (authorities.empty()) return bad_file(files, ca, "holds no PEM certificate");
+  for (const X509Ptr& authority : authorities)
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.get());
+  return {};
 }
 
 }  // namespace
@@ -42,7 +44,8 @@ struct ClientContext::Impl {
 ClientContext::ClientContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ClientContext::~ClientContext() = default;
 
-Result<std::shared_ptr<const ClientContext>> ClientContext::make(const ClientTls& settings) {
+Result<std::shared_ptr<const ClientContext>> ClientContext::make(const ClientTls& settings,
+                                                                 const Files& files) {
   auto impl = std::make_unique<Impl>();
   impl->context.reset(SSL_CTX_new(TLS_client_method()));
   SSL_CTX* context = impl->context.get();
@@ -54,12 +57,13 @@ Result<std::shared_ptr<const ClientContext>> ClientContext::make(const ClientTls
                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_verify(context, settings.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
-  if (Outcome trusted = trust(context, settings.ca); !trusted) return std::move(trusted).error();
+  if (Outcome trusted = trust(context, settings.ca, files); !trusted)
+    return std::move(trusted).error();
   if (!settings.chain.empty()) {
-    const auto own = Credential::load(settings.chain, settings.key);
+    const auto own = Credential::load(settings.chain, settings.key, {}, files);
     if (!own) return own.error();
     if (!use_credential(context, **own)) {
-      return Error{Errc::bad_config, Side::usher, settings.chain + ": " + take_error_text()};
+      return bad_file(files, settings.chain, take_error_text());
     }
   }
   return std::shared_ptr<const ClientContext>(new ClientContext(std::move(impl)));

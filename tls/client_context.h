@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "base/files.h"
 #include "base/result.h"
 #include "net/transport.h"
 
@@ -24,7 +25,8 @@ struct ClientTls {
 class ClientContext final {
  public:
   // An error names the file.
-  static Result<std::shared_ptr<const ClientContext>> make(const ClientTls& settings);
+  static Result<std::shared_ptr<const ClientContext>> make(const ClientTls& settings,
+                                                           const Files& files = {});
   ~ClientContext();
 
   // The client's side of one connection to `peer`: a host name, or an address without brackets. A

@@ -48,9 +48,13 @@ WallTime to_wall_time(const ASN1_TIME* time) {
   return std::chrono::system_clock::from_time_t(::timegm(&parts));
 }
 
+BioPtr bio_of(std::string_view text) {
+  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
 std::vector<X509Ptr> read_certificates(BIO* from) {
   std::vector<X509Ptr> all;
-  while (X509* next = PEM_read_bio_X509(from, nullptr, &no_phrase, nullptr))
+  while (X509* next = PEM_read_bio_X509_AUX(from, nullptr, &no_phrase, nullptr))
     all.emplace_back(next);
   ERR_clear_error();  // their end is one
   return all;
@@ -65,36 +69,44 @@ X509Ptr issuer_among(const std::vector<X509Ptr>& candidates, X509* leaf) {
   return nullptr;
 }
 
-BioPtr bio_of(std::string_view text) {
-  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
 }  // namespace
+
+std::vector<X509Ptr> certificates_in(std::string_view pem) {
+  return read_certificates(bio_of(pem).get());
+}
 
 Result<std::shared_ptr<const Credential>> Credential::load(const std::string& chain,
                                                            const std::string& key,
-                                                           const std::string& authorities) {
-  auto chain_text = read_pem_file(chain);
+                                                           const std::string& authorities,
+                                                           const Files& files) {
+  auto chain_text = read_pem_file(files, chain);
   if (!chain_text) return std::move(chain_text).error();
-  auto key_text = read_pem_file(key);
+  auto key_text = read_pem_file(files, key);
   if (!key_text) return std::move(key_text).error();
-  auto others = authorities.empty() ? Result<std::string>("") : read_pem_file(authorities);
+  auto others = authorities.empty() ? Result<std::string>("") : read_pem_file(files, authorities);
   if (!others) return std::move(others).error();
-  return parse({std::move(*chain_text), std::move(*key_text)}, chain, key, *others);
+  return make({std::move(*chain_text), std::move(*key_text)}, chain, files.called(chain),
+              files.called(key), *others);
 }
 
 Result<std::shared_ptr<const Credential>> Credential::parse(const PemPair& pem,
                                                             const std::string& chain_name,
                                                             const std::string& key_name,
                                                             std::string_view authorities) {
+  return make(pem, chain_name, chain_name, key_name, authorities);
+}
+
+Result<std::shared_ptr<const Credential>> Credential::make(const PemPair& pem, std::string origin,
+                                                           const std::string& chain_name,
+                                                           const std::string& key_name,
+                                                           std::string_view authorities) {
   auto parts = std::make_shared<Parts>();
   const BioPtr chain = bio_of(pem.chain);
   parts->leaf.reset(PEM_read_bio_X509_AUX(chain.get(), nullptr, &no_phrase, nullptr));
   if (!parts->leaf) return bad(chain_name, "holds no PEM certificate");
   parts->intermediates = read_certificates(chain.get());
   parts->issuer = issuer_among(parts->intermediates, parts->leaf.get());
-  if (!parts->issuer)
-    parts->issuer = issuer_among(read_certificates(bio_of(authorities).get()), parts->leaf.get());
+  if (!parts->issuer) parts->issuer = issuer_among(certificates_in(authorities), parts->leaf.get());
 
   const BioPtr key = bio_of(pem.key);
   parts->key.reset(PEM_read_bio_PrivateKey(key.get(), nullptr, &no_phrase, nullptr));
@@ -102,7 +114,7 @@ Result<std::shared_ptr<const Credential>> Credential::parse(const PemPair& pem,
   if (X509_check_private_key(parts->leaf.get(), parts->key.get()) != 1) {
     return bad(key_name, "is not the key of " + chain_name);
   }
-  std::shared_ptr<const Credential> made(new Credential(chain_name, std::move(parts)));
+  std::shared_ptr<const Credential> made(new Credential(std::move(origin), std::move(parts)));
   // Such as a key that is too short for today's security level: known here, not at a handshake.
   const SslContextPtr trial(SSL_CTX_new(TLS_method()));
   if (!use_credential(trial.get(), *made)) {
@@ -120,6 +132,18 @@ Credential::Credential(std::string origin, std::shared_ptr<const Parts> parts)
       not_after_(to_wall_time(X509_get0_notAfter(parts_->leaf.get()))) {}
 
 Credential::~Credential() = default;
+
+std::string Credential::to_pem() const {
+  const BioPtr out(BIO_new(BIO_s_mem()));
+  bool good = PEM_write_bio_X509(out.get(), parts_->leaf.get()) == 1;
+  for (const X509Ptr& intermediate : parts_->intermediates)
+    good = good && PEM_write_bio_X509(out.get(), intermediate.get()) == 1;
+  good = good && PEM_write_bio_PrivateKey(out.get(), parts_->key.get(), nullptr, nullptr, 0,
+                                          nullptr, nullptr) == 1;
+  char* text = nullptr;
+  const long length = BIO_get_mem_data(out.get(), &text);
+  return good ? std::string(text, static_cast<size_t>(length)) : std::string();
+}
 
 bool Credential::has_same_certificate(const Credential& other) const {
   return X509_cmp(parts_->leaf.get(), other.parts_->leaf.get()) == 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/result.h"
 #include "tls/self_signed.h"
 
@@ -19,7 +20,8 @@ class Credential final {
   // the file.
   static Result<std::shared_ptr<const Credential>> load(const std::string& chain,
                                                         const std::string& key,
-                                                        const std::string& authorities = {});
+                                                        const std::string& authorities = {},
+                                                        const Files& files = {});
   // The same from texts; the names are what errors call them.
   static Result<std::shared_ptr<const Credential>> parse(const PemPair& pem,
                                                          const std::string& chain_name,
@@ -38,6 +40,9 @@ class Credential final {
   std::shared_ptr<const Credential> with_staple(std::string der) const;
   const std::string& staple() const { return staple_; }
 
+  // The certificate, the intermediate ones and the key, as one text.
+  std::string to_pem() const;
+
   // It may be of another file, and have another staple.
   bool has_same_certificate(const Credential& other) const;
 
@@ -47,6 +52,10 @@ class Credential final {
 
  private:
   Credential(std::string origin, std::shared_ptr<const Parts> parts);
+  static Result<std::shared_ptr<const Credential>> make(const PemPair& pem, std::string origin,
+                                                        const std::string& chain_name,
+                                                        const std::string& key_name,
+                                                        std::string_view authorities);
 
   std::string origin_;
   std::shared_ptr<const Parts> parts_;

@@ -3,6 +3,7 @@
 
 #include <openssl/ssl.h>
 
+#include <string_view>
 #include <vector>
 
 #include "tls/credential.h"
@@ -16,6 +17,9 @@ struct Credential::Parts {
   KeyPtr key;
   X509Ptr issuer;  // nullptr: it is not known
 };
+
+// All of a PEM text.
+std::vector<X509Ptr> certificates_in(std::string_view pem);
 
 // A context has one credential for each type of key; OpenSSL shows what the peer can verify. False:
 // OpenSSL refuses it, and its error queue says why.

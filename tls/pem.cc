@@ -1,7 +1,5 @@
 #include "tls/pem.h"
 
-#include <fstream>
-
 namespace usher::tls {
 namespace {
 
@@ -9,17 +7,14 @@ constexpr size_t most_of_a_file = size_t{1} << 20;
 
 }  // namespace
 
-Result<std::string> read_pem_file(const std::string& path) {
-  const auto bad = [&path](const char* what) {
-    return Error{Errc::bad_config, Side::usher, path + ": " + what};
-  };
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return bad("cannot be read");
-  std::string text(most_of_a_file + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.bad()) return bad("cannot be read");
-  text.resize(static_cast<size_t>(in.gcount()));
-  if (text.size() > most_of_a_file) return bad("is too large for a PEM file");
+Error bad_file(const Files& files, const std::string& path, std::string_view what) {
+  return {Errc::bad_config, Side::usher, files.called(path) + ": " + std::string(what)};
+}
+
+Result<std::string> read_pem_file(const Files& files, const std::string& path) {
+  auto text = files.read(path);
+  if (!text) return bad_file(files, path, text.error().detail);
+  if (text->size() > most_of_a_file) return bad_file(files, path, "is too large for a PEM file");
   return text;
 }
 

@@ -138,7 +138,7 @@ char* RecordProtection::seal(ContentType type, std::span<const char> plain, char
 
 std::optional<RecordProtection::Opened> RecordProtection::open(std::span<const char> record,
                                                                char* out) {
-  if (record.size() < record_overhead) return std::nullopt;
+  if (record.size() < record_header_size + tag_size) return std::nullopt;
   const auto nonce = next_nonce();
   const uint8_t* const header = bytes_at(record.data());
   const size_t text_size = record.size() - record_header_size - tag_size;
@@ -151,18 +151,18 @@ std::optional<RecordProtection::Opened> RecordProtection::open(std::span<const c
   demand(EVP_CipherInit_ex(cipher, nullptr, nullptr, nullptr, nonce.data(), -1) &&
          EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, tag_size, tag.data()) &&
          EVP_CipherUpdate(cipher, nullptr, &size, header, record_header_size));
-  const bool genuine = EVP_CipherUpdate(cipher, bytes_at(out), &size, header + record_header_size,
-                                        static_cast<int>(text_size)) &&
-                       EVP_CipherFinal_ex(cipher, bytes_at(out) + text_size, &size);
+  const bool genuine =
+      (text_size == 0 || EVP_CipherUpdate(cipher, bytes_at(out), &size, header + record_header_size,
+                                          static_cast<int>(text_size))) &&
+      EVP_CipherFinal_ex(cipher, bytes_at(out) + text_size, &size);
   if (!genuine) return std::nullopt;
 
   // TLSInnerPlaintext: the content, its type, and padding of zeros.
   size_t end = text_size;
   while (end > 0 && out[end - 1] == 0)
     --end;
-  if (end == 0) return std::nullopt;
-  const auto type = static_cast<ContentType>(out[end - 1]);
-  return Opened{type, end - 1};
+  if (end == 0) return Opened{ContentType::invalid, 0, text_size};
+  return Opened{static_cast<ContentType>(out[end - 1]), end - 1, text_size};
 }
 
 }  // namespace usher::tls

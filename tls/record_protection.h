@@ -17,6 +17,7 @@
 namespace usher::tls {
 
 enum class ContentType : uint8_t {
+  invalid = 0,
   change_cipher_spec = 20,
   alert = 21,
   handshake = 22,
@@ -26,6 +27,7 @@ enum class ContentType : uint8_t {
 // RFC 8446 sections 5.1 and 5.2. Bytes.
 constexpr size_t record_header_size = 5;
 constexpr size_t most_plaintext = 16 * 1024;
+constexpr size_t most_inner_plaintext = most_plaintext + 1;
 constexpr size_t most_ciphertext = most_plaintext + 256;
 constexpr size_t largest_record = record_header_size + most_ciphertext;
 // What sealing adds: the header, the content type and the tag.
@@ -58,8 +60,9 @@ class RecordProtection final {
   char* seal(ContentType type, std::span<const char> plain, char* out);
 
   struct Opened {
-    ContentType type = ContentType::application_data;
-    size_t size = 0;  // of what was written
+    ContentType type = ContentType::application_data;  // invalid: a record without one
+    size_t size = 0;                                   // of what was written
+    size_t inner_size = 0;                             // with its type and its padding
   };
   // Opens a whole record into `out`, which has room for as much as the record holds. Nothing if it
   // is not genuine; then the connection must end.

@@ -2,6 +2,7 @@
 
 #include <openssl/pem.h>
 
+#include <array>
 #include <map>
 #include <unordered_map>
 
@@ -50,22 +51,26 @@ Outcome set_ciphers(SSL_CTX* context, const conf::TlsSettings& settings) {
 }
 
 // Whose certificates clients may show. Sessions under one policy are not resumed under another.
-Outcome ask_for_certificates(SSL_CTX* context, const conf::TlsSettings& settings) {
+Outcome ask_for_certificates(SSL_CTX* context, const conf::TlsSettings& settings,
+                             const Files& files) {
   Sha256 policy{};
   if (settings.client_certificate != "none") {
     std::string all;
-    for (const std::string& file : {settings.client_ca, settings.trusted_ca}) {
+    const std::array<std::string, 2> named{settings.client_ca, settings.trusted_ca};
+    for (const std::string& file : named) {
       if (file.empty()) continue;
-      const auto text = read_pem_file(file);
+      const auto text = read_pem_file(files, file);
       if (!text) return text.error();
-      if (SSL_CTX_load_verify_file(context, file.c_str()) != 1) {
-        ERR_clear_error();
-        return Error{Errc::bad_config, Side::usher, file + ": holds no PEM certificate"};
+      const auto authorities = certificates_in(*text);
+      if (authorities.empty()) return bad_file(files, file, "holds no PEM certificate");
+      for (const X509Ptr& authority : authorities) {
+        X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.get());
+        if (&file == &named[0]) SSL_CTX_add_client_CA(context, authority.get());
       }
       all += *text;
     }
-    if (!settings.client_ca.empty())
-      SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(settings.client_ca.c_str()));
+    SSL_CTX_set_verify_depth(context, static_cast<int>(settings.client_verify_depth));
+    all += std::to_string(settings.client_verify_depth);
     const bool require = settings.client_certificate == "require";
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (require ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
                        nullptr);
@@ -76,22 +81,22 @@ Outcome ask_for_certificates(SSL_CTX* context, const conf::TlsSettings& settings
 }
 
 // The group for DHE (RFC 7919 has those that OpenSSL takes by itself).
-Outcome set_dh_group(SSL_CTX* context, const std::string& file) {
+Outcome set_dh_group(SSL_CTX* context, const std::string& file, const Files& files) {
   if (file.empty()) {
     SSL_CTX_set_dh_auto(context, 1);
     return {};
   }
-  const auto text = read_pem_file(file);
+  const auto text = read_pem_file(files, file);
   if (!text) return text.error();
   const BioPtr pem(BIO_new_mem_buf(text->data(), static_cast<int>(text->size())));
   KeyPtr group(PEM_read_bio_Parameters_ex(pem.get(), nullptr, nullptr, nullptr));
   if (!group || EVP_PKEY_is_a(group.get(), "DH") == 0) {
     ERR_clear_error();
-    return Error{Errc::bad_config, Side::usher, file + ": holds no PEM DH parameters"};
+    return bad_file(files, file, "holds no PEM DH parameters");
   }
   // Such as one that is too short for today's security level.
   if (SSL_CTX_set0_tmp_dh_pkey(context, group.get()) != 1)
-    return Error{Errc::bad_config, Side::usher, file + ": " + take_error_text()};
+    return bad_file(files, file, take_error_text());
   group.release();  // the context's now
   return {};
 }
@@ -113,19 +118,21 @@ void keep_sessions(SSL_CTX* context, const conf::TlsSettings& settings) {
 using Shown = std::vector<const Credential*>;
 
 Result<SslContextPtr> make_context(const conf::TlsSettings& settings, const Shown& shown,
-                                   const TicketKeys& tickets) {
+                                   const TicketKeys& tickets, const Files& files) {
   SslContextPtr context(SSL_CTX_new_ex(nullptr, key_schedule_properties(), TLS_server_method()));
   SSL_CTX* raw = context.get();
   SSL_CTX_set_min_proto_version(raw,
                                 settings.min_version == "1.3" ? TLS1_3_VERSION : TLS1_2_VERSION);
   if (Outcome set = set_ciphers(raw, settings); !set) return std::move(set).error();
-  if (Outcome asked = ask_for_certificates(raw, settings); !asked) return std::move(asked).error();
+  if (Outcome asked = ask_for_certificates(raw, settings, files); !asked)
+    return std::move(asked).error();
   std::string groups = settings.groups;  // SSL_CTX_set1_groups_list() casts the const away
   if (SSL_CTX_ctrl(raw, SSL_CTRL_SET_GROUPS_LIST, 0, groups.data()) != 1) {
     ERR_clear_error();
     return bad("groups: OpenSSL does not know all of these: " + groups);
   }
-  if (Outcome set = set_dh_group(raw, settings.dh_parameters); !set) return std::move(set).error();
+  if (Outcome set = set_dh_group(raw, settings.dh_parameters, files); !set)
+    return std::move(set).error();
   // Our order of ciphers, but ChaCha20 for whoever puts it first: it has no AES in hardware.
   SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   if (settings.prefer_server_ciphers)
@@ -200,10 +207,11 @@ struct ServerContext::Impl {
 ServerContext::ServerContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ServerContext::~ServerContext() = default;
 
-Result<Credentials> load_credentials(const conf::TlsSettings& settings) {
+Result<Credentials> load_credentials(const conf::TlsSettings& settings, const Files& files) {
   Credentials loaded;
   for (const conf::CertificateSettings& certificate : settings.certificates) {
-    auto credential = Credential::load(certificate.chain, certificate.key, settings.trusted_ca);
+    auto credential =
+        Credential::load(certificate.chain, certificate.key, settings.trusted_ca, files);
     if (!credential) return std::move(credential).error();
     loaded.push_back(std::move(*credential));
   }
@@ -212,7 +220,8 @@ Result<Credentials> load_credentials(const conf::TlsSettings& settings) {
 
 Result<std::unique_ptr<ServerContext>> ServerContext::make(const conf::TlsSettings& settings,
                                                            Credentials credentials,
-                                                           const TicketSecrets& tickets) {
+                                                           const TicketSecrets& tickets,
+                                                           const Files& files) {
   if (credentials.empty()) return bad("certificate: there is none");
   auto impl = std::make_unique<Impl>(tickets);
   impl->refuses_unknown_names = settings.unknown_name == "refuse";
@@ -224,7 +233,7 @@ Result<std::unique_ptr<ServerContext>> ServerContext::make(const conf::TlsSettin
   const auto context_of = [&](const Shown& shown) -> Result<SSL_CTX*> {
     SslContextPtr& context = impl->contexts[shown];
     if (!context) {
-      auto made = make_context(settings, shown, impl->tickets);
+      auto made = make_context(settings, shown, impl->tickets, files);
       if (!made) return std::move(made).error();
       context = std::move(*made);
     }

@@ -21,7 +21,7 @@
 namespace usher::tls {
 
 // Those of the settings, in their order. An error names the file.
-Result<Credentials> load_credentials(const conf::TlsSettings& settings);
+Result<Credentials> load_credentials(const conf::TlsSettings& settings, const Files& files = {});
 
 class ServerContext final {
  public:
@@ -29,7 +29,8 @@ class ServerContext final {
   // names the setting or the file.
   static Result<std::unique_ptr<ServerContext>> make(const conf::TlsSettings& settings,
                                                      Credentials credentials,
-                                                     const TicketSecrets& tickets = {});
+                                                     const TicketSecrets& tickets = {},
+                                                     const Files& files = {});
   ~ServerContext();
 
   // The server's side of one connection.

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 namespace usher::tls {
 namespace {
@@ -25,6 +26,7 @@ enum class Alert : uint8_t {
   unexpected_message = 10,
   bad_record_mac = 20,
   record_overflow = 22,
+  illegal_parameter = 47,
   decode_error = 50,
   user_canceled = 90,
 };
@@ -46,6 +48,8 @@ class Tls13Transport final : public net::Transport {
 
   IoResult handshake(int) override { return {IoStatus::done}; }
   IoResult read(int fd, std::span<char> into) override;
+  // A whole record.
+  size_t least_room() const override { return smallest_read; }
   IoResult write(int fd, std::span<const char> from) override;
   IoResult finish(int fd) override;
   bool has_buffered() const override { return unseen_ || ended_; }
@@ -56,8 +60,9 @@ class Tls13Transport final : public net::Transport {
  private:
   IoResult read_once(int fd, std::span<char> ciphertext, char* into);
   size_t open_all(int fd, std::span<const char>& input, char* into);
-  bool on_alert(std::string_view alert);
-  bool on_handshake(std::string_view bytes);
+  std::optional<Alert> on_record(ContentType type, std::string_view content);
+  std::optional<Alert> on_alert(std::string_view alert);
+  std::optional<Alert> on_handshake(std::string_view bytes);
   IoStatus send_unsent(int fd);
   IoStatus send_or_keep(int fd, std::span<const char> records, size_t plaintext);
   void fail(int fd, Alert alert, std::string_view why);
@@ -153,56 +158,63 @@ size_t Tls13Transport::open_all(int fd, std::span<const char>& input, char* into
       break;
     }
     input = input.subspan(record.size());
-    if (opened->size > most_plaintext) {
+    if (opened->inner_size > most_inner_plaintext) {
       fail(fd, Alert::record_overflow, "a record holds too much");
       break;
     }
     const std::string_view content(into + total, opened->size);
-    const bool idle = opened->type != ContentType::application_data || content.empty();
-    idle_records_ = idle ? idle_records_ + 1 : 0;
-    bool fine = idle_records_ <= most_idle_records;
-    switch (opened->type) {
-      case ContentType::application_data:
-        fine = fine && handshake_.empty();
-        total += content.size();
-        break;
-      case ContentType::alert: fine = fine && on_alert(content); break;
-      case ContentType::handshake: fine = fine && on_handshake(content); break;
-      default: fine = false;
+    if (const auto alert = on_record(opened->type, content)) {
+      fail(fd, *alert, "a record that makes no sense here");
+      break;
     }
-    if (!fine) fail(fd, Alert::unexpected_message, "a record that makes no sense here");
+    if (opened->type == ContentType::application_data) total += content.size();
   }
   return total;
 }
 
-// False: not an alert.
-bool Tls13Transport::on_alert(std::string_view alert) {
-  if (alert.size() != 2 || !handshake_.empty()) return false;
+// What is to be said against it; nothing: it is in order.
+std::optional<Alert> Tls13Transport::on_record(ContentType type, std::string_view content) {
+  const bool idle = type != ContentType::application_data || content.empty();
+  idle_records_ = idle ? idle_records_ + 1 : 0;
+  if (idle_records_ > most_idle_records) return Alert::unexpected_message;
+  switch (type) {
+    case ContentType::application_data:
+      return handshake_.empty() ? std::nullopt : std::optional(Alert::unexpected_message);
+    case ContentType::alert: return on_alert(content);
+    case ContentType::handshake: return on_handshake(content);
+    default: return Alert::unexpected_message;
+  }
+}
+
+std::optional<Alert> Tls13Transport::on_alert(std::string_view alert) {
+  if (alert.size() != 2 || !handshake_.empty()) return Alert::unexpected_message;
   const auto description = static_cast<Alert>(alert[1]);
   if (description == Alert::close_notify) {
     ended_ = true;
   } else if (description != Alert::user_canceled) {
     error_ = "the peer sent TLS alert " + std::to_string(static_cast<uint8_t>(alert[1]));
   }
-  return true;
+  return std::nullopt;
 }
 
 // KeyUpdate (RFC 8446 section 4.6.3) is all that a client may say after its handshake here, and it
-// is the last thing in its record. False: anything else.
-bool Tls13Transport::on_handshake(std::string_view bytes) {
+// is the last thing in its record.
+std::optional<Alert> Tls13Transport::on_handshake(std::string_view bytes) {
   constexpr std::string_view begins{"\x18\0\0\1", 4};
   static_assert(key_update == 0x18);
   handshake_.append(bytes.substr(0, begins.size() + 2));
   const size_t known = std::min(handshake_.size(), begins.size());
-  if (bytes.empty() || handshake_.compare(0, known, begins.substr(0, known)) != 0) return false;
-  if (handshake_.size() <= begins.size()) return true;
+  if (bytes.empty() || handshake_.front() != key_update) return Alert::unexpected_message;
+  if (handshake_.compare(0, known, begins.substr(0, known)) != 0) return Alert::decode_error;
+  if (handshake_.size() <= begins.size()) return std::nullopt;
   const auto request = static_cast<UpdateRequest>(handshake_[begins.size()]);
   const bool whole = handshake_.size() == begins.size() + 1;
   handshake_.clear();
-  if (!whole || request > UpdateRequest::requested) return false;
+  if (!whole) return Alert::unexpected_message;
+  if (request > UpdateRequest::requested) return Alert::illegal_parameter;
   opening_.update();
   update_owed_ = update_owed_ || request == UpdateRequest::requested;
-  return true;
+  return std::nullopt;
 }
 
 IoResult Tls13Transport::write(int fd, std::span<const char> from) {

@@ -70,7 +70,7 @@ std::vector<RouteSettings> Locations::routes_of(const Scope& server, const Names
     limits_.take(server, rest);
     access(server, names, rest);
     files(server, names, rest);
-    response_headers(server, names, rest);
+    common(server, names, rest);
   }
   return routes;
 }
@@ -132,7 +132,7 @@ void Locations::add(const Directive& location, const Scope& around, Names names,
     add(each, scope, names, false, routes);
   }
   act(scope, names, route);
-  response_headers(scope, names, route);
+  common(scope, names, route);
   routes.push_back(std::move(route));
 }
 
@@ -179,7 +179,9 @@ Template Locations::value(const std::string& text, const Names& names, const Pla
   return maps_.read(substitute(text, names), at);
 }
 
-void Locations::response_headers(const Scope& scope, const Names& names, RouteSettings& route) {
+void Locations::common(const Scope& scope, const Names& names, RouteSettings& route) {
+  trust(scope, route);
+  odd_headers(scope, route);
   logs_.choose(scope, route);
   if (const Directive* type = scope.find("default_type")) route.content_type = type->args.front();
   expires(scope, route);

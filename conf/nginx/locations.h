@@ -33,8 +33,9 @@ class Locations final {
   std::vector<RouteSettings> routes_of(const Scope& server, const Names& names);
   // What `return` says.
   void answer(const Directive& directive, const Names& names, RouteSettings& route);
-  // add_header and what else a response of any kind is given, with its line in a log.
-  void response_headers(const Scope& scope, const Names& names, RouteSettings& route);
+  // What a route of any kind has: whom it believes, which headers it reads, its lines in logs, and
+  // add_header and what else its responses are given.
+  void common(const Scope& scope, const Names& names, RouteSettings& route);
 
  private:
   void add(const Directive& location, const Scope& around, Names names, bool in_regex,
@@ -57,6 +58,8 @@ class Locations final {
                  const std::optional<RewriteSettings>& usual, RouteSettings& route);
   void cookies(const Scope& scope, const Names& names, RouteSettings& route);
   void rewrite(const Directive& directive, const Names& names, std::vector<RewriteSettings>& rules);
+  void trust(const Scope& scope, RouteSettings& route);
+  void odd_headers(const Scope& scope, RouteSettings& route);
   void expires(const Scope& scope, RouteSettings& route);
   void compression(const Scope& scope, RouteSettings& route);
   void access(const Scope& scope, const Names& names, RouteSettings& route);

@@ -70,8 +70,7 @@ void Locations::networks(const Scope& scope, RouteSettings& route) {
       return;
     }
     const auto parsed = parse_networks(text);
-    if (parsed.empty() && text != "unix:")
-      return report_.error(rule->at, "invalid parameter " + in_quotes(text));
+    if (parsed.empty()) return report_.error(rule->at, "invalid parameter " + in_quotes(text));
     if (rule->name == "allow") {
       route.allow.insert(route.allow.end(), parsed.begin(), parsed.end());
       continue;

@@ -73,6 +73,7 @@ void Locations::proxy(const Directive& pass, const Scope& scope, const Names& na
   route.upstream = upstreams_.use(host, tls, pass.at);
   if (by_variable && !upstreams_.declared(host)) upstreams_.resolve(route.upstream, scope);
   if (tls) replica_tls(scope, host, names, pass.at, route.upstream);
+  if (const Directive* check = scope.find("health_check")) upstreams_.check(route.upstream, *check);
   Names with_host = names;
   with_host["proxy_host"] = host;
   request_headers(scope, with_host, tls && !upstreams_.declared(host), host, pass.at, route);

@@ -32,6 +32,7 @@ std::string short_name(std::string_view path) {
 }  // namespace
 
 void Logs::declare(const Scope& http) {
+  settings_.log.count_only.clear();  // nginx has a line for each
   for (const Directive& each : *http.block) {
     if (each.name == "log_format") declare_format(each);
   }

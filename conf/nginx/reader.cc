@@ -1,11 +1,8 @@
 #include "conf/nginx/reader.h"
 
-#include <glob.h>
-
 #include <algorithm>
 
 #include "conf/checks.h"
-#include "conf/load.h"
 #include "conf/nginx/directives.h"
 #include "conf/nginx/servers.h"
 #include "conf/words.h"
@@ -13,13 +10,31 @@
 namespace usher::conf::nginx {
 namespace {
 
-std::vector<std::string> glob_files(const std::string& pattern) {
-  std::vector<std::string> files;
-  glob_t found{};
-  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
-    files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
-  ::globfree(&found);
-  return files;
+// Directives that name a file which is read.
+constexpr std::string_view file_directives[] = {
+    "ssl_certificate",
+    "ssl_certificate_key",
+    "ssl_client_certificate",
+    "ssl_trusted_certificate",
+    "ssl_dhparam",
+    "auth_basic_user_file",
+    "proxy_ssl_trusted_certificate",
+};
+
+// As nginx: a relative name is looked for beside the main file. What has a variable, or is no path
+// ("data:", "engine:"), is left alone.
+void resolve_files(std::vector<Directive>& directives, const std::string& folder,
+                   Origins& origins) {
+  for (Directive& each : directives) {
+    resolve_files(each.block, folder, origins);
+    const bool names_file =
+        std::ranges::find(file_directives, each.name) != std::end(file_directives);
+    if (!names_file || each.args.empty()) continue;
+    std::string& path = each.args.front();
+    if (path.empty() || path.find_first_of("$:") != path.npos) continue;
+    if (!path.starts_with('/')) path.insert(0, folder);
+    origins.emplace(path, line_of(each.at) + ": " + each.name);
+  }
 }
 
 class Translator final {
@@ -55,6 +70,10 @@ class Translator final {
     }
     servers.finish();
     error_pages(http);
+    if (const Directive* user = around.find("user")) {
+      settings_.user = user->args.front();
+      if (user->args.size() > 1) settings_.user += ":" + user->args[1];
+    }
   }
 
  private:
@@ -98,8 +117,6 @@ bool pass_on(const std::vector<Directive>& directives) {
 
 }  // namespace
 
-Files files_of_the_system() { return {read_file, glob_files}; }
-
 bool is_of_a_proxy(const std::string& path, std::string_view text, const Files& files) {
   Report report(true);
   const auto main = parse(path, text, files, report);
@@ -109,8 +126,11 @@ bool is_of_a_proxy(const std::string& path, std::string_view text, const Files& 
 Result<ReadSettings> read(const std::string& path, std::string_view text, bool lenient,
                           const Files& files) {
   Report report(lenient);
-  const auto main = parse(path, text, files, report);
+  auto main = parse(path, text, files, report);
   if (!main) return report.to_error();
+  const std::string folder = path.substr(0, path.rfind('/') + 1);
+  ReadSettings made;
+  resolve_files(*main, folder, made.origins);
   const bool fragment = is_fragment(*main);
   check_directives(*main, fragment ? in_http : in_main, report);
   const auto http = std::find_if(main->begin(), main->end(),
@@ -119,10 +139,10 @@ Result<ReadSettings> read(const std::string& path, std::string_view text, bool l
   if (!fragment && http == main->end()) report.error(top, "no \"http\" block, and no \"server\"");
   if (report.any_error()) return report.to_error();
 
-  ReadSettings made;
   const auto& block = fragment ? *main : http->block;
-  Translator(made.settings, report, path.substr(0, path.rfind('/') + 1))
+  Translator(made.settings, report, folder)
       .translate(fragment ? std::vector<Directive>{} : *main, block);
+  made.settings.limits.strict_paths = true;
   if (made.settings.listen.empty()) report.error(top, "no \"server\" in this file");
   if (report.any_error()) return report.to_error();
 

@@ -10,9 +10,6 @@
 
 namespace usher::conf::nginx {
 
-// Those of this machine.
-Files files_of_the_system();
-
 // Does it pass anything on? What a distribution installs with its nginx does not.
 bool is_of_a_proxy(const std::string& path, std::string_view text, const Files& files);
 

@@ -9,11 +9,18 @@ constexpr size_t most_lines = 20;
 
 }  // namespace
 
-std::string Report::line(const Place& at, const std::string& text) {
+void Report::say(std::vector<std::string>& lines, std::string line) {
+  if (std::find(lines.begin(), lines.end(), line) == lines.end()) lines.push_back(std::move(line));
+}
+
+std::string line_of(const Place& at) {
   std::string said = at.file ? *at.file : std::string();
   said.append(":").append(std::to_string(at.line));
-  said.append(":").append(std::to_string(at.column));
-  return said.append(": ").append(text);
+  return said.append(":").append(std::to_string(at.column));
+}
+
+std::string Report::line(const Place& at, const std::string& text) {
+  return line_of(at) + ": " + text;
 }
 
 void Report::accepted(const std::string& name, std::string_view why) {
@@ -36,10 +43,7 @@ Error Report::to_error() const {
 }
 
 std::vector<std::string> Report::warnings(const std::string& file) const {
-  std::vector<std::string> all;
-  for (const std::string& each : warnings_) {
-    if (std::find(all.begin(), all.end(), each) == all.end()) all.push_back(each);
-  }
+  std::vector<std::string> all = warnings_;
   for (const Accepted& reason : accepted_) {
     std::string names;
     for (const std::string& name : reason.names)

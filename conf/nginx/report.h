@@ -17,27 +17,32 @@ struct Place {
   uint32_t column = 0;
 };
 
+// FILE:LINE:COL
+std::string line_of(const Place& at);
+
 class Report final {
  public:
   explicit Report(bool lenient) : lenient_(lenient) {}
 
   // nginx would not take it either.
-  void error(const Place& at, const std::string& text) { errors_.push_back(line(at, text)); }
+  void error(const Place& at, const std::string& text) { say(errors_, line(at, text)); }
   // It is good nginx, and usher has nothing like it: an error, when lenient a warning.
   void not_served(const Place& at, const std::string& text) {
-    (lenient_ ? warnings_ : errors_).push_back(line(at, text));
+    say(lenient_ ? warnings_ : errors_, line(at, text));
   }
-  void warning(const Place& at, const std::string& text) { warnings_.push_back(line(at, text)); }
+  void warning(const Place& at, const std::string& text) { say(warnings_, line(at, text)); }
   // Understood, without effect here. Said once, all names of one reason in one line.
   void accepted(const std::string& name, std::string_view why);
 
   bool any_error() const { return !errors_.empty(); }
   // The first 20, a line each.
   Error to_error() const;
-  // Each text once; the lines of what has no effect come last.
+  // The lines of what has no effect come last.
   std::vector<std::string> warnings(const std::string& file) const;
 
  private:
+  // Once: what stands in a block holds for many within it.
+  static void say(std::vector<std::string>& lines, std::string line);
   static std::string line(const Place& at, const std::string& text);
 
   bool lenient_;

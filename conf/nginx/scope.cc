@@ -76,7 +76,8 @@ std::optional<uint64_t> parse_size(std::string_view text) {
 }
 
 std::vector<Cidr> parse_networks(std::string_view text) {
-  if (text == "all") return {Cidr{std::vector<uint8_t>(4), 0}, Cidr{std::vector<uint8_t>(16), 0}};
+  if (text == "all")
+    return {Cidr{std::vector<uint8_t>(4), 0}, Cidr{std::vector<uint8_t>(16), 0}, Cidr{}};
   const auto [address, bits_text] = cut(text, '/');
   auto network = parse_cidr(address);
   if (!network) return {};

@@ -14,8 +14,6 @@ namespace {
 
 constexpr uint64_t usual_head = 64 * 1024;
 constexpr uint64_t largest_head = uint64_t{16} << 20;
-// Where nginx looks for the client's address if nothing else is said.
-constexpr std::string_view usual_client_header = "X-Real-IP";
 
 bool means_nothing(std::string_view option) {
   constexpr std::string_view options[] = {"reuseport", "deferred", "bind"};
@@ -44,10 +42,22 @@ std::optional<Endpoint> endpoint_of(const std::string& text) {
     host = text;
     port = "80";
   }
-  // One socket of usher serves IPv4 and IPv6.
-  if (host == "*" || host == "[::]" || host == "0.0.0.0") host.clear();
+  if (host.empty() || host == "*") host = "0.0.0.0";
   auto made = parse_listen_endpoint(host + ":" + port);
   return made ? std::optional(*std::move(made)) : std::nullopt;
+}
+
+// Does a location in here pass requests on, whose bodies nginx would limit by itself?
+bool passes_on_without_limit(const std::vector<Directive>& block, bool said) {
+  const auto has = [&block](std::string_view name) {
+    return std::any_of(block.begin(), block.end(),
+                       [name](const Directive& each) { return each.name == name; });
+  };
+  said = said || has("client_max_body_size");
+  if (!said && has("proxy_pass")) return true;
+  return std::any_of(block.begin(), block.end(), [said](const Directive& each) {
+    return passes_on_without_limit(each.block, said);
+  });
 }
 
 }  // namespace
@@ -66,9 +76,10 @@ void Servers::add(const Directive& server, const Scope& http) {
     const Directive usual{"listen", {"80"}, false, {}, server.at};
     listen(usual, made);
   }
-  for (const uint16_t port : made.ports) {
-    Port& mine = ports_[port];
-    if (mine.servers++ == 0 && !mine.chosen) mine.server = servers_.size();
+  for (const std::string& address : made.addresses) {
+    Address& mine = addresses_[address];
+    if (mine.servers.empty() && !mine.chosen) mine.server = servers_.size();
+    mine.servers.push_back(servers_.size());
   }
   certificates(made);
   client_side(made);
@@ -108,23 +119,19 @@ void Servers::listen(const Directive& directive, Server& server) {
     made.protocols = {"h2", "http/1.1"};
   if (made.address.port == 443 && !made.tls)
     report_.warning(directive.at, "port 443 without \"ssl\" speaks plain http");
-  const uint16_t port = made.address.port;
-  server.ports.insert(port);
-  Port& mine = ports_[port];
-  mine.tls = mine.tls || made.tls;
+  const std::string key = to_string(made.address);
+  const auto [found, fresh] = addresses_.try_emplace(key, Address{made});
+  Address& mine = found->second;
+  if (fresh) order_.push_back(key);
+  server.addresses.insert(key);
   if (is_default && !mine.chosen) {
     mine.chosen = true;
     mine.server = servers_.size();
   }
-  const auto same = std::find_if(settings_.listen.begin(), settings_.listen.end(),
-                                 [&](const auto& each) { return each.address == made.address; });
-  if (same == settings_.listen.end()) {
-    settings_.listen.push_back(std::move(made));
-    return;
-  }
-  same->tls = same->tls || made.tls;
-  same->proxy_protocol = same->proxy_protocol || made.proxy_protocol;
-  if (made.protocols.size() > same->protocols.size()) same->protocols = made.protocols;
+  ListenSettings& same = mine.listen;
+  same.tls = same.tls || made.tls;
+  same.proxy_protocol = same.proxy_protocol || made.proxy_protocol;
+  if (made.protocols.size() > same.protocols.size()) same.protocols = made.protocols;
 }
 
 void Servers::name(const Directive& directive, Server& server) {
@@ -172,7 +179,7 @@ void Servers::client_side(const Server& server) {
       return report_.error(buffers->at, "\"large_client_header_buffers\" directive invalid value");
     settings_.limits.head.bytes = std::clamp(*number * *size, usual_head, largest_head);
   }
-  trusted_proxies(server);
+  balancers(server);
 }
 
 // Of one connection. Without keepalive_timeout it carries one.
@@ -188,53 +195,29 @@ void Servers::requests(const Server& server) {
   if (keep_alive && parse_time(keep_alive->args.front()) == Millis(0)) most = 1;
 }
 
-void Servers::trusted_proxies(const Server& server) {
-  for (const Directive* from : server.scope.all("set_real_ip_from")) {
-    const auto networks = parse_networks(from->args.front());
-    if (networks.empty() && from->args.front() != "unix:")
-      report_.error(from->at, "host not found in set_real_ip_from " + in_quotes(from->args[0]));
-    auto& trusted = settings_.forwarded.trusted;
-    for (const Cidr& network : networks) {
-      if (std::find(trusted.begin(), trusted.end(), network) == trusted.end())
-        trusted.push_back(network);
+// Whom the routes of this server believe is said in each location; what is of connections, here.
+void Servers::balancers(const Server& server) {
+  const auto trusted = server.scope.all("set_real_ip_from");
+  bool balanced = false;
+  for (const std::string& address : server.addresses) {
+    Address& mine = addresses_[address];
+    balanced = balanced || mine.listen.proxy_protocol;
+    for (const Directive* from : trusted) {
+      for (const Cidr& network : parse_networks(from->args.front())) {
+        if (std::find(mine.trusted.begin(), mine.trusted.end(), network) == mine.trusted.end())
+          mine.trusted.push_back(network);
+      }
     }
   }
-  const bool balanced = std::any_of(
-      server.scope.block->begin(), server.scope.block->end(), [](const Directive& each) {
-        return each.name == "listen" &&
-               std::find(each.args.begin(), each.args.end(), "proxy_protocol") != each.args.end();
-      });
-  const bool trusts = !server.scope.all("set_real_ip_from").empty();
-  if (balanced && !trusts) {
+  if (balanced && trusted.empty()) {
     report_.not_served(server.block->at,
                        "\"proxy_protocol\" is served from known balancers only: name them with "
                        "set_real_ip_from");
   }
-  const Directive* header = server.scope.find("real_ip_header");
-  if (header && equals_ignoring_case(header->args.front(), "proxy_protocol")) {
-    // What the http block says is for the servers that it concerns.
-    if (balanced || !server.scope.own("real_ip_header")) return;
-    return report_.not_served(
-        header->at, "the PROXY protocol is believed where \"listen\" says proxy_protocol");
-  }
-  if (!trusts || (balanced && !header)) return;
-  const std::string_view name = header ? header->args.front() : usual_client_header;
-  const Directive* follows = server.scope.find("real_ip_recursive");
-  const bool recursive = follows && follows->args.front() == "on";
-  ForwardedSettings& common = settings_.forwarded;
-  if (!std::exchange(client_header_, true)) {
-    common.client_header = name;
-    common.recursive = recursive;
-  }
-  if (!equals_ignoring_case(common.client_header, name)) {
-    report_.not_served(header ? header->at : server.block->at,
-                       "one \"real_ip_header\" is served for all servers: here it is " +
-                           in_quotes(name) + ", in another one " + in_quotes(common.client_header));
-  }
-  if (common.recursive != recursive) {
-    report_.not_served(follows ? follows->at : server.block->at,
-                       "\"real_ip_recursive\" is served for all servers alike");
-  }
+  const Directive* header = server.scope.own("real_ip_header");
+  if (!header || balanced || !equals_ignoring_case(header->args.front(), "proxy_protocol")) return;
+  report_.not_served(header->at,
+                     "the PROXY protocol is believed where \"listen\" says proxy_protocol");
 }
 
 // "if ($host = name) { return … }", as certbot writes it, and "if ($scheme = http)".
@@ -253,7 +236,7 @@ bool Servers::take_condition(const Directive& directive, const Server& server, c
   RouteSettings route;
   route.match = PathMatch::prefix;
   locations_.answer(directive.block.front(), names, route);
-  locations_.response_headers(server.scope, names, route);
+  locations_.common(server.scope, names, route);
   if (variable == "$host") {
     route.host = to_lower(right);
     if (right.starts_with('~') || rule_of(&RouteSettings::host).check(right)) return false;
@@ -261,8 +244,8 @@ bool Servers::take_condition(const Directive& directive, const Server& server, c
     return true;
   }
   if (variable != "$scheme" || conditions.of_scheme) return false;
-  for (const uint16_t port : server.ports) {
-    if (ports_[port].tls == (right == "https")) conditions.ports.insert(port);
+  for (const std::string& address : server.addresses) {
+    if (addresses_[address].listen.tls == (right == "https")) conditions.addresses.insert(address);
   }
   conditions.of_scheme = std::move(route);
   return true;
@@ -281,7 +264,7 @@ std::vector<RouteSettings> Servers::routes_of(const Server& server, Conditions& 
   RouteSettings all;
   all.match = PathMatch::prefix;
   locations_.answer(*answers, names, all);
-  locations_.response_headers(server.scope, names, all);
+  locations_.common(server.scope, names, all);
   return {std::move(all)};
 }
 
@@ -294,12 +277,11 @@ void Servers::warn_of(const Server& server, const std::vector<RouteSettings>& ro
     return nullptr;
   };
   const RouteSettings* root = to("/");
-  for (const RouteSettings& route : routes) {
-    if (route.upstream.empty() || server.scope.find("client_max_body_size")) continue;
+  const bool said = server.scope.find("client_max_body_size") != nullptr;
+  if (passes_on_without_limit(server.block->block, said)) {
     report_.warning(server.block->at,
-                    "no \"client_max_body_size\" in this server: nginx would refuse uploads beyond "
-                    "1 MiB; usher has no limit");
-    break;
+                    "no \"client_max_body_size\" for all that this server passes on: nginx would "
+                    "refuse uploads beyond 1 MiB; usher has no limit");
   }
   if (!root) return;
   for (const char* path : {"/api/", "/api/v1/", "/api"}) {
@@ -314,52 +296,16 @@ void Servers::warn_of(const Server& server, const std::vector<RouteSettings>& ro
 void Servers::finish() {
   if (settings_.tls.session_tickets && std::exchange(settings_.tls.session_cache, 0) > 0)
     report_.accepted("ssl_session_cache", "clients keep their sessions as tickets: on any node");
+  join_families();
+  for (const std::string& key : order_) {
+    const auto found = addresses_.find(key);
+    if (found == addresses_.end()) continue;
+    ListenSettings& made = settings_.listen.emplace_back(found->second.listen);
+    if (made.proxy_protocol) made.trusted = found->second.trusted;
+  }
   for (size_t i = 0; i < servers_.size(); ++i)
     emit(i);
-}
-
-void Servers::emit(size_t index) {
-  const Server& server = servers_[index];
-  Conditions conditions;
-  const std::vector<RouteSettings> routes = routes_of(server, conditions);
-  warn_of(server, routes);
-  using Hosts = std::vector<std::string>;
-  std::map<Hosts, std::set<uint16_t>> plain;
-  std::map<Hosts, std::set<uint16_t>> by_scheme;
-  for (const uint16_t port : server.ports) {
-    const Port& mine = ports_[port];
-    Hosts hosts;
-    // The only server of a port is asked for every name.
-    if (mine.servers > 1 || mine.server != index) hosts = server.names;
-    std::erase_if(hosts, [&](const std::string& host) { return conditions.hosts.contains(host); });
-    if (mine.server == index) hosts.emplace_back("*");
-    if (hosts.empty()) continue;
-    (conditions.ports.contains(port) ? by_scheme : plain)[hosts].insert(port);
-  }
-  for (const RouteSettings& route : conditions.of_hosts)
-    emit_for(server.ports, {route.host}, {route});
-  for (const auto& [hosts, ports] : by_scheme)
-    emit_for(ports, hosts, {*conditions.of_scheme});
-  for (const auto& [hosts, ports] : plain)
-    emit_for(ports, hosts, routes);
-}
-
-void Servers::emit_for(const std::set<uint16_t>& ports, std::vector<std::string> hosts,
-                       std::vector<RouteSettings> routes) {
-  const bool everywhere = ports.size() == ports_.size();
-  for (RouteSettings& route : routes) {
-    if (hosts.size() == 1) {
-      route.host = hosts.front();
-      route.hosts.clear();
-    } else {
-      route.hosts = hosts;
-    }
-    route.ports.clear();
-    if (!everywhere) route.ports.assign(ports.begin(), ports.end());
-    const bool twice = std::find(settings_.routes.begin(), settings_.routes.end(), route) !=
-                       settings_.routes.end();
-    if (!twice) settings_.routes.push_back(std::move(route));
-  }
+  share_trust();
 }
 
 }  // namespace usher::conf::nginx

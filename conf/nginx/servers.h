@@ -1,4 +1,4 @@
-// nginx's servers: listeners, certificates, and for each its names and ports with its routes.
+// nginx's servers: listeners, certificates, and for each its names and addresses with its routes.
 #pragma once
 
 #include <map>
@@ -29,20 +29,23 @@ class Servers final {
     const Directive* block;
     Scope scope;
     std::vector<std::string> names;
-    std::set<uint16_t> ports;
+    std::set<std::string> addresses;  // keys of addresses_
   };
-  struct Port {
-    bool tls = false;
-    size_t server = 0;  // the default one
-    bool chosen = false;
-    size_t servers = 0;
+  // What nginx tells apart by "listen": an address and a port, all addresses of IPv4 and those of
+  // IPv6 being two.
+  struct Address {
+    ListenSettings listen;
+    std::vector<Cidr> trusted{};    // by any of its servers
+    size_t server = 0;              // the default one
+    bool chosen = false;            // as the default
+    std::vector<size_t> servers{};  // in their order
   };
 
-  // What its "if" say: other answers for some names, and for the ports of one scheme.
+  // What its "if" say: other answers for some names, and for the addresses of one scheme.
   struct Conditions {
     std::set<std::string> hosts;
     std::vector<RouteSettings> of_hosts;
-    std::set<uint16_t> ports;
+    std::set<std::string> addresses;
     std::optional<RouteSettings> of_scheme;
   };
 
@@ -52,24 +55,27 @@ class Servers final {
   void tls_settings(const Server& server);
   void sessions(const Server& server);
   void client_certificates(const Server& server);
-  void trusted_proxies(const Server& server);
+  void balancers(const Server& server);
+  void share_trust();
   void client_side(const Server& server);
   void requests(const Server& server);
   std::vector<RouteSettings> routes_of(const Server& server, Conditions& conditions);
   bool take_condition(const Directive& directive, const Server& server, const Names& names,
                       Conditions& conditions);
   void warn_of(const Server& server, const std::vector<RouteSettings>& routes);
+  void join_families();
   void emit(size_t index);
-  void emit_for(const std::set<uint16_t>& ports, std::vector<std::string> hosts,
+  void emit_for(const std::set<std::string>& addresses, std::vector<std::string> hosts,
                 std::vector<RouteSettings> routes);
+  void say_where(const std::set<std::string>& addresses, RouteSettings& route) const;
 
   Settings& settings_;
   Locations& locations_;
   Report& report_;
   std::vector<Server> servers_;
-  std::map<uint16_t, Port> ports_;
-  bool any_tls_ = false;        // of the servers that were added
-  bool client_header_ = false;  // one of them has said where the client's address is
+  std::vector<std::string> order_;  // of addresses_, as they were read
+  std::map<std::string, Address> addresses_;
+  bool any_tls_ = false;  // of the servers that were added
 };
 
 }  // namespace usher::conf::nginx

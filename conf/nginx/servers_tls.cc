@@ -13,6 +13,7 @@ namespace {
 // nginx: a megabyte is some 4,000 sessions, and "builtin" alone means 20,480.
 constexpr uint64_t bytes_of_session = 256;
 constexpr uint64_t usual_sessions = 20'480;
+constexpr std::optional<uint32_t> usual_verify_depth = 1;
 
 }  // namespace
 
@@ -23,8 +24,9 @@ void Servers::certificates(const Server& server) {
     return report_.error(server.block->at,
                          "\"ssl_certificate\" and \"ssl_certificate_key\" belong together");
   }
-  const bool tls = std::any_of(server.ports.begin(), server.ports.end(),
-                               [&](uint16_t port) { return ports_[port].tls; });
+  const bool tls =
+      std::any_of(server.addresses.begin(), server.addresses.end(),
+                  [&](const std::string& address) { return addresses_[address].listen.tls; });
   if (!tls) return;
   if (chains.empty()) {
     report_.warning(server.block->at,
@@ -132,6 +134,13 @@ void Servers::client_certificates(const Server& server) {
     return report_.not_served(verify ? verify->at : server.block->at,
                               "\"ssl_verify_client\" is served for all servers alike: usher asks "
                               "clients for certificates everywhere or nowhere");
+  }
+  const Directive* depth = server.scope.find("ssl_verify_depth");
+  const auto most = depth ? parse_decimal<uint32_t>(depth->args.front()) : usual_verify_depth;
+  if (!most) return report_.error(depth->at, "invalid number " + in_quotes(depth->args.front()));
+  if (policy != "none") {
+    // Of several servers the strictest: they share one list of authorities as well.
+    common.client_verify_depth = std::min(common.client_verify_depth, *most);
   }
   common.client_certificate = policy;
   common.client_ca = file;

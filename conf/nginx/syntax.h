@@ -2,12 +2,12 @@
 // Nothing here knows what a directive means.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/files.h"
 #include "base/result.h"
 #include "conf/nginx/report.h"
 
@@ -21,11 +21,7 @@ struct Directive {
   Place at;
 };
 
-// What include needs. A glob's files come in their order; none is no error.
-struct Files {
-  std::function<Result<std::string>(const std::string& path)> read;
-  std::function<std::vector<std::string>(const std::string& pattern)> glob;
-};
+using usher::Files;
 
 // Relative includes are looked for beside `path`. Nothing, when there was an error; it was told.
 std::optional<std::vector<Directive>> parse(const std::string& path, std::string_view text,

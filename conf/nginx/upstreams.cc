@@ -62,7 +62,10 @@ std::string Upstreams::use(const std::string& host, bool tls, const Place& at) {
   made.name = name;
   made.replicas.clear();
   made.balance = Balance::round_robin;
-  // Nothing is known of what is behind: it may have no path for probes.
+  // As with nginx: what requests find counts, and nobody is asked without being told to. Nothing is
+  // known of what is behind: it may have no path for probes.
+  made.health.active = false;
+  made.health.rise = 1;
   made.health.any_answer = true;
   made.health.fall = 0;
   if (block == blocks_.end()) {
@@ -101,6 +104,38 @@ void Upstreams::verify(const std::string& name, const ReplicaTls& terms, const P
   upstream->tls_verify = terms.verify;
   upstream->tls_name = terms.name;
   upstream->ca = terms.ca;
+}
+
+// "health_check interval=5s fails=3 passes=2 uri=/ready": nginx's commercial version has it.
+void Upstreams::check(const std::string& name, const Directive& directive) {
+  UpstreamSettings* upstream = find(name);
+  if (!upstream) return;
+  HealthSettings& health = upstream->health;
+  health.active = true;
+  const auto bad = [&](const std::string& word) {
+    report_.error(directive.at, "invalid parameter " + in_quotes(word));
+  };
+  for (const std::string& word : directive.args) {
+    const auto [key, value] = cut(word, '=');
+    if (key == "uri" && value && value->starts_with('/')) {
+      health.path = *value;
+    } else if (key == "interval" && value) {
+      const auto time = parse_time(*value);
+      if (!time) return bad(word);
+      const Rule& rule = rule_of(&HealthSettings::interval);
+      health.interval = std::clamp<Millis>(*time, Millis(rule.min), Millis(rule.max));
+    } else if ((key == "fails" || key == "passes") && value) {
+      const auto number = parse_decimal<uint32_t>(*value);
+      if (!number || *number == 0) return bad(word);
+      (key == "fails" ? health.fall : health.rise) = std::min<uint32_t>(*number, 100);
+    } else if (key == "jitter" || key == "keepalive_time" || word == "type=http") {
+      report_.accepted("health_check " + std::string(key), "probes are spread by themselves");
+    } else {
+      report_.not_served(directive.at, "the parameter " + in_quotes(word) +
+                                           " of health_check is not served: [upstream.health] says "
+                                           "how replicas are asked");
+    }
+  }
 }
 
 void Upstreams::resolve(const std::string& name, const Scope& scope) {
@@ -205,7 +240,7 @@ void Upstreams::server(const Directive& directive, bool tls, UpstreamSettings& u
       max_fails(directive, *value, upstream);
     } else if (name == "fail_timeout" && value) {
       report_.accepted("fail_timeout",
-                       "a replica that is down is up when it has answered two probes");
+                       "a replica that is down is up as soon as it takes connections again");
     } else if (name != "resolve") {
       report_.error(directive.at, "invalid parameter " + in_quotes(directive.args[i]));
     }

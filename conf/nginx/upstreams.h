@@ -37,6 +37,8 @@ class Upstreams final {
   std::string use(const std::string& host, bool tls, const Place& at);
   // How its https replicas are verified. Locations that lead there must agree.
   void verify(const std::string& name, const ReplicaTls& terms, const Place& at);
+  // Its replicas are asked how they are: what `health_check` says.
+  void check(const std::string& name, const Directive& directive);
   // By what `resolver` says there, if it does, its names are resolved. Locations that lead there
   // must agree.
   void resolve(const std::string& name, const Scope& scope);

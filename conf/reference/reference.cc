@@ -6,7 +6,6 @@
 #include "conf/keys.h"
 #include "conf/overrides.h"
 #include "conf/toml_values.h"
-#include "conf/values.h"
 #include "conf/words.h"
 
 namespace usher::conf {
@@ -41,18 +40,12 @@ A flag beats the environment, which beats the file. An empty variable counts as 
 | --- | --- | --- |
 )";
 
+using Shape = Kind::Shape;
+
 // Whether the default is a value that one might write, or stands for "not set".
-bool is_value(const std::string& value, const Rule& rule) {
-  std::string same;
-  return assign(value, same, rule).ok();
+bool is_value(const Key& key, const void* value) {
+  return key.kind.shape != Shape::value || key.kind.allows(value, key.rule);
 }
-bool is_value(const Template& value, const Rule& rule) { return is_value(value.source, rule); }
-bool is_value(uint16_t value, const Rule& rule) { return value >= rule.min; }
-bool is_value(Millis value, const Rule& rule) {
-  return static_cast<uint64_t>(value.count()) >= rule.min;
-}
-bool is_value(const Rate& value, const Rule&) { return value.requests > 0; }
-bool is_value(const auto&, const Rule&) { return true; }
 
 std::string sentence(std::string text) {
   if (!text.empty() && text.front() >= 'a' && text.front() <= 'z') {
@@ -61,91 +54,63 @@ std::string sentence(std::string text) {
   return text.empty() ? text : text + ".";
 }
 
-template <typename T>
-struct Element {};
-template <typename T>
-struct Element<std::vector<T>> {
-  using type = T;
-};
-template <typename T>
-concept List = requires {
-  typename Element<T>::type;
-};
-
-template <typename T>
-constexpr bool is_table_list() {
-  if constexpr (List<T>) return Table<typename Element<T>::type>;
-  return false;
-}
-
 // What may be written, where neither the help nor the default shows it already.
-template <typename T>
-std::string choices(const T& value, const Rule& rule) {
-  if constexpr (List<T>) {
-    return rule.choices.empty() ? "" : "a list, each " + any_of(rule.choices);
-  } else if constexpr (OneOf<T, uint16_t, uint32_t, Millis> || Enum<T>) {
-    return allowed(value, rule);
-  } else if constexpr (std::same_as<T, Size>) {
-    return rule.min > 0 ? allowed(value, rule) : "";
-  } else {
-    return any_of(rule.choices);
+std::string choices(const Key& key) {
+  using Form = Kind::Form;
+  if (key.kind.shape == Shape::list)
+    return key.rule.choices.empty() ? "" : "a list, each " + any_of(key.rule.choices);
+  if (key.kind.shape != Shape::value) return {};
+  switch (key.kind.form) {
+    case Form::number:
+    case Form::time:
+    case Form::name: return key.kind.allowed(key.rule);
+    case Form::size: return key.rule.min > 0 ? key.kind.allowed(key.rule) : "";
+    case Form::text:
+    case Form::flag: break;
   }
+  return any_of(key.rule.choices);
 }
 
-// A table of which nothing is said. Not inlined: else GCC warns of the fields that other tables
-// have.
-template <Table T>
-[[gnu::noinline]] const T& usual() {
-  static const T value{};
-  return value;
+std::string below(const std::string& path, const Key& key) {
+  return path.empty() ? std::string(key.name) : path + "." + std::string(key.name);
 }
 
 class TomlWriter final {
  public:
-  template <Table T>
-  void table(const T& from, const std::string& path) {
-    for (const auto& key : keys_of<T>()) {
-      std::visit([&](auto field) { write(from, path, key, field); }, key.field);
+  void table(const Table& rows, const void* from, const std::string& path) {
+    for (const Key& key : rows.keys) {
+      const std::string name = below(path, key);
+      const void* value = key.in(from);
+      if (key.kind.shape == Shape::table) {
+        header("[" + name + "]", key.help, true);
+        table(key.kind.table(), value, name);
+      } else if (key.kind.shape == Shape::tables) {
+        tables(key, value, name);
+      } else {
+        const bool left_out =
+            brief_ && !key.rule.required && key.kind.equal(value, key.in(rows.usual));
+        if (!left_out) leaf(key, value);
+      }
     }
   }
   std::string take() { return std::move(text_); }
 
  private:
-  template <Table T, typename F>
-  void write(const T& from, const std::string& path, const Key<T>& key, F field) {
-    if constexpr (std::same_as<F, Switched<T>>) {
-      leaf(key, render(field, from), {}, true);
-    } else {
-      const auto& value = from.*field;
-      using Value = std::remove_cvref_t<decltype(value)>;
-      const std::string name =
-          path.empty() ? std::string(key.name) : path + "." + std::string(key.name);
-      if constexpr (Table<Value>) {
-        header("[" + name + "]", key.help, true);
-        table(value, name);
-      } else if constexpr (is_table_list<Value>()) {
-        tables(value, name, key.help);
-      } else {
-        leaf(key, render(value), choices(value, key.rule), is_value(value, key.rule),
-             brief_ && value == usual<T>().*field && !key.rule.required);
-      }
-    }
-  }
-
-  template <Table T>
-  void tables(const std::vector<T>& values, const std::string& name, std::string_view help) {
+  void tables(const Key& key, const void* values, const std::string& name) {
     const bool within_an_example = example_;
     const std::string title = "[[" + name + "]]";
-    for (const auto& value : values) {
-      brief_ = &value != &values.front();
-      header(title, brief_ ? "" : help, true);
-      table(value, name);
+    const Table& rows = key.kind.table();
+    const size_t count = key.kind.size(values);
+    for (size_t i = 0; i < count; ++i) {
+      brief_ = i > 0;
+      header(title, brief_ ? "" : key.help, true);
+      table(rows, key.kind.at(values, i), name);
     }
     brief_ = false;
-    if (!values.empty()) return;
-    header(title, help, false);
+    if (count > 0) return;
+    header(title, key.help, false);
     example_ = true;
-    table(usual<T>(), name);
+    table(rows, rows.usual, name);
     example_ = within_an_example;
   }
 
@@ -155,19 +120,17 @@ class TomlWriter final {
     text_ += (active ? "" : "# ") + title + "\n";
   }
 
-  template <Table T>
-  void leaf(const Key<T>& key, const std::string& value, const std::string& may_be, bool active,
-            bool left_out = false) {
-    if (left_out) return;
+  void leaf(const Key& key, const void* value) {
+    const bool active = is_value(key, value);
     if (!brief_) {
-      const std::string more = sentence(may_be);
+      const std::string more = sentence(choices(key));
       comment(std::string(key.help) + (more.empty() ? "" : " " + more));
     }
     if (brief_ && !active) return;
     text_ += active && !example_ ? "" : "# ";
     text_ += std::string(key.name) + " = ";
     const bool by_example = !active || (example_ && !key.rule.example.empty());
-    text_ += by_example ? std::string(key.rule.example) : value;
+    text_ += by_example ? std::string(key.rule.example) : render(key.kind, value);
     text_ += '\n';
   }
 
@@ -187,62 +150,39 @@ class TomlWriter final {
 
 class MarkdownWriter final {
  public:
-  template <Table T>
-  void table(const T& from, const std::string& path) {
+  void table(const Table& rows, const void* from, const std::string& path) {
     bool any_row = false;
-    for (const auto& key : keys_of<T>()) {
-      std::visit([&](auto field) { row(from, key, field, any_row); }, key.field);
+    for (const Key& key : rows.keys) {
+      if (key.kind.shape == Shape::table || key.kind.shape == Shape::tables) continue;
+      if (!any_row) text_ += "\n| Key | Default | What it does |\n| --- | --- | --- |\n";
+      any_row = true;
+      row(key, key.in(from));
     }
-    for (const auto& key : keys_of<T>()) {
-      const std::string name =
-          path.empty() ? std::string(key.name) : path + "." + std::string(key.name);
-      std::visit([&](auto field) { section(from, name, key.help, field); }, key.field);
+    for (const Key& key : rows.keys) {
+      const std::string name = below(path, key);
+      if (key.kind.shape == Shape::table) {
+        heading("[" + name + "]", key.help);
+        table(key.kind.table(), key.in(from), name);
+      } else if (key.kind.shape == Shape::tables) {
+        heading("[[" + name + "]]", key.help);
+        table(key.kind.table(), key.kind.table().usual, name);
+      }
     }
   }
   void plain(std::string_view text) { text_ += text; }
   std::string take() { return std::move(text_); }
 
  private:
-  template <Table T, typename F>
-  void row(const T& from, const Key<T>& key, F field, bool& any_row) {
-    if constexpr (std::same_as<F, Switched<T>>) {
-      cells(key, "", render(field, from), any_row);
-    } else {
-      const auto& value = from.*field;
-      using Value = std::remove_cvref_t<decltype(value)>;
-      if constexpr (!Table<Value> && !is_table_list<Value>()) {
-        const bool shown = !key.rule.required && is_value(value, key.rule);
-        cells(key, choices(value, key.rule), shown ? render(value) : "", any_row);
-      }
-    }
-  }
-
-  template <Table T, typename F>
-  void section(const T& from, const std::string& name, std::string_view help, F field) {
-    if constexpr (!std::same_as<F, Switched<T>>) {
-      const auto& value = from.*field;
-      using Value = std::remove_cvref_t<decltype(value)>;
-      if constexpr (Table<Value>) {
-        heading("[" + name + "]", help);
-        table(value, name);
-      } else if constexpr (is_table_list<Value>()) {
-        heading("[[" + name + "]]", help);
-        table(usual<typename Element<Value>::type>(), name);
-      }
-    }
-  }
-
-  template <Table T>
-  void cells(const Key<T>& key, const std::string& may_be, const std::string& value,
-             bool& any_row) {
-    if (!any_row) text_ += "\n| Key | Default | What it does |\n| --- | --- | --- |\n";
-    any_row = true;
+  void row(const Key& key, const void* from) {
+    const bool shown = !key.rule.required && is_value(key, from);
+    const std::string value = shown ? render(key.kind, from) : "";
     std::string one_line;
     for (const char c : value) {
       const bool indent = c == ' ' && one_line.ends_with(' ');
       if (!indent) one_line += c == '\n' ? ' ' : c;
     }
     std::string meaning(key.help);
+    const std::string may_be = choices(key);
     if (!may_be.empty()) meaning += " " + sentence(may_be);
     if (one_line.empty()) one_line = key.rule.required ? "required" : "none";
     const bool code = !value.empty();
@@ -261,7 +201,8 @@ class MarkdownWriter final {
 
 std::string reference_toml() {
   TomlWriter writer;
-  writer.table(built_in_settings(), {});
+  const Settings settings = built_in_settings();
+  writer.table(table_of<Settings>(), &settings, {});
   return std::string(toml_head) + "\n" + writer.take();
 }
 
@@ -269,11 +210,14 @@ std::string reference_markdown() {
   MarkdownWriter writer;
   writer.plain(markdown_head);
   for (const auto& row : all_overrides()) {
-    writer.plain("| `" + std::string(row.flag) + " " + std::string(row.value) + "` | `" +
-                 std::string(row.variable) + "` | " + std::string(row.help) + " |\n");
+    const std::string flag =
+        row.flag.empty() ? "-" : "`" + std::string(row.flag) + " " + std::string(row.value) + "`";
+    writer.plain("| " + flag + " | `" + std::string(row.variable) + "` | " + std::string(row.help) +
+                 " |\n");
   }
   writer.plain("\n## Top level\n");
-  writer.table(built_in_settings(), {});
+  const Settings settings = built_in_settings();
+  writer.table(table_of<Settings>(), &settings, {});
   return writer.take();
 }
 

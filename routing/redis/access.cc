@@ -11,10 +11,10 @@ MakeTransport plain_transports() {
   return [](const std::string&) { return net::make_plain_transport(); };
 }
 
-Result<MakeTransport> make_transports(const conf::StoreSettings& settings) {
+Result<MakeTransport> make_transports(const conf::StoreSettings& settings, const Files& files) {
   if (!settings.url.tls) return plain_transports();
-  auto context =
-      tls::ClientContext::make({.ca = settings.ca, .chain = settings.cert, .key = settings.key});
+  auto context = tls::ClientContext::make(
+      {.ca = settings.ca, .chain = settings.cert, .key = settings.key}, files);
   if (!context) return std::move(context).error();
   return MakeTransport(
       [context = *context](const std::string& host) { return context->make_transport(host); });

@@ -1,6 +1,7 @@
 // How the servers of a store are reached and greeted, for one loop.
 #pragma once
 
+#include "base/files.h"
 #include "conf/settings.h"
 #include "net/loop.h"
 #include "net/resolver.h"
@@ -18,7 +19,7 @@ struct Access {
 
 MakeTransport plain_transports();
 // For settings.url: plain, or TLS. An error names the file that is wrong.
-Result<MakeTransport> make_transports(const conf::StoreSettings& settings);
+Result<MakeTransport> make_transports(const conf::StoreSettings& settings, const Files& files = {});
 
 // The AUTH that settings.url asks for; nothing when it names neither user nor password.
 Greeting authentication(const conf::StoreUrl& url);

@@ -12,7 +12,9 @@ using namespace std::chrono_literals;
 constexpr size_t most_outstanding = 10'000;
 constexpr Duration least_stall = 2s;   // silence after an overdue command, before we hang up
 constexpr Duration ailing_probe = 1s;  // how often a server that cannot serve is asked again
-constexpr Duration idle_probe = 30s;   // and one that has nothing to do
+// And one that is well, whatever it is asked meanwhile: most calls only read, and a server that has
+// become read-only answers those.
+constexpr Duration usual_probe = 30s;
 
 std::string_view first_word(std::string_view text) { return text.substr(0, text.find(' ')); }
 
@@ -117,7 +119,6 @@ void RedisClient::on_reply(Reply reply) {
     case Purpose::asking: return;
     case Purpose::call: break;
   }
-  if (connection_.vouched() && !ailing_) probe_time_.start(idle_probe);
   if (refused) {
     const Ailment ailment = ailment_of(refused->detail);
     if (ailment != Ailment::none) ail(ailment, *refused);
@@ -184,7 +185,7 @@ void RedisClient::on_probed(const Error* refused) {
   }
   connection_.vouch();
   ailing_ = false;
-  probe_time_.start(idle_probe);
+  probe_time_.start(usual_probe);
   recover();
 }
 

@@ -143,7 +143,7 @@ Pending RedisStore::claim(std::string_view key, Binding proposal, std::chrono::m
 }
 
 Pending RedisStore::find_challenge(std::string_view token, FoundChallenge found) {
-  const std::string key = challenge_key(token);
+  const std::string key = key_of(challenge_key(token));
   return redis_.call(key, {"GET", key}, [found = std::move(found)](Result<Reply> reply) {
     if (!reply) return found(reply.error());
     if (reply->kind != Reply::Kind::text) return found(std::optional<std::string>());
@@ -153,7 +153,7 @@ Pending RedisStore::find_challenge(std::string_view token, FoundChallenge found)
 
 Pending RedisStore::keep_challenge(std::string_view token, std::string_view key_authorization,
                                    std::chrono::milliseconds ttl, KeptChallenge kept) {
-  const std::string key = challenge_key(token);
+  const std::string key = key_of(challenge_key(token));
   return redis_.call(key, {"SET", key, key_authorization, "PX", std::to_string(ttl.count())},
                      [kept = std::move(kept)](Result<Reply> reply) {
                        kept(reply ? Outcome() : Outcome(reply.error()));
@@ -161,14 +161,10 @@ Pending RedisStore::keep_challenge(std::string_view token, std::string_view key_
 }
 
 Pending RedisStore::drop_challenge(std::string_view token, KeptChallenge dropped) {
-  const std::string key = challenge_key(token);
+  const std::string key = key_of(challenge_key(token));
   return redis_.call(key, {"DEL", key}, [dropped = std::move(dropped)](Result<Reply> reply) {
     dropped(reply ? Outcome() : Outcome(reply.error()));
   });
-}
-
-std::string RedisStore::challenge_key(std::string_view token) const {
-  return key_of("acme:").append(token);
 }
 
 Pending RedisStore::agree_on_ring(std::string_view name, const SecretRing& known,

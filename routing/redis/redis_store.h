@@ -49,7 +49,6 @@ class RedisStore final : public Store {
 
  private:
   std::string key_of(std::string_view key) const;
-  std::string challenge_key(std::string_view token) const;
 
   Redis& redis_;
   std::string prefix_;

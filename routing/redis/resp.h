@@ -1,5 +1,6 @@
 // RESP2, the protocol of Redis and Valkey: commands to bytes, bytes to replies. The one file that
-// knows hiredis. Replies are bounded: a server that goes mad costs its connection, not our memory.
+// knows hiredis, 0.14 or 1.x. Replies are bounded: a server that goes mad, or speaks RESP3, costs
+// its connection, not our memory.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +23,7 @@ class ReplyReader final {
  public:
   static constexpr size_t most_bytes = 1024 * 1024;  // of one reply
   static constexpr size_t most_elements = 16 * 1024;
+  static constexpr size_t most_depth = 7;
 
   ReplyReader();
   ~ReplyReader();
@@ -36,6 +38,7 @@ class ReplyReader final {
   struct Budget {
     size_t bytes = 0;
     size_t elements = 0;
+    std::string refused;  // why; empty: it is not
   };
   struct Builder;
   struct Free {

@@ -61,17 +61,27 @@ Decoded decode(std::span<const std::string_view> pieces, HeadLimits bounds = lim
   return outcome;
 }
 
+void skip_blanks(std::string_view& text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
+    text.remove_prefix(1);
+}
+
 bool is_extension(std::string_view text) {
   while (!text.empty()) {
-    if (text.front() != ';') return false;
+    skip_blanks(text);
+    if (text.empty() || text.front() != ';') return false;
     text.remove_prefix(1);
+    skip_blanks(text);
     size_t name = 0;
     while (name < text.size() && is_octet(text[name], token_octet))
       ++name;
     if (name == 0) return false;
     text.remove_prefix(name);
-    if (text.empty() || text.front() != '=') continue;
-    text.remove_prefix(1);
+    auto mark = text;
+    skip_blanks(mark);
+    if (mark.empty() || mark.front() != '=') continue;
+    text = mark.substr(1);
+    skip_blanks(text);
     if (!text.starts_with('"')) {
       size_t value = 0;
       while (value < text.size() && is_octet(text[value], token_octet))
@@ -98,9 +108,9 @@ bool is_complete(std::string_view text, Decoded& outcome) {
     const auto line_end = text.find("\r\n");
     if (line_end == std::string_view::npos) return false;
     const auto line = text.substr(0, line_end);
-    const auto digits = line.substr(0, line.find(';'));
+    const auto digits = line.substr(0, line.find_first_of("; \t"));
     const auto extension = line.substr(digits.size());
-    // The decoder counts what follows the first semicolon of a line.
+    // The decoder counts what follows the first octet behind the digits.
     if (!extension.empty()) extensions += extension.size();
     if (digits.empty() || digits.size() > 15 || !is_all(digits, hex_octet)) return false;
     if (!is_extension(extension) || extensions > 4096) return false;

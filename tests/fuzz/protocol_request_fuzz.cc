@@ -7,6 +7,7 @@
 
 #include "protocol/forwarding.h"
 #include "protocol/http1_parser.h"
+#include "protocol/http1_server_codec.h"
 #include "protocol/http1_writer.h"
 #include "tests/fuzz/protocol_cuts.h"
 #include "tests/unit/protocol/transcript.h"
@@ -92,6 +93,29 @@ void check_round_trip(std::string_view text, HeadLimits limits) {
   }
 }
 
+// What is found ahead is what comes.
+void check_look_ahead(std::string_view text, HeadLimits limits) {
+  Http1ServerCodec looking(limits), taking(limits);
+  std::span<const char> input(text), rest(text);
+  const auto head = looking.next(input);
+  if (!head || head->kind != ServerEventKind::request) return;
+  require(taking.next(rest)->kind == ServerEventKind::request, "the same head");
+  const auto ahead = looking.look_ahead(input);
+  const bool chunked = looking.take_request().body.kind == BodyKind::chunked;
+  uint64_t octets = 0;
+  while (true) {
+    const auto event = taking.next(rest);
+    if (!event) {
+      require(!ahead && ahead.error().code == event.error().code, "the same error");
+      return;
+    }
+    if (event->kind != ServerEventKind::data) break;
+    octets += event->data.size();
+  }
+  require(ahead.ok(), "no error where none is met");
+  require(*ahead == (chunked ? octets : 0), "as many octets");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -105,5 +129,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   require_equal(transcript, transcript_of_requests(octets_of(text), limits), "octet by octet");
   require_equal(transcript, transcript_of_requests(cuts_of(text, seed), limits), "in pieces");
   check_round_trip(text, limits);
+  check_look_ahead(text, limits);
   return 0;
 }

@@ -50,7 +50,9 @@ Sent play(std::string_view script) {
       sent.bytes += content;
       continue;
     }
-    const auto type = static_cast<ContentType>(20 + (kind & 7));
+    constexpr uint8_t typeless = 6;
+    const auto type =
+        (kind & 7) == typeless ? ContentType::invalid : static_cast<ContentType>(20 + (kind & 7));
     std::string record(content.size() + record_overhead, '\0');
     client.seal(type, content, record.data());
     sent.bytes += record;

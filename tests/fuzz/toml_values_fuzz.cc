@@ -61,9 +61,9 @@ void measures(std::string_view text) {
   }
 }
 
-template <Table T>
+template <typename T>
 void texts(std::string_view text) {
-  for (const auto& key : keys_of<T>()) {
+  for (const Key& key : table_of<T>().keys) {
     std::string value;
     // A refused value says why, on one line.
     const auto outcome = assign(text, value, key.rule);

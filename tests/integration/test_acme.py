@@ -1,6 +1,7 @@
 """ACME's HTTP challenges: what one node is given, every node answers, before any redirect."""
 
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -8,6 +9,8 @@ import fakes
 import harness
 import pytest
 import wire
+from harness import wait_for
+from homes import watching
 
 TOKEN = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
 ANSWER = TOKEN + ".9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
@@ -16,7 +19,7 @@ REDIRECTING = [{"address": "127.0.0.1:0", "redirect_to_https": True}, {"address"
 
 
 def order(node, method: str, token: str = TOKEN, body: str = "") -> int:
-    request = urllib.request.Request(node.admin + "/api/acme/" + token, method=method, data=body.encode() if body else None)
+    request = urllib.request.Request(node.admin + "/api/acme/" + token, method=method, data=body.encode() if body else None, headers={"X-Usher-Admin": "1"})
     try:
         with urllib.request.urlopen(request, timeout=10 * harness.patience()) as response:
             return response.status
@@ -89,3 +92,26 @@ def test_a_store_that_is_away_is_told_to_the_hook_and_stops_nobody(house, replic
     silent = house.usher([replica], store=house.fake(fakes.RedisSilent()).url, name="silent")
     assert order(silent, "PUT", body=ANSWER) == 503
     assert is_the_replicas(wire.fetch(silent.url() + PATH + TOKEN))
+
+
+def test_the_store_is_asked_when_the_limits_of_the_route_are_passed_and_once_in_a_moment(house, replica):
+    redis = house.redis()
+    settings = {
+        "rate_zone": [{"name": "one", "key": "$binary_remote_addr", "rate": "1r/m"}],
+        "route": [{"host": "*", "path": "/", "upstream": "open-webui", "rate_limits": ["one burst=9 nodelay"]}],
+    }
+    node = house.usher([replica], store=redis.url, listen=REDIRECTING, **settings)
+    wait_for(lambda: node.status()["store"]["state"] == "up", "the store up")
+    with watching(redis) as watch:
+        answers = [wire.fetch(node.url() + PATH + f"token{number}").status for number in range(30)]
+        assert answers == [301] * 10 + [429] * 20
+        assert len(watch.about("acme")) == 10
+    other = house.usher([replica], store=redis.url, listen=REDIRECTING, name="other")
+    with watching(redis) as watch:
+        began = time.monotonic()
+        for _ in range(100):
+            assert wire.fetch(other.url() + PATH + TOKEN).status == 301
+        assert 1 <= len(watch.about("acme")) <= 2 * (2 + time.monotonic() - began)
+    # It has been asked for just now; what this node is given is answered at once all the same.
+    assert order(other, "PUT", body=ANSWER) == 200
+    assert wire.fetch(other.url() + PATH + TOKEN).body == ANSWER.encode()

@@ -4,12 +4,14 @@ import gzip
 import itertools
 import json
 import re
+import time
 import zlib
 
 import harness
 import pytest
 import wire
 from harness import settings_for, wait_for
+from homes import watching
 from websockets.sync.client import connect
 
 SOCKETIO = "/ws/socket.io/?EIO=4&transport=polling"
@@ -319,14 +321,55 @@ def test_the_prefix_is_a_setting(house, replicas):
     assert all(key.startswith("chat-a") for key in keys), keys
 
 
-def test_a_client_that_never_returns_its_cookie_leaves_nothing(house, pair):
-    who(pair[0], who(pair[0]).cookie())
+def test_a_client_that_has_not_moved_leaves_nothing(house, pair):
     before = wait_for(house.store.keys, "keys in Redis")
     for _ in range(50):
-        who(pair[0])
-        who(pair[1])
-    after = set(house.store.keys()) - set(before)
-    assert not after, after
+        first = who(pair[0])
+        for node in pair:
+            assert replica_of(who(node, first.cookie())) == replica_of(first)
+    assert set(house.store.keys()) == set(before)
+
+
+def test_a_client_that_moves_leaves_one_key(house, replicas, pair):
+    first = who(pair[0])
+    home = next(replica for replica in replicas if replica.name == replica_of(first))
+    home.kill()
+    wait_for(lambda: all(node.replica_states()[home.address] == "down" for node in pair), "both know that it is down")
+    again = [who(node, first.cookie()) for node in pair]
+    assert replica_of(again[0]) == replica_of(again[1]) != home.name
+    assert again[0].cookie() == again[1].cookie() and ".2." in again[0].cookie()
+    assert list(house.store.keys("usher:client:*")) == [f"usher:client:{first.cookie().split('=', 1)[1].split('.')[1]}"]
+
+
+def test_a_sid_that_nobody_knows_is_asked_about_once_in_a_moment(house, pair):
+    def requests() -> int:
+        with watching(house.store) as watch:
+            for _ in range(200):
+                assert poll(pair[0], "no-such-session").status == 400
+            return len(watch.about("sid"))
+
+    began = time.monotonic()
+    asked = requests()
+    # Each worker, each second; two may ask at the same time.
+    assert 1 <= asked <= 2 * (2 + time.monotonic() - began)
+
+
+def test_an_address_keeps_no_more_sessions_than_it_may(house, replicas):
+    redis = house.redis()
+    node = house.usher(replicas, store=redis.url, limits={"sids": 20})
+    wait_for(lambda: node.status()["store"]["state"] == "up", "the store up")
+    sids = [open_polling(node) for _ in range(50)]
+    assert len(redis.keys("usher:sid:*")) == 20
+    assert node.metric("usher_sids_not_kept_total") == 30
+    for sid, answer in sids[:20]:
+        assert poll(node, sid, "POST", b"40{}").status == 200
+    # What is beyond it is found by its client's cookie.
+    for sid, answer in sids[20:]:
+        assert wire.fetch(f"{node.url()}{SOCKETIO}&sid={sid}", "POST", [("Cookie", answer.cookie())], b"40{}").status == 200
+    # Another address has its own.
+    with wire.Wire(node.url(), source="127.0.0.9") as other:
+        assert other.ask("GET", SOCKETIO).status == 200
+    assert len(redis.keys("usher:sid:*")) == 21
 
 
 def test_only_harmless_commands_are_sent_to_redis(house, pair):

@@ -1,6 +1,7 @@
 """Certificates of clients: who must show one, and what the replica is told of it."""
 
 import hashlib
+import socket
 import ssl
 
 import harness
@@ -8,6 +9,7 @@ import pytest
 import wire
 from certificates import Authority
 from harness import wait_for
+from nginx_files import have_nginx
 from test_tls import s_client
 from websockets.sync.client import connect
 
@@ -101,3 +103,76 @@ def test_further_authorities_are_trusted_without_being_named(house, replica, aut
     assert told(only, with_certificate(other)[0])
     with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
         told(only, with_certificate(authority)[0])
+
+
+class Chain:
+    """root, intermediate 1, intermediate 2, leaf: the client shows all but the root."""
+
+    def __init__(self, folder):
+        self.root = Authority(folder, "root")
+        issuer, self.between = self.root, []
+        for number in (1, 2):
+            certificate, key = issuer.issue("DNS:between", ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign"], f"between{number}")
+            issuer = Authority(folder, f"between{number}")
+            issuer.certificate.write_bytes(certificate.read_bytes())
+            issuer.key.write_bytes(key.read_bytes())
+            self.between.append(certificate.read_text())
+        leaf, self.key = issuer.issue()
+        self.shown = folder / "shown.pem"
+        self.shown.write_text(leaf.read_text() + "".join(reversed(self.between)))
+
+
+DEPTH_CONF = """
+worker_processes 1;
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{}}
+http {{
+  access_log off;
+  server {{
+    listen 127.0.0.1:{port} ssl;
+    ssl_certificate {chain};
+    ssl_certificate_key {key};
+    ssl_client_certificate {ca};
+    ssl_verify_client on;
+    {depth}
+    location / {{ return 200 "in"; }}
+  }}
+}}
+"""
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("depth, lets_in", [("", False), ("ssl_verify_depth 1;", False), ("ssl_verify_depth 2;", True)])
+def test_so_many_intermediate_certificates_may_stand_between_as_with_nginx(house, tmp_path, depth, lets_in, version):
+    chain = Chain(tmp_path)
+    own, own_key = Authority(tmp_path, "servers").issue()
+    conf, port = tmp_path / "nginx.conf", harness.free_port()
+    nginx = have_nginx()
+    programs = ["usher"] if not nginx else ["usher", "nginx"]
+    context = wire.unverified()
+    context.maximum_version = version
+    context.load_cert_chain(chain.shown, chain.key)
+    for program in programs:
+        conf.write_text(DEPTH_CONF.format(folder=tmp_path, port=port, chain=own, key=own_key, ca=chain.root.certificate, depth=depth))
+        child = house.keep(harness.Child(f"{program}-depth", tmp_path))
+        command = [nginx, "-c", conf, "-p", tmp_path] if program == "nginx" else [harness.usher_binary(), "run", "-c", conf]
+        child.spawn(command, {"USHER_STATE": str(tmp_path / "state"), "USHER_ADMIN": "off"})
+        wait_for(lambda: listens(port), f"{program} to listen")
+        assert is_let_in(port, context) == lets_in, program
+        child.process.terminate()
+        child.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def is_let_in(port: int, context) -> bool:
+    try:
+        with wire.Wire(f"https://127.0.0.1:{port}", context=context) as connection:
+            return connection.ask("GET", "/").status == 200
+    except (OSError, ssl.SSLError, AssertionError, EOFError):
+        return False

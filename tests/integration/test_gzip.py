@@ -296,3 +296,16 @@ def test_logs_and_counts_say_what_was_sent(house, replica, tmp_path):
     assert lines[1] == f"{len(text)} - -"
     said = wait_for(lambda: len(made := [line["bytes_out"] for line in node.access_log if line["path"] == "/text"]) == 2 and made, "both lines")
     assert said == [len(packed.body), len(text)]
+
+
+@CLIENTS
+def test_a_304_says_what_the_200_has_said(house, client):
+    hand = house.fake(fakes.HandsOver())
+    node = node_with(house, hand)
+    asked = client(node, "GET", "/page", [("If-None-Match", 'W/"1"')])
+    _, replica = hand.take()
+    replica.send(b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\nContent-Length: 5000\r\n\r\n')
+    head = asked.head()
+    assert (head.status, head.header("etag"), head.header("vary")) == (304, 'W/"1"', "Accept-Encoding")
+    assert head.header("content-length") is None and head.header("content-encoding") is None
+    asked.close()

@@ -1,8 +1,10 @@
 """HTTP/1.1 through one node, byte for byte."""
 
 import random
+import socket
 
 import fakes
+import harness
 import pytest
 import wire
 from harness import settings_for, wait_for
@@ -301,6 +303,42 @@ def test_redirect_to_https_keeps_host_and_path(house, replica):
     assert answer.status in (301, 308)
     location = answer.header("location")
     assert location.startswith("https://chat.example.org") and location.endswith("/a%2Fb?c=d")
+
+
+@pytest.mark.parametrize("address, host", [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "[::1]")])
+def test_without_a_host_it_leads_to_the_address_that_was_asked(house, replica, address, host):
+    listen = [{"address": address, "redirect_to_https": True}, {"address": address, "tls": True}]
+    node = house.usher([replica], name="redirects", listen=listen)
+    with socket.create_connection((host.strip("[]"), node.port()), 20 * harness.patience()) as connection:
+        connection.sendall(b"GET /a?b HTTP/1.0\r\n\r\n")
+        head = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert head.startswith(b"HTTP/1.1 301 ")
+    assert f"\r\nLocation: https://{host}:{node.port('https')}/a?b\r\n".encode() in head
+
+
+def test_an_options_passes_as_many_proxies_as_it_says(node, replica):
+    for left, passed_on in ((None, None), ("5", "4"), ("1", "0"), ("x", "x")):
+        asked = [("Max-Forwards", left)] if left else []
+        headers = wire.fetch(node.url() + "/whoami?client=passed", method="OPTIONS", headers=asked).json()["headers"]
+        assert dict(headers).get("max-forwards") == passed_on
+    answer = wire.fetch(node.url() + "/whoami?client=last", method="OPTIONS", headers=[("Max-Forwards", "0")])
+    assert (answer.status, answer.body) == (200, b"")
+    assert replica.requests("passed") and not replica.requests("last")
+    # Other methods may ignore it (RFC 9110 section 7.6.2).
+    assert dict(wire.fetch(node.url() + "/whoami", headers=[("Max-Forwards", "0")]).json()["headers"])["max-forwards"] == "0"
+
+
+def test_via_passes_as_it_came(connection):
+    told = connection.ask("GET", "/whoami", [("Via", "1.1 other")]).json()["headers"]
+    assert [value for name, value in told if name == "via"] == ["1.1 other"]
+    assert "via" not in dict(connection.ask("GET", "/whoami").json()["headers"])
+
+
+def test_a_version_that_is_not_served_is_not_to_be_tried_again(node):
+    with wire.Wire(node.url()) as connection:
+        connection.send(b"GET / HTTP/3.0\r\nHost: a\r\n\r\n")
+        answer = connection.response()
+    assert answer.status == 505 and answer.header("retry-after") is None
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import wire
 from framing import strict
 from framing.recorder import Recorder
 from harness import settings_for, wait_for
-from http2 import Http2
+from http2 import Http2, Stream
 
 NO_ERROR, PROTOCOL_ERROR, CANCEL = 0, 1, 8
 LISTEN = [
@@ -142,7 +142,7 @@ def test_trailers_of_a_response_come_behind_its_body(house):
         assert (answer.body, answer.trailers, answer.ended) == (b"abc", [("x-sum", "42")], True)
 
 
-def test_trailers_of_a_request_reach_the_replica(house):
+def test_trailers_of_a_request_end_here(house):
     recorder = house.fake(Recorder())
     node = house.usher([], wait=False, settings=settings_for([recorder.address], listen=LISTEN))
     node.await_replicas(1)
@@ -154,7 +154,7 @@ def test_trailers_of_a_request_reach_the_replica(house):
         assert client.response(stream).status == 200
         [seen] = recorder.take()
     request, rest = strict.read_request(seen)
-    assert (request.body, request.trailers, rest) == (b"hello", [("digest", "x")], b"")
+    assert (request.body, request.trailers, rest) == (b"hello", [], b"")
 
 
 def test_a_hundred_streams_share_a_connection(client):
@@ -198,6 +198,9 @@ def test_a_route_of_usher_itself_answers(house, replica):
         ("GET", "/a#b", [], {}, 400),
         ("GET", "/", [("expect", "something")], {}, 417),
         ("TRACE", "/", [], {}, 501),
+        ("trace", "/", [], {}, 501),
+        ("connect", "/", [], {}, 501),
+        ("PRI", "/", [], {}, 400),
         ("CONNECT", None, [], {"scheme": None}, 501),
         ("CONNECT", "/", [], {"protocol": "other"}, 501),
         ("CONNECT", "/", [], {"protocol": "websocket"}, 400),
@@ -228,6 +231,39 @@ def test_malformed_requests_reset_their_stream_alone(client, fields):
     stream = client.begin("GET", "/whoami", fields)
     assert client.response(stream).reset == PROTOCOL_ERROR
     assert client.ask("GET", "/whoami").status == 200
+
+
+@pytest.mark.parametrize("method", ["FOO", "get", "M-SEARCH", "-BLARGH", "PROPFIND"])
+def test_other_methods_go_on_as_with_http1(house, method):
+    recorder = house.fake(Recorder())
+    node = house.usher([], wait=False, settings=settings_for([recorder.address], listen=LISTEN))
+    node.await_replicas(1)
+    with Http2(node.url("https")) as client:
+        assert client.ask(method, "/").status == 200
+    [seen] = recorder.take()
+    request, _ = strict.read_request(seen)
+    assert request.method == method
+
+
+@pytest.mark.parametrize("body, end", [(b"hell", True), (b"hello!", True), (b"hello!", False)])
+def test_a_request_whose_body_contradicts_its_length_is_not_executed(house, body, end):
+    recorder = house.fake(Recorder())
+    node = house.usher([], wait=False, settings=settings_for([recorder.address], listen=LISTEN, workers=1))
+    node.await_replicas(1)
+    with Http2(node.url("https")) as client:
+        for _ in range(5):
+            # Head and body in one piece.
+            stream = client.machine.get_next_available_stream_id()
+            client.streams[stream] = Stream()
+            pseudo = {"method": "POST", "scheme": "https", "authority": "a", "path": "/bad"}
+            fields = [(f":{name}", value) for name, value in pseudo.items()] + [("content-length", "5")]
+            client.machine.send_headers(stream, fields)
+            client.machine.send_data(stream, body, end_stream=end)
+            client.flush()
+            assert client.response(stream).reset == PROTOCOL_ERROR
+        assert client.ask("GET", "/good").status == 200
+    seen = b"".join(recorder.take())
+    assert b"/good" in seen and b"/bad" not in seen
 
 
 def test_identity_headers_are_stripped(client):

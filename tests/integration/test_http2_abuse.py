@@ -1,5 +1,6 @@
 """HTTP/2 clients that cost more than they should: their work and memory are bounded, and they are told to calm down."""
 
+import contextlib
 import itertools
 import struct
 
@@ -218,14 +219,49 @@ def test_whoever_has_flooded_is_not_heard_for_a_while(node):
     assert is_heard(node, next(addresses))
 
 
-def test_an_address_that_others_share_is_heard_though_one_has_flooded(node):
-    """A whole house may be behind one address."""
+def flood_from(node, source: str) -> None:
+    before = node.metric("usher_errors_total", cause="rapid_reset")
+    with Http2(node.url(), source=source) as client:
+        flood(client, rapid_reset(client))
+    wait_for(lambda: node.metric("usher_errors_total", cause="rapid_reset") > before, "it is counted")
+
+
+def do_good(client, requests: int) -> None:
+    for _ in range(requests):
+        assert client.ask("GET", "/whoami").status == 200
+
+
+def test_one_connection_that_was_opened_as_an_excuse_is_none(node):
     source = next(addresses)
-    with Http2(node.url(), source=source) as neighbour:
-        assert neighbour.ask("GET", "/whoami").status == 200
-        before = node.metric("usher_errors_total", cause="rapid_reset")
-        with Http2(node.url(), source=source) as client:
-            flood(client, rapid_reset(client))
-        wait_for(lambda: node.metric("usher_errors_total", cause="rapid_reset") > before, "it is counted")
+    with Http2(node.url(), source=source) as excuse, Http2(node.url(), source=source) as silent:
+        silent.until(lambda: silent.settings)
+        do_good(excuse, 60)
+        flood_from(node, source)
+        assert not is_heard(node, source)
+        do_good(excuse, 1)
+
+
+def test_what_is_answered_with_errors_is_no_good(node):
+    source = next(addresses)
+    with contextlib.ExitStack() as open_now:
+        for _ in range(3):
+            client = open_now.enter_context(Http2(node.url(), source=source))
+            for _ in range(60):
+                assert client.ask("GET", "/status?code=404").status == 404
+        flood_from(node, source)
+        assert not is_heard(node, source)
+
+
+def test_an_address_that_others_use_is_heard_though_one_has_flooded(node):
+    """A university may be behind one address. What its people have done is weighed against a flood, once."""
+    source = next(addresses)
+    with contextlib.ExitStack() as open_now:
+        people = [open_now.enter_context(Http2(node.url(), source=source)) for _ in range(3)]
+        for each in people:
+            do_good(each, 40)
+        flood_from(node, source)
         assert is_heard(node, source)
-        assert neighbour.ask("GET", "/whoami").status == 200
+        flood_from(node, source)
+        assert not is_heard(node, source), "it has been spent"
+        for each in people:
+            do_good(each, 1)

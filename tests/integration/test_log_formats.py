@@ -37,6 +37,10 @@ def lines(path):
     return path.read_text().splitlines() if path.exists() else []
 
 
+def lines_of(path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True) if path.exists() else []
+
+
 def test_lines_are_written_as_the_file_says_and_where(house, replica, tmp_path):
     errors, times = tmp_path / "errors.log", tmp_path / "times.log"
     log = {
@@ -67,6 +71,27 @@ def test_lines_are_written_as_the_file_says_and_where(house, replica, tmp_path):
     own = wait_for(lambda: len(found := [line for line in harness.json_lines(node.stdout_path) if "agent" in line]) == 2 and found, "the lines of [log]")
     assert own[0] == {"path": "/gone", "agent": 'a "quoted" agent', "forwarded": "192.0.2.9", "user": "joe", "nothing": ""}
     assert own[1]["path"] == "/whoami" and own[1]["forwarded"] == "192.0.2.9"
+
+
+def test_a_field_that_is_too_long_is_cut_and_says_so(house, replica, tmp_path):
+    """60 KB of a byte that JSON writes as six and nginx as four."""
+    escapes = ("default", "json", "none")
+    paths = {escape: tmp_path / f"{escape}.log" for escape in escapes}
+    log = {"file": [{"name": escape, "access": str(path), "format": "[$http_user_agent] $uri", "escape": escape} for escape, path in paths.items()]}
+    route = [{"path": "/", "upstream": "open-webui", "access_logs": ["main", *escapes]}]
+    node = house.usher(settings=harness.settings_for([replica], log=log, route=route))
+    target = "/whoami?id=" + "a" * 3000
+    with wire.Wire(node.url()) as connection:
+        connection.send(f"GET {target} HTTP/1.1\r\nHost: a\r\nUser-Agent: ".encode() + b"\xff" * 60_000 + b"\r\n\r\n")
+        assert connection.response().status == 200
+    note = "...[60000 bytes]"
+    line = node.await_access(lambda line: line["path"] == "/whoami")
+    assert line["user_agent"].endswith("\ufffd" + note) and len(line["user_agent"]) < 1000
+    wait_for(lambda: all(lines_of(path) for path in paths.values()), "a line in each log")
+    written = {escape: lines_of(path)[0].rstrip(b"\n") for escape, path in paths.items()}
+    assert written["default"] == b"[" + b"\\xFF" * 512 + note.encode() + b"] /whoami"
+    assert written["json"] == b"[" + b"\\ufffd" * 341 + note.encode() + b"] /whoami"
+    assert written["none"] == b"[" + b"\xff" * 2048 + note.encode() + b"] /whoami"
 
 
 def test_a_reload_writes_another_format_to_another_file(house, replica, tmp_path):
@@ -123,6 +148,78 @@ def test_a_websocket_has_its_line_when_it_ends_in_the_log_of_its_opening(house, 
     line = json.loads(lines(plain)[0])
     assert line["protocol"] == "websocket" and line["bytes_out"] == 102 and line["path"] == "/ws/other"
     wait_for(lambda: not open_files(node) & {opened, plain}, "nobody holds the old logs")
+
+
+FILE = "/_app/immutable/chunks/page.1a2b3c.js"
+
+
+def with_files(**log) -> dict:
+    """Files as an application has them, of which one is gone."""
+    routes = [
+        {"path": "/", "status": 200, "body": "page"},
+        {"path": "/_app/immutable/", "status": 200, "body": "file"},
+        {"path": "/_app/immutable/gone/", "status": 404},
+    ]
+    return harness.settings_for(["127.0.0.1:9"], route=routes, log=log, workers=1)
+
+
+def ask_for_files(node) -> list[tuple[str, str]]:
+    """What has a line, until that of a last request is there."""
+    asked = [
+        ("GET", FILE),
+        ("GET", FILE + "?v=1"),
+        ("HEAD", FILE),
+        ("GET", "/_app/immutable/gone/a.js"),
+        ("POST", FILE),
+        ("GET", "/_app/version.json"),
+        # What may be another path to a replica is not taken for a file.
+        ("GET", "/_app/immutable/../../api/config"),
+        ("GET", "/_app/immutable/%2e%2e/%2e%2e/api/config"),
+        ("GET", "/last"),
+    ]
+    for method, target in asked:
+        with wire.Wire(node.url()) as connection:
+            connection.ask(method, target, body=b"" if method == "POST" else None)
+    node.await_access(lambda line: line["path"] == "/last")
+    return [(line["method"], line["path"]) for line in node.access_log]
+
+
+def test_files_whose_names_change_with_their_content_are_counted_unless_they_fail(house):
+    node = house.usher(settings=with_files())
+    assert ask_for_files(node) == [
+        ("GET", "/_app/immutable/gone/a.js"),
+        ("POST", FILE),
+        ("GET", "/_app/version.json"),
+        ("GET", "/_app/immutable/../../api/config"),
+        ("GET", "/_app/immutable/%2e%2e/%2e%2e/api/config"),
+        ("GET", "/last"),
+    ]
+    assert node.metric("usher_access_log_counted_total") == 3
+
+
+def test_what_is_only_counted_is_a_setting(house):
+    node = house.usher(settings=with_files(count_only=[]))
+    assert len(ask_for_files(node)) == 9
+    assert node.metric("usher_access_log_counted_total") == 0
+    node.config.write_text(harness.toml({**node.settings, "log": {"count_only": ["/last"]}}))
+    assert node.admin_get("/api/reload", "POST")[0] == 200
+    wait_for(lambda: wire.fetch(node.url() + "/last").status == 200 and node.metric("usher_access_log_counted_total") > 0, "a request that is counted")
+
+
+def test_logs_go_where_the_environment_says_and_are_rotated(house, tmp_path):
+    places = {"USHER_LOG_ACCESS": str(tmp_path / "access.log"), "USHER_LOG_PROCESS": str(tmp_path / "process.log")}
+    node = house.usher(settings=with_files(rotate="2KiB", keep=2, access="off"), env=places)
+    for number in range(60):
+        assert wire.fetch(f"{node.url()}/{number}").status == 200
+    files = [tmp_path / name for name in ("access.log", "access.log.1", "access.log.2")]
+    wait_for(lambda: any("/59" in text for file in files for text in lines(file)), "the last line")
+    assert all(2048 <= file.stat().st_size < 4096 for file in files[1:]) and files[0].stat().st_size < 2048
+    told = [json.loads(text)["path"] for file in reversed(files) for text in lines(file)]
+    assert told == [f"/{number}" for number in range(60 - len(told), 60)]
+    assert not (tmp_path / "access.log.3").exists()
+    node.stop()
+    assert '"event":"drained"' in (tmp_path / "process.log").read_text()
+    assert [line["event"] for line in node.log] == ["ready"] and not node.access_log
 
 
 HOSTILE = 'a"}\t{"status":1, \\ \xff\xfe\xc3\xa4 \x80'
@@ -194,6 +291,7 @@ http {{
         location / {{ proxy_pass http://{echo.address}; proxy_set_header Host $host; }}
         location /own {{ access_log {folder}/access.log main; access_log {folder}/combined.log; return 200 "own"; }}
         location /quiet {{ access_log off; return 200 "quiet"; }}
+        location /_app/ {{ return 200 "a file"; }}
         location /json {{ access_log {folder}/json.log small if=$bad; access_log {folder}/access.log main; return 404 "none"; }}
         location /good {{ access_log {folder}/json.log small if=$bad; return 200 "good"; }}
     }}
@@ -210,10 +308,11 @@ http {{
             client.ask(ports[server], False, "chat.example.org", "HEAD", "/status/404", HEADERS)
             for target in ("/own?x=1", "/quiet", "/json?q", "/good", "/own/a%20b"):
                 client.ask(ports[server], False, "Chat.Example.org:8080", "GET", target, HEADERS)
-            client.ask(ports[server], False, "chat.example.org", "GET", "/own/plain")
+            for target in ("/own/plain", "/_app/immutable/a.1b2c.js"):
+                client.ask(ports[server], False, "chat.example.org", "GET", target)
         client.close()
         for server in ("nginx", "usher"):
-            wait_for(lambda server=server: len(lines(logs[server][0])) >= 5 and lines(logs[server][1]) and len(lines(logs[server][2])) >= 3, f"the lines of {server}")
+            wait_for(lambda server=server: len(lines(logs[server][0])) >= 6 and lines(logs[server][1]) and len(lines(logs[server][2])) >= 3, f"the lines of {server}")
     echo.close()
 
     def without_time(text: str) -> str:

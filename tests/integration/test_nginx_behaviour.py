@@ -1,8 +1,6 @@
 """One nginx.conf, two servers, as in test_nginx_files.py: what shows only over several requests, or between replicas."""
 
-import contextlib
 import subprocess
-from types import SimpleNamespace
 
 import certificates
 import fakes
@@ -12,42 +10,9 @@ import nginx_files
 import pytest
 import wire
 from harness import wait_for
+from nginx_files import both
 
 pytestmark = pytest.mark.skipif(not nginx_files.have_nginx(), reason="no nginx to compare with")
-
-FOLDERS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-
-
-@contextlib.contextmanager
-def both(house, tmp_path, text: str):
-    """nginx and usher with that http block, where PORT stands for a port of each: their ports."""
-    ports = []
-    with contextlib.ExitStack() as running:
-        for name in ("nginx", "usher"):
-            folder = tmp_path / name
-            folder.mkdir()
-            for kind in FOLDERS:
-                (folder / kind).mkdir()
-            ports.append(harness.free_port())
-            temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in FOLDERS[:2])
-            path = folder / "nginx.conf"
-            path.write_text(f"events {{}}\nhttp {{\n{temporary} access_log off;\n{text.replace('PORT', str(ports[-1]))}\n}}\n")
-            if name == "nginx":
-                nginx = nginx_files.Nginx(SimpleNamespace(folder=folder, path=path))
-                running.enter_context(nginx.start())
-                wait_for(lambda: wire_answers(ports[0]) or not nginx.running, "nginx")
-                assert nginx.running, nginx.stderr
-            else:
-                running.enter_context(house.usher(settings=None, args=["-c", path], env={"USHER_ADMIN": "127.0.0.1:0"}))
-        yield ports
-
-
-def wire_answers(port: int) -> bool:
-    with contextlib.suppress(OSError):
-        wire.Wire(f"http://127.0.0.1:{port}").close()
-        return True
-    return False
-
 
 CHAINS = [
     [],

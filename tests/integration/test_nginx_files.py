@@ -31,7 +31,6 @@ EXPLAINED = {
     ("request", "x-real-ip"): "usher sends it always",
     ("request", "content-length"): "a body is streamed, not collected",
     ("request", "transfer-encoding"): "a body is streamed, not collected",
-    ("request", "x_under"): "nginx drops a name with an underscore; usher does so with those of identity and forwarding",
     ("response", "server"): "usher passes the replica's on and has none of its own",
     ("response", "date"): "the same",
     ("response", "connection"): "each speaks of its own connection",

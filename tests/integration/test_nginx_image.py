@@ -95,6 +95,33 @@ def test_a_mounted_nginx_conf_is_served_reloaded_and_ended(image, command):
         assert container.wait() == 0
 
 
+@pytest.mark.parametrize("command", [(), ("run",), ("run", "-c", "{own}")])
+def test_where_nginx_says_nothing_its_commands_work_on_usher_s_own_settings(image, command):
+    own = image / "own.toml"
+    port = harness.free_port()
+
+    def says(text):
+        own.write_text(harness.toml({"listen": [{"address": f"127.0.0.1:{port}"}], "route": [{"status": 200, "body": text}]}))
+
+    says("one")
+    # A file that the command line names is known to the node that serves alone.
+    more = {} if "-c" in command else {"USHER_CONFIG": str(own)}
+    with Container(image) as container:
+        container.up(*(word.format(own=own) for word in command), **more)
+        good = call(image, "nginx", "-t", **more)
+        assert good.returncode == 0 and good.stderr.splitlines()[-1] == f"nginx: configuration file {own} test is successful", good.stderr
+        says("two")
+        reloaded = call(image, "nginx", "-s", "reload", **more)
+        assert reloaded.returncode == 0, reloaded.stderr
+        harness.wait_for(lambda: wire.fetch(f"http://127.0.0.1:{port}/").body == b"two", "what the new file says")
+        own.write_text("lisen = 1")
+        bad = call(image, "nginx", "-t", **more)
+        assert bad.returncode == 1 and f"nginx: [emerg] {own}:1:1: unknown key" in bad.stderr
+        assert call(image, "nginx", "-s", "reload", **more).returncode == 1
+        assert call(image, "nginx", "-s", "quit", **more).returncode == 0
+        assert container.wait() == 0
+
+
 def test_templates_become_files_of_conf_d(image):
     port = harness.free_port()
     template = image / "etc" / "templates" / "sub" / "x.conf.template"
@@ -111,6 +138,16 @@ def script(image, name, text, mode=0o755):
     path = image / "scripts" / name
     path.write_text(text)
     path.chmod(mode)
+
+
+def test_a_folder_that_cannot_be_written_is_a_mistake_only_if_there_are_templates(image):
+    """A root file system that is read-only is usual, and an image without templates in its folder, too."""
+    unwritable = {"NGINX_ENVSUBST_OUTPUT_DIR": "/nonexistent/conf.d"}
+    entrypoint = (DOCKER / "entrypoint", "nginx", "-v")
+    (image / "etc" / "templates" / "README").write_text("none yet")
+    assert "ERROR" not in call(image, *entrypoint, **unwritable).stderr
+    (image / "etc" / "templates" / "chat.conf.template").write_text("# one")
+    assert "/nonexistent/conf.d is not writable" in call(image, *entrypoint, **unwritable).stderr
 
 
 @pytest.mark.parametrize("command", [("nginx", "-g", "daemon off;"), ()])

@@ -245,16 +245,11 @@ def test_an_upload_that_runs_is_finished_before_the_end(node):
         connection.send(b"x" * 100_000)
         wait_for(lambda: node.status()["upstreams"][0]["replicas"][0]["in_flight"] == 1, "the upload in flight")
         node.signal(signal.SIGTERM)
-        wait_for(lambda: refuses(node.port()), "no new connections")
+        wait_for(lambda: node.events("draining"), "the drain")
         connection.send(b"x" * 100_000)
         assert connection.response().json()["bytes"] == 200_000
         assert connection.closed_by_peer()
     assert node.wait() == 0
-
-
-def refuses(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def test_a_websocket_is_told_that_the_node_goes_away(house, replica):
@@ -283,7 +278,7 @@ def test_a_second_signal_ends_at_once(node):
         connection.request("GET", "/sse?count=100000")
         connection.read_head()
         node.signal(signal.SIGTERM)
-        wait_for(lambda: refuses(node.port()), "draining")
+        wait_for(lambda: node.events("draining"), "the drain")
         assert node.running
         node.signal(signal.SIGTERM)
         node.wait(5)
@@ -300,7 +295,7 @@ def test_a_second_signal_ends_a_node_with_everything_open(node):
             terminal.send("hallo")
             terminal.recv(timeout=10)
             node.signal(signal.SIGTERM)
-            wait_for(lambda: refuses(node.port()), "draining")
+            wait_for(lambda: node.events("draining"), "the drain")
             node.signal(signal.SIGTERM)
             assert node.wait(5) == 0
 

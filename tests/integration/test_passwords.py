@@ -5,7 +5,9 @@ import concurrent.futures
 import contextlib
 import hashlib
 import os
+import socket
 import subprocess
+import threading
 
 import harness
 import pytest
@@ -16,6 +18,8 @@ from harness import wait_for
 LISTEN = [{"address": "127.0.0.1:0", "protocols": ["h2", "http/1.1"]}]
 # bcrypt of "secret" with 2^11 rounds: more than a tenth of a second.
 SLOW = "$2b$11$YBE9NWmi15MSy2ZbnnY1mOEXni/u1b73w4MMITCCBn5TgEIOadldC"
+# The same with 2^6 rounds: some milliseconds.
+QUICK = "$2b$06$YBE9NWmi15MSy2ZbnnY1mO/EQmwAZd7H6letjPNOu/CPui1WJ48E2"
 SHA = "{SHA}" + base64.b64encode(hashlib.sha1(b"secret").digest()).decode()
 
 
@@ -117,6 +121,70 @@ def test_too_many_guesses_at_a_time_are_told_so(house, replica, tmp_path):
     line = node.await_access(lambda line: line["status"] == 503)
     assert line["error"] == "passwords_busy: the password of joe", line
     wait_for(lambda: node.metric("usher_errors_total", cause="passwords_busy") >= 1, "its count")
+
+
+def ask_from(node, source: str, given: list) -> wire.Response:
+    with wire.Wire.over(socket.create_connection(("127.0.0.1", node.port()), source_address=(source, 0)), timeout=60) as connection:
+        return connection.ask("GET", "/whoami", [*given, ("Accept", "application/json")], host="chat.example")
+
+
+def test_a_hundred_guessers_keep_nobody_out(house, replica, tmp_path):
+    people = [f"person{number}" for number in range(25)]
+    file = tmp_path / "htpasswd"
+    file.write_text("".join(f"{name}:{QUICK}\n" for name in ["joe", *people]))
+    node = node_with(house, replica, file)
+    over = threading.Event()
+    begun = [0] * 100
+
+    def guess(number):
+        while not over.is_set():
+            begun[number] += 1
+            ask_from(node, f"127.0.3.{number + 1}", basic("joe", f"{number}-{begun[number]}"))
+
+    with concurrent.futures.ThreadPoolExecutor(len(begun)) as pool:
+        guessers = [pool.submit(guess, number) for number in range(len(begun))]
+        try:
+            wait_for(lambda: min(begun) > 1, "each has guessed wrong once", timeout=60)
+            statuses = [ask_from(node, "127.0.0.1", basic(name, "secret")).status for name in people]
+        finally:
+            over.set()
+        for guesser in guessers:
+            guesser.result()
+    assert statuses == [200] * len(people)
+    assert node.metric("usher_errors_total", cause="bad_password") >= len(begun)
+
+
+def test_an_address_that_fails_waits_for_longer_and_longer(house, replica, passwords):
+    passwords.write_text(f"joe:{SHA}\nann:{SHA}\n")
+    node = node_with(house, replica, passwords)
+    ann = basic("ann", "secret")
+    source, other = "127.0.0.9", "127.0.0.10"
+    assert ask_from(node, source, ann).status == 200
+    assert [ask_from(node, source, basic("joe", "the same")).status for _ in range(50)] == [401] * 50, "one guess"
+    for number in range(5):
+        assert ask_from(node, source, basic("joe", f"wrong {number}")).status == 401
+
+    def wait_told_before(guess) -> int:
+        """The longest that is asked for until the guess is looked at."""
+        told = [0]
+
+        def looked_at():
+            answer = ask_from(node, source, guess)
+            told.append(int(answer.header("retry-after") or 0))
+            return answer.status == 401
+
+        wait_for(looked_at, "its next guess", timeout=60)
+        return max(told)
+
+    waits = [wait_told_before(basic("joe", f"later {number}")) for number in range(3)]
+    assert 0 < waits[0] <= 1 < waits[1] <= 2 < waits[2] <= 4
+    refused = ask_from(node, source, JOE)
+    assert refused.status == 429 and refused.json()["detail"], "the right one is not even looked at"
+    assert ask_from(node, source, ann).status == 200, "this one is remembered"
+    assert ask_from(node, other, basic("joe", "wrong")).status == 401
+    line = node.await_access(lambda line: line["status"] == 429)
+    assert line["error"] == "passwords_busy: 6 wrong passwords from this address"
+    wait_for(lambda: ask_from(node, source, JOE).status == 200, "whoever waits gets in", timeout=60)
 
 
 def test_a_file_that_has_changed_is_read_again(house, replica, passwords):

@@ -188,6 +188,58 @@ def test_a_replica_never_gets_more_than_its_limit(house):
     assert of(node, replica)["queued"] == 0
 
 
+@pytest.mark.parametrize("expect", [[], [("Expect", "100-continue")]], ids=["plain", "expects 100"])
+def test_bodies_that_do_not_come_take_no_places(house, expect):
+    """Small ones are waited for before there is a place for them."""
+    replica = house.replica()
+    node = limited(house, [replica], 10, queue_timeout="5m")
+    with contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(wire.Wire(node.url())) for _ in range(10)]
+        for number, connection in enumerate(slow):
+            connection.request("POST", f"/echo?id=slow-{number}", [("Content-Length", "1000"), *expect])
+            if expect:
+                assert connection.read_head().status == 100
+            connection.send(bytes(100))
+        wait_for(lambda: sum(node.metrics()["usher_connections"].values()) >= 10, "all of them are there")
+        assert wire.fetch(node.url() + "/whoami").status == 200
+        assert of(node, replica)["in_flight"] == 0 and not replica.get("/begun")
+        for connection in slow:
+            connection.send(bytes(900))
+        for connection in slow:
+            answer = connection.response("POST")
+            assert answer.status == 200 and answer.body == bytes(1000)
+    assert node.metric("usher_requests_queued_total") == 0
+
+
+def test_a_large_body_that_does_not_move_gives_its_place_back(house):
+    replica = house.replica()
+    settings = settings_for([replica], timeouts={"stall": "2s"})
+    settings["upstream"][0].update({"max_connections": 2, "queue_timeout": "5m"})
+    node = house.usher([replica], settings=settings)
+    with contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(wire.Wire(node.url())) for _ in range(2)]
+        for connection in slow:
+            connection.request("POST", "/sink", [("Content-Length", "1000000")])
+            connection.send(bytes(100))
+        wait_for(lambda: of(node, replica)["in_flight"] == 2, "both places are taken")
+        assert wire.fetch(node.url() + "/whoami").status == 200
+        assert [connection.response("POST").status for connection in slow] == [408, 408]
+
+
+def test_a_small_body_is_sent_to_the_replica_that_is_left(house):
+    """It is there before a replica is chosen, so it can be sent to another one that takes connections."""
+    replicas = house.replicas(["alpha", "beta"])
+    node = limited(house, replicas, 10)
+    cookie = client_at(node, "alpha")
+    with wire.Wire(node.url()) as connection:
+        connection.request("POST", "/sink", [("Content-Length", "10"), ("Cookie", cookie)])
+        connection.send(b"01234")
+        replicas[0].kill()
+        connection.send(b"56789")
+        answer = connection.response("POST")
+        assert answer.json()["replica"] == "beta" and answer.json()["bytes"] == 10
+
+
 def test_retries_are_limited_by_a_budget(house):
     """A replica that breaks every request gets at most a fifth more of them, and ten a second."""
     replica = house.fake(fakes.ClosesUnanswered())
@@ -218,3 +270,23 @@ def test_a_refused_connect_is_not_charged_to_the_budget(house):
     assert {connection.response().json()["replica"] for connection in connections} == {"beta"}
     for connection in connections:
         connection.close()
+
+
+def test_what_has_come_of_a_body_is_judged_while_its_request_waits(house):
+    [replica] = house.replicas(["alpha"])
+    settings = settings_for([replica], workers=1, route=[{"upstream": "open-webui", "max_body": "1KiB"}])
+    settings["upstream"][0].update({"max_connections": 1, "queue_timeout": "5m"})
+    node = house.usher([replica], settings=settings)
+    cookie = client_at(node, "alpha")
+    head = f"POST /sink?client=late HTTP/1.1\r\nHost: a\r\nCookie: {cookie}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    with Occupied(node, replica, 1, cookie) as occupied:
+        for body, status in ((b"x", 400), (b"401\r\n" + b"x" * 1025, 413)):
+            with wire.Wire(node.url()) as late:
+                late.send(head)
+                waits(node, replica, 1)
+                late.send(body)
+                assert late.response("POST").status == status
+                waits(node, replica, 0)
+        occupied.free_one()
+        assert wire.fetch(node.url() + "/sink?client=good", method="POST", headers=[("Cookie", cookie)], body=b"x").status == 200
+    assert replica.requests("good") and not replica.requests("late")

@@ -171,3 +171,14 @@ def test_an_admin_connection_answers_more_than_once(node):
         for _ in range(3):
             assert connection.ask("GET", "/healthz").status == 200
             assert b"usher_build_info" in connection.ask("GET", "/metrics").body
+
+
+def test_a_reload_that_changes_only_types_says_so(house, replica, tmp_path):
+    (tmp_path / "page.wat").write_text("x")
+    route = [{"host": "*", "path": "/", "root": str(tmp_path), "types": "own"}]
+    node = house.usher([replica], route=route, types=[{"name": "own", "entries": ["text/before wat"]}])
+    assert wire.fetch(node.url() + "/page.wat").header("content-type") == "text/before"
+    rewrite(node, types=[{"name": "own", "entries": ["text/after wat"]}])
+    assert node.admin_get("/api/reload", "POST")[0] == 200
+    assert events(node, "reloaded")[-1]["changed"] == "types"
+    wait_for(lambda: wire.fetch(node.url() + "/page.wat").header("content-type") == "text/after", "the new types")

@@ -78,7 +78,7 @@ def test_a_backup_has_clients_while_no_other_replica_is_up(house, replicas):
 def test_a_replica_that_is_not_ready_gets_no_clients(house, replicas):
     node = house.usher(replicas)
     replicas[1].get("/set-ready?value=false")
-    wait_for(lambda: state(node, replicas[1]) == "down", "down")
+    wait_for(lambda: state(node, replicas[1]) == "unready", "not ready")
     assert {home(node, None) for _ in range(20)} == {"alpha", "gamma"}
 
 
@@ -99,8 +99,9 @@ def test_a_failed_check_does_not_cut_what_runs(house):
         connection.request("GET", "/sse?interval_ms=50&count=200")
         events = wire.sse_events(connection, connection.read_head())
         next(events)
+        replica.get("/set-health?value=false")
         replica.get("/set-ready?value=false")
-        wait_for(lambda: state(node, replica) == "down", "down")
+        wait_for(lambda: state(node, replica) == "unready", "not well")
         assert next(events)["n"] > 0
         assert len(list(events)) > 100
 

@@ -6,6 +6,8 @@ import fakes
 import harness
 import pytest
 import wire
+from framing import strict
+from framing.recorder import Recorder
 
 
 def node_with(house, replica, *routes, **more):
@@ -34,6 +36,33 @@ def test_headers_are_set_from_variables_for_the_replica(house, replica):
     assert seen["x-asked"] == "yes/%0d%0a/2"
     assert seen["x-forwarded-proto"] == "https" and "authorization" not in seen
     assert seen["host"] == "Chat.example:81"
+
+
+TRAILERS = b"X-Secret: forged\r\nx_secret: forged\r\nX-User: root\r\nX-User-Email: root@a\r\nX-Forwarded-For: 192.0.2.1\r\nX-Request-Id: mine\r\nDigest: x\r\n"
+
+
+@pytest.mark.parametrize("asked_for", [True, False])
+def test_trailers_do_not_say_what_a_route_sets(house, asked_for):
+    recorder = house.fake(Recorder())
+    rules = {"path": "/", "upstream": "open-webui", "set_headers": {"X-Secret": "", "X-User": "nobody"}}
+    node = house.usher(settings=harness.settings_for([recorder], route=[{**rules, "request_trailers": asked_for}]))
+    node.await_replicas(1)
+    with wire.Wire(node.url()) as connection:
+        connection.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n" + TRAILERS + b"\r\n")
+        assert connection.response("POST").status == 200
+    [note] = recorder.take()
+    request, _ = strict.read_request(note)
+    assert request.all("X-Secret") == [] and request.all("X-User") == ["nobody"]
+    assert request.body == b"hello" and request.trailers == ([("Digest", "x")] if asked_for else [])
+
+
+def test_trailers_of_a_response_do_not_say_what_a_route_removes(house):
+    said = b"HTTP/1.1 200 OK\r\nX-Inner: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Inner: 2\r\nx-inner: 3\r\nX-Sum: 4\r\n\r\n"
+    node = node_with(house, house.fake(fakes.Says(said)), {"path": "/hidden", "upstream": "open-webui", "remove_headers": ["X-Inner"]})
+    hidden = wire.fetch(node.url() + "/hidden")
+    assert hidden.all("x-inner") == [] and hidden.trailers == [("X-Sum", "4")]
+    shown = wire.fetch(node.url() + "/shown")
+    assert shown.all("x-inner") == ["1"] and len(shown.trailers) == 3
 
 
 def test_the_host_that_a_replica_is_told_may_be_set(house, replica):
@@ -195,3 +224,103 @@ def test_a_rule_that_cannot_be_is_refused_with_its_place(house, tmp_path):
         path.write_text(rules.format(text))
         done = subprocess.run([harness.usher_binary(), "check", "-c", path], capture_output=True, text=True, timeout=60)
         assert done.returncode == 1 and f"{path}{error}" in done.stderr, done.stderr
+
+
+# --- Where, and as whom ------------------------------------------------------------------------------
+
+
+def test_a_route_may_be_for_one_listener_alone(house, replica):
+    port = harness.free_port()
+    everywhere, inside = f":{port}", f"127.0.0.1:{port}"
+    routes = [{"path": "/", "listen": [inside], "status": 200, "body": "inside"}, {"path": "/", "upstream": "open-webui"}]
+    node = house.usher(settings=harness.settings_for([replica], listen=[{"address": everywhere}, {"address": inside}], route=routes))
+    assert wire.fetch(f"http://127.0.0.1:{port}/whoami").body == b"inside"
+    assert wire.fetch(f"http://127.0.0.2:{port}/whoami").json()["headers"], "the same port at another address"
+    assert node.status()["listen"]
+
+
+def test_a_route_may_have_proxies_of_its_own(house, replica):
+    who = {"upstream": "open-webui", "set_headers": {"X-Seen": "$remote_addr"}}
+    routes = [
+        {"path": "/whoami/own", **who, "forwarded": {"trusted": ["127.0.0.1"], "client_header": "X-Client"}},
+        {"path": "/whoami/nobody", **who, "forwarded": {"nobody": True}, "allow": ["10.0.0.1"]},
+        {"path": "/whoami", **who},
+    ]
+    node = node_with(house, replica, *routes, forwarded={"trusted": ["127.0.0.0/8"]})
+    fields = [("X-Forwarded-For", "10.0.0.1"), ("X-Client", "10.0.0.2"), ("X-User-Email", "a@example.org")]
+
+    def seen(path):
+        answer = wire.fetch(node.url() + path, headers=fields)
+        return answer.status, dict(answer.json()["headers"]) if answer.status == 200 else {}
+
+    assert seen("/whoami")[1]["x-seen"] == "10.0.0.1"
+    assert seen("/whoami/nobody")[0] == 403, "a forged header opens nothing where nobody is believed"
+    line = node.await_access(lambda line: line["path"] == "/whoami/nobody")
+    assert line["client"] == "127.0.0.1"
+    status, told = seen("/whoami/own")
+    assert status in (200, 404)
+    assert node.await_access(lambda line: line["path"] == "/whoami/own")["client"] == "10.0.0.2"
+
+
+def test_a_header_that_a_route_sets_is_set_in_every_spelling(house, replica):
+    rules = {"path": "/whoami", "upstream": "open-webui", "set_headers": {"X-User": "", "X-Role": "guest"}}
+    node = node_with(house, replica, rules)
+    spelled = [("X_User", "root"), ("X.User", "root"), ("x-user", "root"), ("X_Role", "admin"), ("X!Role", "admin"), ("X_Other", "kept")]
+    told = wire.fetch(node.url() + "/whoami", headers=spelled).json()["headers"]
+    assert [value for name, value in told if name.endswith("role")] == ["guest"]
+    assert not [name for name, _ in told if name.endswith("user")]
+    assert ("x_other", "kept") in [tuple(each) for each in told]
+
+
+def test_a_long_identity_header_is_stripped_too(house, replica):
+    name = "X-" + "Very-" * 20 + "Long-User"
+    node = house.usher(settings=harness.settings_for([replica], forwarded={"strip": [name]}))
+    told = wire.fetch(node.url() + "/whoami", headers=[(name, "root"), (name.replace("-", "_"), "root"), (name + "s", "kept")]).json()["headers"]
+    assert [value for key, value in told if key.startswith("x-very") or key.startswith("x_very")] == ["kept"]
+
+
+ENDLESS = "a" * 40 + "!"  # 2^40 ways to fail
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"redirect": "https://example.org/$kind"},
+        {"status": 200, "body": "you are $kind"},
+        {"upstream": "open-webui", "set_headers": {"X-Kind": "$kind"}},
+        {"upstream": "open-webui", "add_headers": {"X-Kind": "$kind"}},
+        {"status": 200, "body": "x", "add_headers": {"X-Kind": "$kind"}},
+        {"upstream": "open-webui", "rate_limits": ["by_kind"]},
+        {"upstream": "open-webui", "connection_limits": ["by_kind 5"]},
+    ],
+    ids=lambda rules: "-".join(rules),
+)
+def test_a_map_that_cannot_be_decided_decides_nothing(house, replica, rules):
+    maps = [{"name": "kind", "source": "$http_x_kind", "default": "good", "entry": [{"match": "~^(a+)+$", "value": "bad"}]}]
+    zones = {"rate_zone": [{"name": "by_kind", "key": "$kind", "rate": "1000r/s"}], "connection_zone": [{"name": "by_kind", "key": "$kind"}]}
+    needed = {kind: zone for kind, zone in zones.items() if kind.replace("zone", "limits") in rules}
+    node = node_with(house, replica, {"path": "/whoami", **rules}, map=maps, **needed)
+    assert wire.fetch(node.url() + "/whoami", headers=[("X-Kind", "aaaa")]).status in (200, 302)
+    answer = wire.fetch(node.url() + "/whoami", headers=[("X-Kind", ENDLESS)])
+    assert answer.status == 500 and answer.header("x-kind") is None
+    line = node.await_access(lambda line: line["status"] == 500)
+    assert line["error"].startswith("expression_gave_up") and "kind" in line["error"]
+    assert node.metric("usher_errors_total", cause="expression_gave_up") == 1
+    assert wire.fetch(node.url() + "/whoami").status in (200, 302), "others are served on"
+
+
+def test_a_route_that_cannot_be_told_is_logged_and_counted(house, replica):
+    node = node_with(house, replica, {"path": "^/(a+)+$", "match": "regex", "status": 204})
+    assert wire.fetch(node.url() + "/" + ENDLESS).status == 500
+    line = node.await_access(lambda line: line["status"] == 500)
+    assert line["error"].startswith("expression_gave_up")
+    assert node.metric("usher_errors_total", cause="expression_gave_up") == 1
+
+
+def test_a_log_that_cannot_be_decided_is_written(house, replica, tmp_path):
+    maps = [{"name": "kind", "source": "$http_x_kind", "default": "", "entry": [{"match": "~^(a+)+$", "value": "1"}]}]
+    node = node_with(house, replica, map=maps, log={"access": "stdout", "when": "$kind"})
+    assert wire.fetch(node.url() + "/silent").status == 404
+    assert wire.fetch(node.url() + "/endless", headers=[("X-Kind", ENDLESS)]).status == 404
+    node.await_access(lambda line: line["path"] == "/endless")
+    assert not [line for line in node.access_log if "silent" in line["path"]]

@@ -7,6 +7,7 @@ import harness
 import pytest
 import wire
 from harness import wait_for
+from homes import moved
 
 TIMEOUT = 0.25  # store.timeout's default
 
@@ -151,11 +152,14 @@ def test_a_server_that_closes_idle_connections_is_no_outage(house, replicas):
 def test_a_flushed_store_is_filled_again_and_nobody_moves(house, replicas):
     redis = house.redis()
     nodes = [house.usher(replicas, store=redis.url, name=name) for name in ("one", "two")]
+    secret = redis.command("GET", "usher:secret").split()[1]
     homes = {}
-    for turn in range(9):
+    for turn in range(18):
         first, _ = who(nodes[turn % 2])
-        who(nodes[turn % 2], first.cookie())
-        homes[first.cookie()] = first.json()["replica"]
+        cookie = moved(first.cookie(), secret) if turn % 3 == 0 else first.cookie()
+        assert who(nodes[turn % 2], cookie)[0].cookie() is None
+        homes[cookie] = first.json()["replica"]
+    assert len(redis.keys("usher:client:*")) == 6, "of those that have moved"
     redis.command("FLUSHALL")
     # A newcomer that is quicker than those who know makes a secret of its own: both are kept.
     third = house.usher(replicas, store=redis.url, name="three")
@@ -165,4 +169,28 @@ def test_a_flushed_store_is_filled_again_and_nobody_moves(house, replicas):
         wait_for(lambda node=node: any(line["event"] == "secret_rotated" for line in node.log), "the nodes agree again")
     for node in [*nodes, third]:
         assert {cookie: who(node, cookie)[0].json()["replica"] for cookie in homes} == homes
-    assert len(redis.keys("usher:client:*")) == 9, "the newcomer has claimed what the cookies say"
+    assert len(redis.keys("usher:client:*")) == 6, "the newcomer has claimed what the cookies of the moved say"
+
+
+def test_a_server_that_has_become_read_only_is_left_though_it_answers_questions(house, replicas):
+    """A master that was demoted: clients that have not moved are only asked about, and it answers that."""
+    master, demoted = house.redis(name="master"), house.redis(name="demoted")
+    node = house.usher(replicas, store=demoted.url)
+    wait_for(lambda: node.status()["store"]["state"] == "up", "the store up")
+    demoted.command("REPLICAOF", "127.0.0.1", str(master.port))
+
+    def noticed():
+        who(node, who(node)[0].cookie())  # a question each time
+        return any(line["event"] == "store_down" and "READONLY" in line["error"] for line in node.log)
+
+    wait_for(noticed, "that it is read-only", timeout=45, interval=0.5)
+
+
+def test_the_record_of_a_moved_client_lives_as_long_as_the_settings_say(house, replicas):
+    redis = house.redis()
+    node = house.usher(replicas, store=redis.url, affinity={"idle": "10m"})
+    wait_for(lambda: node.status()["store"]["state"] == "up", "the store up")
+    secret = redis.command("GET", "usher:secret").split()[1]
+    who(node, moved(who(node)[0].cookie(), secret))
+    (life,) = redis.keys("usher:client:*").values()
+    assert 540 < life <= 600

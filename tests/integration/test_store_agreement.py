@@ -8,6 +8,7 @@ import harness
 import pytest
 import wire
 from harness import wait_for
+from homes import key_of, watching
 
 
 @pytest.fixture
@@ -52,49 +53,35 @@ def settle(nodes, count: int, wanted=lambda replica: True) -> dict[str, str]:
     return homes
 
 
-def commands(redis) -> int:
-    """Calls of clients since the server's start, but for this question and its like."""
-    stats = redis.command("INFO", "commandstats")
-    mine = ("info", "client|setinfo", "client|list", "hello", "ping", "config|resetstat")
-    # What a script calls is counted as well: EVAL is what was asked.
-    inside = ("get", "set", "pexpire", "publish") if "cmdstat_eval" in stats else ()
-    calls = {name.removeprefix("cmdstat_"): int(row["calls"]) for name, row in stats.items()}
-    return sum(count for name, count in calls.items() if name not in mine and name not in inside)
-
-
-def asked(redis) -> int:
-    """Questions about clients: claims. Which replicas drain is asked all the time, by GET."""
-    return int(redis.command("INFO", "commandstats").get("cmdstat_eval", {"calls": 0})["calls"])
-
-
 def test_a_move_by_one_node_is_known_to_the_other_at_once(house, replicas, redis):
     """Its cache would be believed for a minute."""
     nodes = pair(house, replicas, redis)
     homes = settle(nodes, 5)
-    for cookie, home in homes.items():
-        key = "client:" + cookie.split("=", 1)[1].split(".")[1]
-        other = next(replica for replica in replicas if replica.name != home)
-        # What a node does: the binding and the announcement together.
-        redis.command("SET", f"usher:{key}", f"2 {other.address}", "PX", "600000")
-        redis.command("PUBLISH", "usher:moved", f"{key} 2 {other.address}")
-        before = asked(redis)
-        for node in nodes:
-            wait_for(lambda node=node: replica_of(who(node, cookie)) == other.name, "the move known", timeout=5)
-        assert asked(redis) == before, "the announcement says it all"
+    with watching(redis) as watch:
+        for cookie, home in homes.items():
+            key = key_of(cookie)
+            other = next(replica for replica in replicas if replica.name != home)
+            # What a node does: the binding and the announcement together.
+            redis.command("SET", f"usher:{key}", f"2 {other.address}", "PX", "600000")
+            redis.command("PUBLISH", "usher:moved", f"{key} 2 {other.address}")
+            for node in nodes:
+                wait_for(lambda node=node: replica_of(who(node, cookie)) == other.name, "the move known", timeout=5)
+        ours = [command for command in watch.about("client") if not command.startswith("SET ")]
+    assert not ours, "the announcement says it all"
 
 
 def test_a_node_that_missed_announcements_asks_again(house, replicas, redis):
     nodes = pair(house, replicas, redis)
     homes = settle(nodes, 5)
-    before = asked(redis)
-    for cookie in homes:
-        who(nodes[0], cookie)
-    assert asked(redis) == before
-    redis.command("CLIENT", "KILL", "TYPE", "pubsub")
-    wait_for(lambda: all(any(line["event"] == "announcements_heard" for line in node.log) for node in nodes), "both subscribed again")
-    for cookie, home in homes.items():
-        assert replica_of(who(nodes[0], cookie)) == home
-    wait_for(lambda: asked(redis) >= before + len(homes), "each asked about once more")
+    with watching(redis) as watch:
+        for cookie in homes:
+            who(nodes[0], cookie)
+        assert not watch.about("client")
+        redis.command("CLIENT", "KILL", "TYPE", "pubsub")
+        wait_for(lambda: all(any(line["event"] == "announcements_heard" for line in node.log) for node in nodes), "both subscribed again")
+        for cookie, home in homes.items():
+            assert replica_of(who(nodes[0], cookie)) == home
+        assert {f"GET usher:{key_of(cookie)}" for cookie in homes} <= set(watch.about("client")), "each asked about once more"
 
 
 def test_a_user_who_may_not_hear_announcements_is_served(house, replicas, redis):
@@ -151,11 +138,10 @@ def test_ten_thousand_requests_without_a_cookie_leave_no_key(house, replicas, re
     assert set(redis.keys()) - set(before) == set()
 
 
-def test_ten_thousand_requests_of_a_hundred_known_clients_cost_few_commands(house, replicas, redis):
+def test_ten_thousand_requests_of_a_hundred_known_clients_cost_few_commands_and_no_key(house, replicas, redis):
     """Every worker of both nodes meets every client."""
     nodes = pair(house, replicas, redis)
     clients = [who(nodes[number % 2]).cookie() for number in range(100)]
-    before = commands(redis)
     began = time.monotonic()
 
     def ask(order):
@@ -168,15 +154,17 @@ def test_ten_thousand_requests_of_a_hundred_known_clients_cost_few_commands(hous
                     home.add(replica_of(connection.ask("GET", "/whoami", [("Cookie", cookie)])))
         return cookie, home
 
-    with ThreadPoolExecutor(8) as crowd:
+    with watching(redis) as watch, ThreadPoolExecutor(8) as crowd:
         homes: dict[str, set] = {}
         for cookie, home in crowd.map(ask, [(cookie, node) for cookie in clients for node in nodes]):
             homes.setdefault(cookie, set()).update(home)
+        commands = watch.about("client")
     minutes = 1 + int((time.monotonic() - began) // 60)
     assert all(len(home) == 1 for home in homes.values())
-    cost = commands(redis) - before
-    print(f"{cost} commands in {time.monotonic() - began:.0f} s")
-    assert cost < 400 * minutes
+    print(f"{len(commands)} commands in {time.monotonic() - began:.0f} s")
+    assert len(commands) < 400 * minutes
+    assert {command.split()[0] for command in commands} == {"GET"}, "nothing is written"
+    assert not redis.keys("usher:client:*")
 
 
 @pytest.mark.parametrize("way", ["kill", "pause"])

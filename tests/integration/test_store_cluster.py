@@ -2,7 +2,7 @@
 
 import pytest
 from harness import wait_for
-from homes import assert_homes, await_up, home, settle, state
+from homes import KNOWN_SECRET, assert_homes, await_up, home, settle, state
 from stores import ClusterSetup
 
 
@@ -19,7 +19,7 @@ def setup_of(house, **options) -> ClusterSetup:
 
 def test_nodes_share_a_cluster_and_find_each_key(house, replicas):
     store = setup_of(house, password="sesame")
-    nodes = [house.usher(replicas, store=store.url, name=name) for name in ("one", "two")]
+    nodes = [house.usher(replicas, store=store.url, name=name, affinity=KNOWN_SECRET) for name in ("one", "two")]
     await_up(nodes)
     homes = settle(nodes, 30)
     assert_homes(nodes, homes)
@@ -27,7 +27,7 @@ def test_nodes_share_a_cluster_and_find_each_key(house, replicas):
         assert node.keys("usher:client:*"), f"{node.name} has no key: the map is not used"
     assert len(store.keys("usher:client:*")) == 30 and all(ttl > 0 for ttl in store.keys().values())
     # One node named is enough; a planned failover is followed by MOVED.
-    third = house.usher(replicas, store=store.url.split(",")[0], name="three")
+    third = house.usher(replicas, store=store.url.split(",")[0], name="three", affinity=KNOWN_SECRET)
     await_up([third])
     for master in store.nodes[:3]:
         store.failover(master)
@@ -40,7 +40,7 @@ def test_nodes_share_a_cluster_and_find_each_key(house, replicas):
 
 def test_a_dead_master_costs_only_its_own_keys_and_only_until_the_failover(house, replicas):
     store = setup_of(house, full_coverage=False)
-    nodes = [house.usher(replicas, store=store.url, name=name) for name in ("one", "two")]
+    nodes = [house.usher(replicas, store=store.url, name=name, affinity=KNOWN_SECRET) for name in ("one", "two")]
     await_up(nodes)
     homes = settle(nodes, 30)
     victim = store.nodes[1]
@@ -66,7 +66,7 @@ def test_a_dead_master_costs_only_its_own_keys_and_only_until_the_failover(house
 def test_keys_are_followed_while_their_slots_are_moved(house, replicas):
     """MOVED, and ASK while a slot is on its way."""
     store = setup_of(house)
-    node = house.usher(replicas, store=store.url, workers=1)
+    node = house.usher(replicas, store=store.url, workers=1, affinity=KNOWN_SECRET)
     await_up([node])
     homes = settle([node], 20)
     old, new = store.nodes[0], store.nodes[1]
@@ -79,7 +79,7 @@ def test_keys_are_followed_while_their_slots_are_moved(house, replicas):
     for key in old.keys("usher:client:*"):
         old.command("MIGRATE", "127.0.0.1", new.port, key, 0, 5000)
     # Half way: the old master says ASK for what it has given away. A fresh node knows no binding.
-    fresh = house.usher(replicas, store=store.url, name="fresh", workers=1)
+    fresh = house.usher(replicas, store=store.url, name="fresh", workers=1, affinity=KNOWN_SECRET)
     await_up([fresh])
     failures = fresh.metric("usher_store_failures_total")
     assert_homes([fresh], homes)
@@ -87,7 +87,7 @@ def test_keys_are_followed_while_their_slots_are_moved(house, replicas):
     for slot in slots:
         for owner in (new, old):
             owner.command("CLUSTER", "SETSLOT", slot, "NODE", new_id)
-    later = house.usher(replicas, store=store.url, name="later", workers=1)
+    later = house.usher(replicas, store=store.url, name="later", workers=1, affinity=KNOWN_SECRET)
     await_up([later])
     assert_homes([node, fresh, later], homes)
     assert later.metric("usher_store_failures_total") == 0
@@ -96,7 +96,7 @@ def test_keys_are_followed_while_their_slots_are_moved(house, replicas):
 
 def test_without_any_member_clients_are_served(house, replicas):
     store = setup_of(house)
-    node = house.usher(replicas, store=store.url)
+    node = house.usher(replicas, store=store.url, affinity=KNOWN_SECRET)
     await_up([node])
     homes = settle([node], 6)
     for member in store.nodes:

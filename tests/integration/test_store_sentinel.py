@@ -2,7 +2,7 @@
 
 import pytest
 from harness import wait_for
-from homes import assert_homes, await_up, home, settle, state
+from homes import KNOWN_SECRET, assert_homes, await_up, home, settle, state
 from stores import SentinelSetup
 
 
@@ -26,7 +26,7 @@ def ushers_at(server) -> int:
 
 def test_nodes_follow_a_planned_failover(house, replicas):
     store = setup_of(house)
-    nodes = [house.usher(replicas, store=store.url, name=name) for name in ("one", "two")]
+    nodes = [house.usher(replicas, store=store.url, name=name, affinity=KNOWN_SECRET) for name in ("one", "two")]
     await_up(nodes)
     homes = settle(nodes, 9)
     before = store.master()
@@ -44,7 +44,7 @@ def test_nodes_follow_a_planned_failover(house, replicas):
 @pytest.mark.parametrize("way", ["kill", "pause"])
 def test_nodes_follow_when_the_master_is_lost(house, replicas, way):
     store = setup_of(house)
-    nodes = [house.usher(replicas, store=store.url, name=name) for name in ("one", "two")]
+    nodes = [house.usher(replicas, store=store.url, name=name, affinity=KNOWN_SECRET) for name in ("one", "two")]
     await_up(nodes)
     homes = settle(nodes, 9)
     old = store.master()

@@ -7,6 +7,7 @@ import pytest
 import wire
 from certificates import Authority
 from harness import wait_for
+from homes import KNOWN_SECRET, assert_homes, settle
 
 
 @pytest.fixture
@@ -15,7 +16,8 @@ def authority(tmp_path):
 
 
 def node_with(house, replicas, store: dict, name: str = "usher", wait=True):
-    return house.usher(replicas, settings={**harness.settings_for(replicas), "store": store}, name=name, wait=wait)
+    settings = {**harness.settings_for(replicas), "store": store, "affinity": KNOWN_SECRET}
+    return house.usher(replicas, settings=settings, name=name, wait=wait)
 
 
 def store_state(node) -> str:
@@ -37,11 +39,7 @@ def test_nodes_share_a_redis_that_speaks_tls(house, authority):
     url = redis.url.replace("p w", "p%20w")
     nodes = [node_with(house, replicas, {"url": url, "ca": str(authority.certificate)}, name) for name in ("one", "two")]
     wait_for(lambda: all(store_state(node) == "up" for node in nodes), "the store up")
-    for turn in range(6):
-        first = wire.fetch(nodes[turn % 2].url() + "/whoami")
-        for node in nodes:
-            again = wire.fetch(node.url() + "/whoami", headers=[("Cookie", first.cookie())])
-            assert again.json()["replica"] == first.json()["replica"]
+    assert_homes(nodes, settle(nodes, 6))
     assert len(redis.keys("usher:client:*")) == 6
     # It comes back by itself, also when the server ends without a close_notify.
     redis.kill()
@@ -93,4 +91,4 @@ def test_check_names_a_file_that_cannot_be_read(house, tmp_path, key):
     store = {"url": "rediss://127.0.0.1", key: "/nowhere.pem", **({"key": "/nowhere.key"} if key == "cert" else {})}
     file.write_text(harness.toml({"store": store}))
     done = subprocess.run([harness.usher_binary(), "check", "-c", file], capture_output=True, text=True, timeout=30)
-    assert done.returncode == 1 and "store: /nowhere.pem: cannot be read" in done.stderr
+    assert done.returncode == 1 and "usher.toml:4:" in done.stderr and f"store.{key}: /nowhere.pem: cannot be read: No such file or directory" in done.stderr

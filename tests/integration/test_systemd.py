@@ -13,6 +13,7 @@ import pytest
 import wire
 from harness import settings_for, toml, wait_for
 from test_replace import replace
+from test_tls import certificate, make_certificate, text_of
 
 # Opens sockets as systemd does, and becomes the service.
 ACTIVATE = """
@@ -192,3 +193,37 @@ def test_systemd_understands_the_units_and_finds_them_hardened(installed):
     result = subprocess.run(security, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
 
+
+
+def documented_credentials() -> str:
+    """The drop-in that docs/operations.md gives for keys of root's."""
+    text = (harness.ROOT / "docs" / "operations.md").read_text()
+    block = text[text.index("# systemctl edit usher") :]
+    return "".join(f"{line.strip()}\n" for line in block[: block.index("```")].splitlines())
+
+
+def test_the_documented_credentials_are_understood_and_named_to_usher(installed, tmp_path):
+    """systemd replaces %d by a folder with the files that the drop-in names; usher is given what it would be."""
+    dropped = documented_credentials()
+    if harness.have("systemd-analyze"):
+        units = installed / "lib" / "systemd" / "system"
+        unit = units / "usher.service"
+        (start,) = [line for line in unit.read_text().splitlines() if line.startswith("ExecStart=")]
+        unit.write_text(unit.read_text().replace(start, f"ExecStart={installed}/bin/usher run"))
+        (units / "usher.service.d").mkdir()
+        (units / "usher.service.d" / "override.conf").write_text(dropped)
+        result = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True)
+        assert result.returncode == 0 and "usher" not in result.stderr, result.stderr
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    loaded = [line.removeprefix("LoadCredential=").split(":")[0] for line in dropped.splitlines() if line.startswith("LoadCredential=")]
+    (variables,) = [line.removeprefix("Environment=") for line in dropped.splitlines() if line.startswith("Environment=")]
+    pair = make_certificate(tmp_path, "chat.example.org")
+    for name, source in zip(loaded, (pair["chain"], pair["key"]), strict=True):
+        (credentials / name).write_bytes(Path(source).read_bytes())
+        (credentials / name).chmod(0o400)
+    settings = settings_for([], route=[{"status": 200}])
+    del settings["upstream"]
+    node = harness.Usher(tmp_path, settings, "loaded", env=dict(word.replace("%d", str(credentials)).split("=", 1) for word in variables.split()))
+    with node.start():
+        assert "CN = chat.example.org" in text_of(certificate(node))

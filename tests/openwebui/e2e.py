@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 import harness  # noqa: E402
+from outage import outage  # noqa: E402
 from scene import FOLDER, Http, Postgres, Scene  # noqa: E402
 from verdict import Verdict, say  # noqa: E402
 from visitor import Answer, Browser, Noticed, Tab  # noqa: E402
@@ -273,6 +274,27 @@ class Run:
         check(self.tab.logged_in, f"{row.fault}: nobody is logged out")
         check(row.next.whole, f"{row.fault}: the next question is answered: {row.next}")
 
+    # What all replicas share is away
+
+    def take_away(self, only: list[str], seconds: float) -> None:
+        redis, postgres = self.scene.redis, self.scene.postgres
+
+        def stop_redis():
+            redis.signal(signal.SIGTERM)
+            redis.wait()
+
+        away = {
+            f"Redis is away for {seconds:g} s": (stop_redis, redis.start),
+            f"PostgreSQL is away for {seconds:g} s": (postgres.stop, postgres.start),
+        }
+        for name, (stop, start) in away.items():
+            if not only or any(word in name for word in only):
+                outage(self.scene, self.verdict, say, name, stop, start, seconds)
+        self.tab.new_chat()
+        self.tab.ask_to_count(10)
+        answer = self.tab.await_count(10, 30)
+        self.verdict.check(answer.whole, f"after it all a question is answered: {answer}")
+
     def judge_logs(self) -> None:
         errors = [
             line
@@ -336,7 +358,7 @@ def needed() -> list[str]:
     """What this machine lacks."""
     lacks = [
         program
-        for program in ("chromium", "redis-server", "openssl", "setpriv", "unshare", "ip")
+        for program in ("chromium", "nginx", "redis-server", "openssl", "setpriv", "unshare", "ip")
         if not shutil.which(program)
     ]
     return lacks + ([] if Postgres.programs() else ["postgresql"])
@@ -368,6 +390,7 @@ def main() -> int:
         metavar="WORDS",
         help="only what breaks under these words; may be repeated",
     )
+    parser.add_argument("--away", type=float, default=60, metavar="SECONDS", help="how long Redis, then PostgreSQL, is away (60)")
     asked = parser.parse_args()
     if lacks := needed():
         print(f"not installed: {', '.join(lacks)}", file=sys.stderr)
@@ -387,6 +410,7 @@ def main() -> int:
             run.use_the_api()
             run.break_things(asked.only)
             run.judge_logs()
+            run.take_away(asked.only, asked.away)
         finally:
             browser = run.browser.version if run.browser else ""
             run.close()

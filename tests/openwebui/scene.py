@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 from certificates import Authority
 from harness import ROOT, Child, House, Redis, Usher, free_port, settings_for, wait_for
+from outage import Nginx
 
 HERE = Path(__file__).resolve().parent
 FOLDER = ROOT / "build" / "openwebui"
@@ -60,9 +61,20 @@ class Postgres(Child):
         return max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
 
     def start(self) -> "Postgres":
+        """Also again, with what it kept."""
         programs = self.programs()
+        if (self.data / "PG_VERSION").exists():
+            self.run(programs)
+            return self
         initdb = [*self.around, programs / "initdb", "-D", self.data, "-U", self.user, "-A", "trust", "-E", "UTF8"]
         subprocess.run(initdb, check=True, capture_output=True, cwd="/")
+        self.run(programs)
+        subprocess.run(
+            [programs / "createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", self.user, "openwebui"], check=True
+        )
+        return self
+
+    def run(self, programs: Path) -> None:
         options = [
             "listen_addresses=127.0.0.1",
             f"port={self.port}",
@@ -81,10 +93,11 @@ class Postgres(Child):
         )
         asked = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         wait_for(lambda: subprocess.run(asked).returncode == 0, "PostgreSQL accepts connections", 60)
-        subprocess.run(
-            [programs / "createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", self.user, "openwebui"], check=True
-        )
-        return self
+
+    def stop(self) -> None:
+        """As its operators do ("fast"): without waiting for clients."""
+        self.signal(signal.SIGINT)
+        self.wait(20)
 
     @property
     def url(self) -> str:
@@ -92,9 +105,8 @@ class Postgres(Child):
 
     def close(self) -> None:
         if self.running:
-            self.signal(signal.SIGINT)  # "fast": without waiting for clients
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.wait(20)
+                self.stop()
         self.kill()
         shutil.rmtree(self.data, ignore_errors=True)
 
@@ -143,6 +155,8 @@ class Http(Child):
 
 
 class Scene:
+    addresses = ADDRESSES  # of the nodes
+
     def __init__(self, folder: Path, polling: bool):
         self.folder = folder
         self.polling = polling
@@ -178,6 +192,7 @@ class Scene:
         # One after the other: two that find the table of settings empty both fill it, and the second one's start fails.
         for replica in self.replicas:
             replica.start()
+        self.nginx = keep(Nginx(folder, [replica.address for replica in self.replicas])).start()
         chain, key = Authority(folder).issue(f"DNS:{NAME},IP:127.0.0.1,IP:::1")
         self.port = self.port_of_both()
         self.nodes = [

@@ -16,13 +16,13 @@ class Authority:
             "-keyout", self.key, "-out", self.certificate,
         )
 
-    def issue(self, names: str = "IP:127.0.0.1,DNS:localhost", more: list[str] = ()) -> tuple[Path, Path]:
+    def issue(self, names: str = "IP:127.0.0.1,DNS:localhost", more: list[str] = (), subject: str = "leaf") -> tuple[Path, Path]:
         """The files of a certificate and its key; `more` are lines of extensions."""
         self.issued += 1
         stem = self.folder / f"leaf{self.issued}"
         extensions = stem.with_suffix(".ext")
         extensions.write_text("".join(f"{line}\n" for line in (f"subjectAltName={names}", *more)))
-        openssl("req", *NEW_KEY, "-subj", "/CN=leaf", "-keyout", f"{stem}.key", "-out", f"{stem}.csr")
+        openssl("req", *NEW_KEY, "-subj", f"/CN={subject}", "-keyout", f"{stem}.key", "-out", f"{stem}.csr")
         openssl(
             "x509", "-req", "-days", "2", "-in", f"{stem}.csr", "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial",
             "-extfile", extensions, "-out", f"{stem}.pem",

@@ -78,6 +78,13 @@ class Line:
     async def __aexit__(self, *_):
         self.socket.close()
 
+    def something_came(self) -> bool:
+        """Bytes, or the end, that nobody has read yet."""
+        with contextlib.suppress(BlockingIOError):
+            self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            return True
+        return False
+
     async def send(self, data: bytes) -> None:
         if self.tls:
             self.tls.write(data)

@@ -229,6 +229,25 @@ class NeverComesToThePoint(FakeReplica):
         return False
 
 
+class SaysEarlyHints(FakeReplica):
+    """So many interim responses, so many seconds apart, before its answer; `count` None: for ever."""
+
+    def __init__(self, apart: float, count: int | None = None):
+        super().__init__()
+        self.apart = apart
+        self.count = count
+
+    async def misbehave(self, head, reader, writer, number):
+        said = 0
+        while said != self.count:
+            writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+            await writer.drain()
+            await asyncio.sleep(self.apart)
+            said += 1
+        writer.write(whole(b"at last"))
+        return True
+
+
 class EarlyResponse(FakeReplica):
     """Says 413 after the request's head, reads nothing of its body and hangs up."""
 

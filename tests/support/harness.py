@@ -107,7 +107,10 @@ class Child:
         self.stderr_path = self.folder / f"{self.name}.{self.starts}.err"
         guarded = ["setpriv", "--pdeathsig", "KILL", "--", *map(str, command)]
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
-            self.process = subprocess.Popen(guarded, stdin=stdin, stdout=out, stderr=err, env={**os.environ, **(env or {})}, cwd=self.folder)
+            self.process = subprocess.Popen(guarded, stdin=stdin, stdout=out, stderr=err, env={**self.inherited(), **(env or {})}, cwd=self.folder)
+
+    def inherited(self) -> dict[str, str]:
+        return dict(os.environ)
 
     @property
     def pid(self) -> int:
@@ -258,18 +261,26 @@ class Usher(Child):
         env: dict | None = None,
         args: list | None = None,
         hosts: "Hosts | None" = None,
+        descriptors: str | None = None,  # its limits when it starts, as prlimit takes them: "soft:hard"
     ):
         super().__init__(name, folder)
         self.settings = settings
         self.hosts = hosts
+        self.descriptor_limits = descriptors
         self.env = env or {}
         self.args = args or []
         self.state = self.folder / f"{name}.state"
         self.listen: list[str] = []
         self.admin: str | None = None
 
+    def inherited(self) -> dict[str, str]:
+        """Without what is said to the tests: usher would warn of it."""
+        return {name: text for name, text in os.environ.items() if not name.startswith(("USHER_BIN", "USHER_TEST_"))}
+
     def start(self, timeout: float = 30) -> "Usher":
         command = [*(self.hosts.around if self.hosts else []), usher_binary(), "run"]
+        if self.descriptor_limits:
+            command = ["prlimit", f"--nofile={self.descriptor_limits}", "--", *command]
         if self.settings is not None:
             self.config = self.folder / f"{self.name}.toml"
             self.config.write_text(self.settings if isinstance(self.settings, str) else toml(self.settings))
@@ -352,7 +363,8 @@ class Usher(Child):
         return json.loads(self.admin_get("/api/status")[1])
 
     def admin_get(self, path: str, method: str = "GET") -> tuple[int, bytes]:
-        request = urllib.request.Request(self.admin + path, method=method)
+        headers = {} if method == "GET" else {"X-Usher-Admin": "1"}
+        request = urllib.request.Request(self.admin + path, method=method, headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=10 * patience()) as response:
                 return response.status, response.read()
@@ -627,11 +639,11 @@ class House:
     def replicas(self, names=("alpha", "beta", "gamma"), **options) -> list[Replica]:
         return [self.replica(name, **options) for name in names]
 
-    def usher(self, replicas=(), store: str = "memory:", name: str = "usher", env=None, args=None, settings=USUAL, wait=True, hosts=None, **extra) -> Usher:
+    def usher(self, replicas=(), store: str = "memory:", name: str = "usher", env=None, args=None, settings=USUAL, wait=True, hosts=None, descriptors=None, **extra) -> Usher:
         """A started node; `settings` replaces everything, `extra` single tables of settings_for."""
         if settings is USUAL:
             settings = settings_for(replicas, store, **extra)
-        node = self.keep(Usher(self.folder, settings, name, env, args, hosts)).start()
+        node = self.keep(Usher(self.folder, settings, name, env, args, hosts, descriptors)).start()
         return node.await_replicas(len(replicas)) if wait and replicas else node
 
     def clients(self, nodes, count: int, **options) -> Clients:

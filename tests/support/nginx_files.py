@@ -1,6 +1,7 @@
 """nginx.conf files as people have them, made to run here: their ports, hosts, certificates and logs are put on
 loopback and into a folder; nginx and usher are given the very same file."""
 
+import contextlib
 import gzip
 import http.client
 import http.server
@@ -12,14 +13,17 @@ import ssl
 import threading
 import urllib.parse
 from pathlib import Path
+from types import SimpleNamespace
 
 import harness
+import wire
 
 FOLDER = harness.ROOT / "tests" / "nginx"
 FILES = sorted(path.stem for path in FOLDER.glob("*.conf"))
 LISTEN = re.compile(r"(\blisten\s+(?:\[::\]:)?)(\d+)\b([^;]*;)")
 HOSTS = re.compile(r"\b(?:open-webui:8080|host\.docker\.internal:3000|localhost:3000|unused:8080|ollama:11434|searxng:8081|litellm:4000)")
 
+TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 MIME_TYPES = Path("/etc/nginx/mime.types")  # Debian's
 MODIFIED = 1_700_000_000
 TYPED = ["html", "css", "js", "json", "png", "svg", "ico", "woff2", "webp", "mp4", "wasm", "pdf", "txt", "xml", "PNG", "none", "7z"]
@@ -219,6 +223,38 @@ class Nginx(harness.Child):
             more += f" pid {self.folder}/pid;"
         self.spawn([*command, "-g", more])
         return self
+
+
+@contextlib.contextmanager
+def both(house, tmp_path, text: str):
+    """nginx and usher with that http block, where PORT stands for a port of each and FOLDER for a folder: their ports.
+    The folders are tmp_path / "nginx" and tmp_path / "usher"."""
+    ports = []
+    with contextlib.ExitStack() as running:
+        for name in ("nginx", "usher"):
+            folder = tmp_path / name
+            folder.mkdir()
+            for kind in TEMPORARY:
+                (folder / kind).mkdir()
+            ports.append(harness.free_port())
+            temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in TEMPORARY[:2])
+            path = folder / "nginx.conf"
+            path.write_text(f"events {{}}\nhttp {{\n{temporary} access_log off;\n{text.replace('PORT', str(ports[-1])).replace('FOLDER', str(folder))}\n}}\n")
+            if name == "nginx":
+                nginx = Nginx(SimpleNamespace(folder=folder, path=path))
+                running.enter_context(nginx.start())
+                harness.wait_for(lambda: wire_answers(ports[0]) or not nginx.running, "nginx")
+                assert nginx.running, nginx.stderr
+            else:
+                running.enter_context(house.usher(settings=None, args=["-c", path], env={"USHER_ADMIN": "127.0.0.1:0"}))
+        yield ports
+
+
+def wire_answers(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        wire.Wire(f"http://127.0.0.1:{port}").close()
+        return True
+    return False
 
 
 class Client:

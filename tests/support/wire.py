@@ -55,13 +55,15 @@ def unverified() -> ssl.SSLContext:
 class Wire:
     """One connection."""
 
-    def __init__(self, url: str, timeout: float = 20, context: ssl.SSLContext | None = None, receive_buffer: int | None = None):
+    def __init__(self, url: str, timeout: float = 20, context: ssl.SSLContext | None = None, receive_buffer: int | None = None, source: str | None = None):
         parts = urlsplit(url)
         self.authority = parts.netloc
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout * harness.patience())
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect((parts.hostname, parts.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if parts.scheme == "https":

@@ -48,6 +48,7 @@ BODIES = [
     row("zeros and capitals in sizes", chunks(b"00A\r\n0123456789\r\n000\r\n\r\n"),
         Arrival(body=b"0123456789", framing="chunked")),
     row("chunks of one octet", chunks(b"1\r\no\r\n1\r\nk\r\n0\r\n\r\n"), CHUNKED),
+    row("white space around a chunk extension's marks", chunks(b'2 ;\ta =b\r\nok\r\n0\r\n\r\n'), CHUNKED),
     row("chunk extensions", chunks(b'2;a;b=c;d="e;\\"\xe9"\r\nok\r\n0;last\r\n\r\n'), CHUNKED),
     row("data that look like the last chunk", chunks(b"5\r\n0\r\n\r\n\r\n0\r\n\r\n"),
         Arrival(body=b"0\r\n\r\n", framing="chunked")),

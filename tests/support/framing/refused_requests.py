@@ -1,7 +1,8 @@
 """Requests that must not get through: (name, octets, status). The connection ends behind the answer.
 
-HEADS: nothing of them may reach a replica. BODIES: the fault comes after a good head, so a replica may have seen that
-head and what was sound of the body, but never a whole request. `/limited/` is a route with max_body = 1 KiB.
+HEADS: nothing of them may reach a replica. BODIES: the fault comes after a good head. If it comes in the same piece,
+nothing may reach a replica; later, a replica may have seen that head and what was sound of the body, but never a whole
+request. `/limited/` is a route with max_body = 1 KiB.
 Which status answers which fault is explained in docs/http.md.
 """
 
@@ -83,24 +84,20 @@ FIRST_LINES = [
 ]
 
 METHODS = [
-    ("unknown", line(b"FROBNICATE / HTTP/1.1"), 501),
-    ("longer than a known one", line(b"GETS / HTTP/1.1"), 501),
-    ("lower case", line(b"get / HTTP/1.1"), 501),
-    ("mixed case", line(b"Get / HTTP/1.1"), 501),
-    ("all of the punctuation", line(b"!#$%&'*+-.^_`|~ / HTTP/1.1"), 501),
     ("TRACE", line(b"TRACE / HTTP/1.1"), 501),
+    ("TRACE in lower case", line(b"trace / HTTP/1.1"), 501),
+    ("CONNECT in lower case", line(b"connect a:443 HTTP/1.1"), 501),
     ("CONNECT, authority-form", line(b"CONNECT a:443 HTTP/1.1"), 501),
     ("CONNECT, origin-form", line(b"CONNECT / HTTP/1.1"), 501),
     ("CONNECT in HTTP/1.0", b"CONNECT a:443 HTTP/1.0\r\n\r\n", 501),
-    ("RTSP's SETUP", line(b"SETUP / HTTP/1.1"), 400),
     ("HTTP/2's PRI", line(b"PRI * HTTP/1.1"), 400),
+    ("PRI with a path", line(b"PRI / HTTP/1.1"), 400),
 ]
 
 VERSIONS = [
     ("HTTP/2's preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     ("HTTP/2.0", line(b"GET / HTTP/2.0"), 505),
     ("HTTP/3.0", line(b"GET / HTTP/3.0"), 505),
-    ("HTTP/1.2", line(b"GET / HTTP/1.2"), 505),
     ("HTTP/0.9 said", line(b"GET / HTTP/0.9"), 505),
     ("HTTP/9.9", line(b"GET / HTTP/9.9"), 505),
     ("one number", line(b"GET / HTTP/1"), 400),
@@ -151,21 +148,14 @@ TARGETS = [
     ("one slash", target(b"http:/a/"), 400),
     ("scheme alone", target(b"http://"), 400),
     ("empty authority", target(b"http:///a"), 400),
-    ("authority differs from Host", target(b"http://b/"), 400),
-    ("authority is below Host", target(b"http://b.a/"), 400),
-    ("authority with another port", target(b"http://a:81/"), 400),
-    ("authority with the other scheme's port", target(b"http://a:443/"), 400),
-    ("Host with a port, authority without", target(b"http://a/", b"a:8080"), 400),
     ("userinfo", target(b"http://u@a/"), 400),
     ("userinfo that looks like the host", target(b"http://a@b/"), 400),
     ("userinfo and port", target(b"http://a:80@b/"), 400),
-    ("authority with an empty port", target(b"http://a:/"), 400),
     ("authority in percent-encoding", target(b"http://%61/"), 400),
     ("backslash behind the authority", target(b"http://a\\b/"), 400),
     ("fragment for a path", target(b"http://a#b"), 400),
     ("absolute-form without Host", b"GET http://a/ HTTP/1.1\r\n\r\n", 400),
     ("absolute-form with two Hosts", hosts(b"Host: a\r\nHost: a").replace(b" / ", b" http://a/ "), 400),
-    ("HTTP/1.0, authority differs from Host", b"GET http://b/ HTTP/1.0\r\nHost: a\r\n\r\n", 400),
 ]
 
 HOSTS = [
@@ -180,7 +170,6 @@ HOSTS = [
     ("empty, with spaces", hosts(b"Host:   "), 400),
     ("empty in HTTP/1.0", b"GET / HTTP/1.0\r\nHost:\r\n\r\n", 400),
     ("list", hosts(b"Host: a, b"), 400),
-    ("list without a space", hosts(b"Host: a,b"), 400),
     ("two words", hosts(b"Host: a b"), 400),
     ("path", hosts(b"Host: a/b"), 400),
     ("query", hosts(b"Host: a?b"), 400),
@@ -190,7 +179,6 @@ HOSTS = [
     ("backslash", hosts(b"Host: a\\b"), 400),
     ("percent-encoding", hosts(b"Host: a%2eb"), 400),
     ("port that is no number", hosts(b"Host: a:b"), 400),
-    ("empty port", hosts(b"Host: a:"), 400),
     ("port with a sign", hosts(b"Host: a:+80"), 400),
     ("port too large", hosts(b"Host: a:65536"), 400),
     ("port beyond 32 bits", hosts(b"Host: a:4294967376"), 400),
@@ -436,10 +424,10 @@ CHUNK_SIZES = [
 
 CHUNK_EXTENSIONS = [
     ("empty", chunks(b"5;\r\nhello\r\n0\r\n\r\n"), 400),
-    ("space before the semicolon", chunks(b"5 ;a\r\nhello\r\n0\r\n\r\n"), 400),
-    ("space behind the semicolon", chunks(b"5; a\r\nhello\r\n0\r\n\r\n"), 400),
-    ("space around the equals sign", chunks(b"5;a = b\r\nhello\r\n0\r\n\r\n"), 400),
     ("no semicolon", chunks(b"5 a\r\nhello\r\n0\r\n\r\n"), 400),
+    ("space at the end", chunks(b"5;a \r\nhello\r\n0\r\n\r\n"), 400),
+    ("space behind a value", chunks(b"5;a=b \r\nhello\r\n0\r\n\r\n"), 400),
+    ("bare CR for a space", chunks(b"5;\ra\r\nhello\r\n0\r\n\r\n"), 400),
     ("no name", chunks(b"5;=b\r\nhello\r\n"), 400),
     ("no value", chunks(b"5;a=\r\nhello\r\n"), 400),
     ("two equals signs", chunks(b"5;a=b=c\r\nhello\r\n"), 400),

@@ -52,7 +52,6 @@ GOOD = field(b"Content-Length: 2", b"ok")
 
 STATUS_LINES = {
     "HTTP/2.0": status(b"HTTP/2.0 200 OK"),
-    "HTTP/1.2": status(b"HTTP/1.2 200 OK"),
     "HTTP/0.9 said": status(b"HTTP/0.9 200 OK"),
     "HTTP/9.9": status(b"HTTP/9.9 200 OK"),
     "lower case": status(b"http/1.1 200 OK"),
@@ -346,7 +345,7 @@ ABORTED = [
     }),
     *rows("chunk extension", {
         "empty": chunks(b"5;\r\nhello\r\n0\r\n\r\n"),
-        "space before": chunks(b"5 ;a\r\nhello\r\n0\r\n\r\n"),
+        "space at the end": chunks(b"5;a \r\nhello\r\n0\r\n\r\n"),
         "no semicolon": chunks(b"5 a\r\nhello\r\n0\r\n\r\n"),
         "bare LF": chunks(b"5;a\nhello\r\n0\r\n\r\n"),
         "bare CR": chunks(b"5;a\rb\r\nhello\r\n0\r\n\r\n"),

@@ -12,7 +12,7 @@ REQUEST_LINE = re.compile(rb"(%s) (/[\x21\x22\x24-\x7e]*|\*) HTTP/1\.1" % TOKEN)
 STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-9][0-9][0-9]) ([\t\x20-\x7e\x80-\xff]*)")
 # One space behind the colon, none at the end.
 FIELD = re.compile(rb"(%s): (|[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)" % TOKEN)
-HOST = re.compile(rb"(|[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+HOST = re.compile(rb"(|[A-Za-z0-9._~!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 NUMBER = re.compile(rb"0|[1-9][0-9]*")
 CHUNK_SIZE = re.compile(rb"0|[1-9a-f][0-9a-f]*")
 

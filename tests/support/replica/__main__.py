@@ -54,6 +54,7 @@ def arguments():
     parser.add_argument("--log", help="request log, JSON lines")
     parser.add_argument("--events", help="log of handled Socket.IO events that have an id, JSON lines")
     parser.add_argument("--version", default="0.11.0", help="what /api/version says")
+    parser.add_argument("--not-ready", metavar="WHY", help="/ready says so with 503, from the start")
     parser.add_argument("--ping-interval", type=float, default=25)
     parser.add_argument("--ping-timeout", type=float, default=20)
     parser.add_argument("--max-message", type=int, default=1_000_000, help="bytes of the longest packet")
@@ -93,7 +94,7 @@ class Server(uvicorn.Server):
 def main():
     options = arguments()
     files = dict(pair.split("=", 1) for pair in options.file)
-    endpoints = Endpoints(options.name, options.version, {path: Path(file) for path, file in files.items()})
+    endpoints = Endpoints(options.name, options.version, {path: Path(file) for path, file in files.items()}, options.not_ready)
     sio = make_server(options.name, options.transports.split(","), options.redis, options)
     app = Journal(Replica(endpoints, sio, not options.unguarded), options.name, options.log)
     listener = bind(options.host, options.port)

@@ -17,17 +17,20 @@ CONTENT_TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", 
 
 
 class Endpoints:
-    def __init__(self, name: str, version: str, files: dict[str, Path]):
+    def __init__(self, name: str, version: str, files: dict[str, Path], not_ready: str | None = None):
         self.name = name
         self.version = version
         self.files = files
-        self.ready = True
+        self.not_ready = not_ready  # why, if it is not
+        self.hangs = False  # as while a database does
+        self.lives = True
         self.begun: list[str] = []
         self.aborts: list[dict] = []
         self.routes = {
             "/health": self.health,
             "/ready": self.get_ready,
             "/set-ready": self.set_ready,
+            "/set-health": self.set_health,
             "/api/version": self.get_version,
             "/api/config": self.config,
             "/api/chat/completions": self.chat,
@@ -58,16 +61,24 @@ class Endpoints:
             self.aborts.append({"id": request.query.get("id"), "path": request.path, "time_ns": time.time_ns()})
 
     async def health(self, request):
-        await request.answer_json({"status": True})
+        await request.answer_json({"status": self.lives}, 200 if self.lives else 500)
 
     async def get_ready(self, request):
-        if self.ready:
+        if self.hangs:
+            await asyncio.sleep(3600)
+        if not self.not_ready:
             return await request.answer_json({"status": True})
-        await request.answer_json({"detail": "Startup not complete"}, 503)
+        await request.answer_json({"detail": self.not_ready}, 503)
 
     async def set_ready(self, request):
-        self.ready = request.query["value"] == "true"
-        await request.answer_json({"ready": self.ready})
+        ready = request.query["value"] == "true"
+        self.not_ready = None if ready else request.query.get("detail", "Redis not ready")
+        self.hangs = "hangs" in request.query
+        await request.answer_json({"ready": ready})
+
+    async def set_health(self, request):
+        self.lives = request.query["value"] == "true"
+        await request.answer_json({"lives": self.lives})
 
     async def get_version(self, request):
         await request.answer_json({"version": self.version, "deployment_id": ""})

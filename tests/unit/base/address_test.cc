@@ -50,7 +50,7 @@ TEST(SocketAddress, KnowsUnixPaths) {
   ASSERT_TRUE(unix_address);
   EXPECT_TRUE(unix_address->is_unix());
   EXPECT_EQ(to_string(*unix_address), "unix:/run/usher.sock");
-  EXPECT_EQ(unix_address->ip(), "unix");
+  EXPECT_EQ(unix_address->ip(), "unix:");
   EXPECT_TRUE(unix_address->ip_bytes().empty());
   EXPECT_EQ(unix_address->port(), 0);
   EXPECT_FALSE(SocketAddress::from_unix_path(""));

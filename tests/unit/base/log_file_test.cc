@@ -45,6 +45,73 @@ TEST(LogFile, WritesWhatItGotBeforeItEndsAndReopensUnderItsName) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(LogFile, PutsAFullFileAsideAndKeepsSoMany) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("usher-rotate-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  const std::string path = folder / "access.log";
+  const auto text = [](int number) { return std::to_string(number) + line; };
+  {
+    auto log = LogFile::open(path);
+    ASSERT_TRUE(log);
+    (*log)->rotate_at(line.size(), 3);
+    for (int number = 1; number <= 6; ++number) {
+      (*log)->write(text(number));
+      while (read(path + ".1") != text(number))
+        std::this_thread::yield();
+    }
+  }
+  EXPECT_EQ(read(path), "");
+  EXPECT_EQ(read(path + ".2"), text(5));
+  EXPECT_EQ(read(path + ".3"), text(4));
+  EXPECT_FALSE(std::filesystem::exists(path + ".4"));
+  std::filesystem::remove_all(folder);
+}
+
+// As while one process replaces another.
+TEST(LogFile, FollowsWhenAnotherHasPutTheFileAside) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("usher-two-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  const std::string path = folder / "access.log";
+  {
+    auto first = LogFile::open(path);
+    auto second = LogFile::open(path);
+    ASSERT_TRUE(first && second);
+    (*first)->rotate_at(2 * line.size(), 3);
+    (*second)->rotate_at(2 * line.size(), 3);
+    (*first)->write(line + line);
+    while (read(path + ".1").empty() || !std::filesystem::exists(path))
+      std::this_thread::yield();
+    // What it is about to write may still go where it wrote before; nothing after that.
+    (*second)->write(line);
+    while (read(path + ".1").size() < 3 * line.size())
+      std::this_thread::yield();
+    (*second)->write(line);
+  }
+  EXPECT_EQ(read(path), line);
+  EXPECT_FALSE(std::filesystem::exists(path + ".2"));
+  std::filesystem::remove_all(folder);
+}
+
+TEST(LogFile, GoesOnInAFullFileThatCannotBePutAside) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("usher-stuck-" + std::to_string(::getpid()));
+  const std::string path = folder / "access.log";
+  std::filesystem::create_directories(path + ".1/not-empty");
+  {
+    auto log = LogFile::open(path);
+    ASSERT_TRUE(log);
+    (*log)->rotate_at(1, 1);
+    (*log)->write(line);
+    while (read(path).size() < line.size())
+      std::this_thread::yield();
+    (*log)->write(line);
+  }
+  EXPECT_EQ(read(path), line + line);
+  std::filesystem::remove_all(folder);
+}
+
 TEST(LogFile, DropsAndCountsWhenNobodyReadsAndEndsAllTheSame) {
   const auto folder =
       std::filesystem::temp_directory_path() / ("usher-fifo-" + std::to_string(::getpid()));
@@ -60,6 +127,27 @@ TEST(LogFile, DropsAndCountsWhenNobodyReadsAndEndsAllTheSame) {
     (*log)->write(line);
   EXPECT_GT((*log)->dropped(), 0u);
   // It ends all the same: a test that hangs here has failed.
+  log->reset();
+  std::filesystem::remove_all(folder);
+}
+
+TEST(LogFile, AFloodOfLongLinesLeavesRoomForShortOnes) {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("usher-flood-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  const std::string path = folder / "fifo";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const Fd reader(::open(path.c_str(), O_RDONLY | O_NONBLOCK));
+  auto log = LogFile::open(path);
+  ASSERT_TRUE(log);
+  const std::string long_line = std::string(8 * LogFile::longest_short, 'y') + '\n';
+  for (size_t i = 0; i < 3 * LogFile::most_buffered / long_line.size(); ++i)
+    (*log)->write(long_line);
+  const uint64_t dropped = (*log)->dropped();
+  EXPECT_GT(dropped, 0u);
+  for (int i = 0; i < 1000; ++i)
+    (*log)->write(line);
+  EXPECT_EQ((*log)->dropped(), dropped) << "none of these";
   log->reset();
   std::filesystem::remove_all(folder);
 }

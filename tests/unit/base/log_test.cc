@@ -107,5 +107,18 @@ TEST(Log, ALineThatFindsNoRoomIsDroppedAndNobodyWaits) {
   EXPECT_EQ(first, '{');
 }
 
+// A pipe takes a page without waiting for its reader (PIPE_BUF).
+TEST(Log, ALineIsNeverLongerThanAPage) {
+  const Pipe pipe;
+  const Log log(pipe.write_end.get());
+  const std::string worst(60'000, '\xff');
+  log.warning("flood",
+              {{"a", worst}, {"b", worst}, {"c", worst}, {"d", worst}, {"e", worst}, {"n", 7}});
+  const std::string line = pipe.read_all();
+  EXPECT_LE(line.size(), 4096u);
+  EXPECT_THAT(line, testing::EndsWith("...[60000 bytes]\",\"n\":7}\n"));
+  EXPECT_EQ(pipe.read_all(), "");
+}
+
 }  // namespace
 }  // namespace usher

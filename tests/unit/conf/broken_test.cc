@@ -17,7 +17,7 @@ namespace {
 
 std::vector<std::filesystem::path> broken_files() {
   std::vector<std::filesystem::path> files;
-  const auto folder = std::filesystem::path(USHER_TEST_DIR) / "broken";
+  const auto folder = std::filesystem::path("tests/unit/conf/broken");
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() == ".toml") files.push_back(entry.path());
   }

@@ -21,6 +21,7 @@ struct Process {
   std::map<std::string, std::string> environment;
   std::map<std::string, std::string> files;
   CommandLine line;
+  bool in_container = false;
 
   Result<Loaded> start() const {
     const auto variable = [this](const std::string& name) -> std::optional<std::string> {
@@ -32,7 +33,15 @@ struct Process {
       if (found != files.end()) return found->second;
       return Error{Errc::not_found, Side::usher, "cannot be read: No such file or directory"};
     };
-    return load(line, variable, file);
+    Files read_from;
+    read_from.read = file;
+    read_from.mark = [this](const std::string& path) {
+      return FileMark{{}, path == "/.dockerenv" && in_container ? 0 : ENOENT};
+    };
+    std::vector<std::string> variables;
+    for (const auto& [name, text] : environment)
+      variables.push_back(name);
+    return load(line, variable, read_from, variables);
   }
   Loaded good() const {
     auto loaded = start();
@@ -132,7 +141,7 @@ TEST(Load, TakesTheFlagOverTheEnvironmentOverTheFile) {
        [](const Settings& s) { return std::to_string(s.workers); }},
       {"USHER_ADMIN", &Overrides::admin, "admin.address = \"127.0.0.1:1\"", "127.0.0.1:1",
        "http://127.0.0.1:2", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:3",
-       [](const Settings& s) { return to_string(s.admin.address); }},
+       [](const Settings& s) { return to_string(*s.admin.address); }},
       {"USHER_STATE", &Overrides::state, "state = \"/a\"", "/a", "/b", "/b", "/c", "/c",
        [](const Settings& s) { return s.state; }},
   };
@@ -190,13 +199,13 @@ TEST(Load, TakesTheCertificateAsAPairFromAnywhere) {
 TEST(Load, SwitchesTheAdminApiOff) {
   Process process;
   process.environment["USHER_ADMIN"] = "off";
-  EXPECT_FALSE(process.good().settings.admin.enabled);
+  EXPECT_FALSE(process.good().settings.admin.address);
   process.environment.clear();
   process.line.overrides.admin = "";
-  EXPECT_FALSE(process.good().settings.admin.enabled);
+  EXPECT_FALSE(process.good().settings.admin.address);
   process.files["usher.toml"] = "admin.address = \"\"";
   process.line.overrides.admin = "127.0.0.1:0";
-  EXPECT_TRUE(process.good().settings.admin.enabled);
+  EXPECT_TRUE(process.good().settings.admin.address);
 }
 
 TEST(Load, NamesTheFlagOrTheVariableThatIsWrongAndTheFilesErrorsToo) {
@@ -229,11 +238,92 @@ TEST(Load, ChecksWhatTheOverridesMakeOfTheFile) {
             "flags and environment: a listener and the admin API are both on \"127.0.0.1:9180\"");
 }
 
+TEST(Load, KnowsWhereEachFileThatIsReadWasNamed) {
+  Process process;
+  process.files["usher.toml"] = R"([[tls.certificate]]
+chain = "/certs/a.pem"
+key = "/certs/a.key"
+[[listen]]
+address = ":443"
+tls = true
+[[upstream]]
+name = "x"
+replicas = ["https://x:1"]
+ca = "/certs/ca.pem"
+)";
+  auto loaded = process.good();
+  EXPECT_EQ(loaded.files.called("/certs/a.key"),
+            "usher.toml:3:7: tls.certificate.key: /certs/a.key");
+  EXPECT_EQ(loaded.files.called("/certs/ca.pem"), "usher.toml:10:6: upstream.ca: /certs/ca.pem");
+  EXPECT_EQ(loaded.files.called("/elsewhere"), "/elsewhere");
+  process.environment = {{"USHER_TLS_CHAIN", "/certs/b.pem"}, {"USHER_TLS_KEY", "/certs/a.key"}};
+  loaded = process.good();
+  EXPECT_EQ(loaded.files.called("/certs/b.pem"), "USHER_TLS_CHAIN: /certs/b.pem");
+  EXPECT_EQ(loaded.files.called("/certs/a.key"), "USHER_TLS_KEY: /certs/a.key");
+  process.line.overrides.tls_key = "/certs/c.key";
+  EXPECT_EQ(process.good().files.called("/certs/c.key"), "--tls-key: /certs/c.key");
+}
+
+TEST(Load, ReadsSecretsFromFiles) {
+  Process process;
+  process.files["usher.toml"] =
+      "[store]\nurl_file = \"/run/url\"\n[affinity]\nsecret_file = \"/run/secret\"\n";
+  process.files["/run/url"] = " redis://:hunter2@redis:6379/2\n";
+  process.files["/run/secret"] = "0123456789abcdef\n";
+  EXPECT_EQ(process.good().settings.store.url.password, "hunter2");
+  EXPECT_EQ(process.good().settings.affinity.secret, "0123456789abcdef");
+  // The environment beats the file, in each of the two ways.
+  process.environment["USHER_STORE"] = "memory:";
+  EXPECT_EQ(process.good().settings.store.url.kind, StoreKind::memory);
+  process.environment = {{"USHER_STORE_FILE", "/run/other"}};
+  EXPECT_EQ(process.bad(),
+            "USHER_STORE_FILE: /run/other: cannot be read: No such file or directory");
+  process.files["/run/other"] = "\n";
+  EXPECT_EQ(process.bad(), "USHER_STORE_FILE: /run/other: is empty");
+  process.files["/run/other"] = "http://redis";
+  EXPECT_THAT(process.bad(), HasSubstr("USHER_STORE_FILE: /run/other: expected \"memory:\""));
+  EXPECT_THAT(process.bad(), Not(HasSubstr("hunter2")));
+}
+
+TEST(Load, RefusesTheSameSecretFromTwoPlaces) {
+  Process process;
+  process.files["/f"] = "redis://x";
+  process.files["usher.toml"] = "[store]\nurl = \"memory:\"\nurl_file = \"/f\"";
+  EXPECT_EQ(process.bad(),
+            "usher.toml:3:12: store.url and store.url_file both say where the store is");
+}
+
+TEST(Load, WarnsOfAPasswordOnTheCommandLine) {
+  Process process;
+  process.environment["USHER_STORE"] = "redis://:hunter2@redis";
+  EXPECT_THAT(process.good().warnings, IsEmpty());
+  process.line.overrides.store = "redis://:hunter2@redis";
+  EXPECT_THAT(process.good().warnings, ElementsAre(HasSubstr("--store: the password in it")));
+  EXPECT_THAT(process.good().warnings[0], Not(HasSubstr("hunter2")));
+}
+
+TEST(Load, WarnsOfVariablesThatMeanNothing) {
+  Process process;
+  process.environment = {{"USHER_UPSTREEM", "a:1"}, {"USHER_NGINX_ETC", "/x"}, {"USHERS", "1"}};
+  EXPECT_THAT(process.good().warnings,
+              ElementsAre("USHER_UPSTREEM: unknown variable, which has no effect; did you mean "
+                          "\"USHER_UPSTREAM\"?"));
+}
+
+TEST(Load, WarnsWhereTheBuiltInUpstreamIsTheContainerItself) {
+  Process process;
+  process.in_container = true;
+  EXPECT_THAT(process.good().warnings,
+              ElementsAre(HasSubstr("127.0.0.1:8080 is this container itself")));
+  process.environment["USHER_UPSTREAM"] = "open-webui:8080";
+  EXPECT_THAT(process.good().warnings, IsEmpty());
+}
+
 TEST(Load, ReadsRealFilesAndVariables) {
-  const auto missing = read_file(std::string(USHER_TEST_DIR) + "/nothing.toml");
+  const auto missing = read_file("tests/unit/conf/nothing.toml");
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, Errc::not_found);
-  const auto folder = read_file(USHER_TEST_DIR);
+  const auto folder = read_file("tests/unit/conf");
   ASSERT_FALSE(folder);
   EXPECT_EQ(folder.error().detail, "cannot be read: Is a directory");
   EXPECT_TRUE(process_environment("PATH"));
@@ -280,6 +370,57 @@ status = 404)";
               old.example.org / -> redirect to https://example.org/
               * /metrics -> status 404
 )");
+}
+
+TEST(Load, WarnsOfAnAdminListenerThatOthersReachWithoutAToken) {
+  const auto warnings = [](const std::string& address, const std::string& more = "") {
+    Process process;
+    process.files["usher.toml"] = "[admin]\naddress = \"" + address + "\"\n" + more;
+    return process.good().warnings;
+  };
+  EXPECT_THAT(warnings(":9180"), ElementsAre(HasSubstr("usher.toml:2:11: the admin API listens on "
+                                                       "all addresses without admin.token")));
+  EXPECT_THAT(warnings("0.0.0.0:9180"), ElementsAre(HasSubstr("on all addresses")));
+  EXPECT_THAT(warnings("10.0.0.5:9180"), ElementsAre(HasSubstr("on the network")));
+  EXPECT_THAT(warnings(":9180", "token = \"0123456789abcdef\""), IsEmpty());
+  EXPECT_THAT(warnings(":9180", "token = \"short\""), ElementsAre(HasSubstr("can be guessed")));
+  for (const char* address : {"127.0.0.1:9180", "[::1]:9180", "localhost:1", "unix:/a.sock", ""})
+    EXPECT_THAT(warnings(address), IsEmpty()) << address;
+}
+
+TEST(Load, WarnsOfWhatTheEnvironmentMakesDoubtful) {
+  Process process;
+  process.files["usher.toml"] =
+      "[[upstream]]\nname = \"idle\"\nreplicas = [\"a:1\"]\n[[route]]\nstatus = 404\n";
+  EXPECT_THAT(process.good().warnings, ElementsAre(HasSubstr("no route leads")));
+  process.environment["USHER_ADMIN"] = ":9180";
+  EXPECT_THAT(process.good().warnings, ElementsAre(HasSubstr("no route leads"),
+                                                   HasSubstr("flags and environment: the admin")));
+}
+
+TEST(Load, WarnsWhenEverybodyIsTrusted) {
+  Process process;
+  process.files["usher.toml"] =
+      "[forwarded]\ntrusted = [\"10.0.0.0/8\", \"0.0.0.0/0\", \"::/0\"]\n";
+  EXPECT_THAT(process.good().warnings,
+              ElementsAre(HasSubstr("usher.toml:2:26: forwarded.trusted has \"0.0.0.0/0\""),
+                          HasSubstr("\"::/0\"")));
+}
+
+TEST(Load, ReadsTheAdminTokenOfAFile) {
+  Process process;
+  process.files["usher.toml"] = "[admin]\ntoken_file = \"/run/token\"\n";
+  EXPECT_THAT(process.bad(), HasSubstr("admin.token_file: /run/token: cannot be read"));
+  process.files["/run/token"] = "a-secret-of-the-file\n";
+  EXPECT_EQ(process.good().settings.admin.token, "a-secret-of-the-file");
+  process.environment["USHER_ADMIN_TOKEN"] = "another-of-the-environment";
+  EXPECT_EQ(process.good().settings.admin.token, "another-of-the-environment");
+  process.environment.clear();
+  process.environment["USHER_ADMIN_TOKEN_FILE"] = "/run/other";
+  process.files["/run/other"] = "two lines\nof it\n";
+  EXPECT_THAT(process.bad(), HasSubstr("expected a token in one line"));
+  process.files["/run/other"] = "";
+  EXPECT_THAT(process.bad(), HasSubstr("expected a token in one line"));
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ using testing::HasSubstr;
 
 Result<ReadSettings> read(const std::string& in_server, bool lenient = false) {
   return nginx::read("/etc/nginx/nginx.conf", "server { listen 80; " + in_server + " }", lenient,
-                     nginx::files_of_the_system());
+                     {});
 }
 
 RouteSettings route_of(const std::string& in_server, const std::string& path) {

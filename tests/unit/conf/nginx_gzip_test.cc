@@ -17,7 +17,7 @@ Result<ReadSettings> read(const std::string& in_http, const std::string& in_loca
   return nginx::read("/nginx.conf",
                      "events {} http { " + in_http + " server { listen 80; location / { " +
                          in_location + " return 200 x; } location = /go { return 301 /x; } } }",
-                     false, nginx::files_of_the_system());
+                     false, {});
 }
 
 CompressionSettings compression_of(const std::string& in_http,

@@ -1,9 +1,13 @@
 // What nginx's servers say of connections: how long they last, who the client is, TLS.
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "conf/nginx/reader.h"
+#include "conf/toml_reader.h"
+#include "conf/toml_writer.h"
 
 namespace usher::conf {
 namespace {
@@ -17,7 +21,7 @@ Result<ReadSettings> read(const std::string& server, const std::string& others =
                      "server { listen 80; listen 443 ssl; ssl_certificate /c; "
                      "ssl_certificate_key /k; location / { return 204; } " +
                          server + " } " + others,
-                     false, nginx::files_of_the_system());
+                     false, {});
 }
 
 Settings settings_of(const std::string& server, const std::string& others = "") {
@@ -48,11 +52,88 @@ TEST(NginxServers, TheClientIsTheLastAddressUnlessProxiesAreFollowed) {
   EXPECT_FALSE(recursive("real_ip_recursive off;"));
   EXPECT_TRUE(recursive("real_ip_recursive on;"));
   EXPECT_TRUE(settings_of("").forwarded.recursive);
-  const auto two =
-      read("set_real_ip_from 10.0.0.0/8; real_ip_recursive on;",
-           "server { listen 80; set_real_ip_from 10.0.0.0/8; server_name b; return 204; }");
-  ASSERT_FALSE(two);
-  EXPECT_THAT(two.error().detail, HasSubstr("\"real_ip_recursive\" is served for all servers"));
+}
+
+const RouteSettings* route_of(const Settings& settings, std::string_view host,
+                              std::string_view path = "/") {
+  for (const RouteSettings& route : settings.routes) {
+    const bool named = route.host == host ||
+                       std::find(route.hosts.begin(), route.hosts.end(), host) != route.hosts.end();
+    if (named && route.path == path) return &route;
+  }
+  return nullptr;
+}
+
+TEST(NginxServers, EachServerAndLocationHasItsOwnTrust) {
+  const Settings settings = settings_of(
+      "server_name a; set_real_ip_from 10.0.0.0/8; location /in/ { set_real_ip_from unix:; "
+      "real_ip_header X-Forwarded-For; real_ip_recursive on; return 204; }",
+      "server { listen 80; server_name b; return 204; }");
+  EXPECT_TRUE(settings.forwarded.trusted.empty()) << "the others believe nobody";
+  const auto* a = route_of(settings, "a");
+  const auto* inside = route_of(settings, "a", "/in/");
+  const auto* b = route_of(settings, "b");
+  ASSERT_TRUE(a && inside && b);
+  EXPECT_EQ(a->forwarded, (TrustSettings{{Cidr{{10, 0, 0, 0}, 8}}, false, "X-Real-IP", false}));
+  EXPECT_EQ(inside->forwarded, (TrustSettings{{Cidr{}}, false, "X-Forwarded-For", true}));
+  EXPECT_EQ(b->forwarded, TrustSettings());
+  const auto again = read_toml("usher.toml", to_toml(settings));
+  ASSERT_TRUE(again) << again.error().detail;
+  EXPECT_EQ(again->settings, settings) << "import-nginx keeps it";
+}
+
+TEST(NginxServers, AreToldApartByTheAddressTheyListenOn) {
+  const Settings settings =
+      settings_of("server_name a;",
+                  "server { listen 127.0.0.1:80; server_name b; return 204; } "
+                  "server { listen 81; server_name c; return 204; }");
+  ASSERT_EQ(settings.listen.size(), 4u);
+  EXPECT_EQ(to_string(settings.listen[0].address), ":80");
+  EXPECT_EQ(to_string(settings.listen[2].address), "127.0.0.1:80");
+  const auto where = [&](const char* name) {
+    for (const RouteSettings& route : settings.routes) {
+      std::string text;
+      for (const auto& address : route.listen)
+        text += to_string(address) + " ";
+      for (const auto port : route.ports)
+        text += std::to_string(port) + " ";
+      if (std::find(route.hosts.begin(), route.hosts.end(), name) != route.hosts.end() ||
+          route.host == name)
+        return text;
+      // Each is the default of its address, and there alone.
+      if (route.host == "*" && name == std::string_view("*" + text)) return text;
+    }
+    return std::string("nowhere");
+  };
+  EXPECT_EQ(where("*:443 :80 "), ":443 :80 ");
+  EXPECT_EQ(where("*127.0.0.1:80 "), "127.0.0.1:80 ");
+  EXPECT_EQ(where("*81 "), "81 ") << "a port that one address alone has says enough";
+}
+
+TEST(NginxServers, OneSocketServesBothFamiliesUnlessServersTellThemApart) {
+  const auto listen = [](const std::string& first, const std::string& second) {
+    const Settings settings =
+        settings_of(first, "server { " + second + " server_name b; return 204; }");
+    std::string text;
+    for (const ListenSettings& each : settings.listen)
+      text += to_string(each.address) + (each.tls ? "s " : " ");
+    return text;
+  };
+  EXPECT_EQ(listen("listen [::]:80;", "listen 80; listen [::]:80;"), ":80 :443s ");
+  EXPECT_EQ(listen("", "listen [::]:81;"), ":80 :443s :81 ");
+  EXPECT_EQ(listen("listen [::]:80;", "listen 80;"), "0.0.0.0:80 :443s [::]:80 ");
+  EXPECT_EQ(listen("listen [::]:80;", "listen 80; listen [::]:80 default_server;"),
+            "0.0.0.0:80 :443s [::]:80 ");
+}
+
+TEST(NginxServers, ReadWhatNginxReadsOfHeaders) {
+  const auto odd = [](const std::string& says) {
+    return settings_of(says).routes.front().odd_headers;
+  };
+  EXPECT_EQ(odd(""), OddHeaders::drop);
+  EXPECT_EQ(odd("underscores_in_headers off; ignore_invalid_headers on;"), OddHeaders::drop);
+  EXPECT_EQ(odd("underscores_in_headers on;"), OddHeaders::underscores);
+  EXPECT_EQ(odd("ignore_invalid_headers off;"), OddHeaders::pass);
 }
 
 TEST(NginxServers, SessionsLastAsLongAsTheFileSays) {

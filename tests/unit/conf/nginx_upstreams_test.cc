@@ -19,7 +19,7 @@ Result<ReadSettings> read(const std::string& location, const std::string& upstre
                          " } server { listen 80; client_max_body_size 0; location / { "
                          "proxy_set_header Host $host; " +
                          location + " } }",
-                     false, nginx::files_of_the_system());
+                     false, {});
 }
 
 TEST(NginxUpstreams, ASlowStartIsTheUpstreams) {
@@ -41,6 +41,21 @@ TEST(NginxUpstreams, MaxFailsIsHowOftenAReplicaMayFail) {
   EXPECT_EQ(with_servers("server b:1 max_fails=2; server c:1 max_fails=7;").health.fall, 7U);
   EXPECT_EQ(with_servers("server b:1 max_fails=0;").health.fall, HealthSettings().fall);
   EXPECT_FALSE(read("proxy_pass http://some;", "server b:1 max_fails=many;"));
+}
+
+TEST(NginxUpstreams, NobodyIsAskedHowItIsWithoutAHealthCheck) {
+  EXPECT_FALSE(with_servers("").health.active);
+  const auto made = read(
+      "proxy_pass http://some; health_check interval=7s fails=4 passes=3 uri=/ready jitter=1s;");
+  ASSERT_TRUE(made) << made.error().detail;
+  const HealthSettings& health = made->settings.upstreams.at(0).health;
+  EXPECT_TRUE(health.active);
+  EXPECT_EQ(health.path, "/ready");
+  EXPECT_EQ(health.interval, 7s);
+  EXPECT_EQ(health.fall, 4U);
+  EXPECT_EQ(health.rise, 3U);
+  for (const char* word : {"fails=0", "passes=many", "interval=soon", "match=welcome"})
+    EXPECT_FALSE(read("proxy_pass http://some; health_check " + std::string(word) + ";")) << word;
 }
 
 TEST(NginxUpstreams, ABackupIsOne) {

@@ -13,7 +13,7 @@ constexpr const char* how =
     ".";
 
 std::string file(const std::string& path) {
-  const auto text = read_file(std::string(USHER_SOURCE_DIR) + "/" + path);
+  const auto text = read_file(path);
   return text ? *text : text.error().detail;
 }
 

@@ -92,6 +92,11 @@ interval = "1s"
 timeout = "2s"
 fall = 5
 rise = 4
+any_answer = true
+panic = 80
+start = "90s"
+host = "chat.example.org"
+active = false
 [upstream.timeouts]
 connect = "1s"
 send = "90s"
@@ -146,7 +151,7 @@ level = "debug"
 )";
 
 TEST(TomlReader, ReadsEveryKey) {
-  const auto [settings, warnings] = read(everything);
+  const auto [settings, origins, warnings] = read(everything);
   EXPECT_THAT(warnings, IsEmpty());
 
   EXPECT_EQ(settings.workers, 3U);
@@ -173,7 +178,8 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_EQ(settings.store.prefix, "front");
   EXPECT_EQ(settings.store.timeout, 1s);
   EXPECT_EQ(settings.affinity,
-            (AffinitySettings{.cookie = "door", .secret = "0123456789abcdef", .idle = 12h}));
+            (AffinitySettings{
+                .cookie = "door", .secret = "0123456789abcdef", .secret_file = {}, .idle = 12h}));
   ASSERT_EQ(settings.upstreams.size(), 2U);
   const auto& chat = settings.upstreams[0];
   EXPECT_EQ(chat.name, "chat");
@@ -197,7 +203,8 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_EQ(chat.quiet, 5s);
   EXPECT_EQ(chat.park, 1min);
   EXPECT_EQ(chat.migrate_rate, 50U);
-  EXPECT_EQ(chat.health, (HealthSettings{"/health", 1s, 2s, 5, 4}));
+  EXPECT_EQ(chat.health,
+            (HealthSettings{"/health", 1s, 2s, 5, 4, true, 80, 90s, "chat.example.org", false}));
   EXPECT_EQ(chat.timeouts, (UpstreamTimeouts{1s, 90s, 2min, 3min, 500ms, 2h}));
   EXPECT_EQ(settings.upstreams[1].health, HealthSettings{});
   EXPECT_THAT(settings.routes,
@@ -211,7 +218,7 @@ TEST(TomlReader, ReadsEveryKey) {
   EXPECT_THAT(settings.forwarded.strip, IsEmpty());
   EXPECT_EQ(settings.limits, (LimitSettings{{32 * 1024}, {1024 * 1024}, 7}));
   EXPECT_EQ(settings.timeouts, (ClientTimeouts{1s, 2s, 3s, 4s, 5s}));
-  EXPECT_FALSE(settings.admin.enabled);
+  EXPECT_FALSE(settings.admin.address);
   EXPECT_EQ(settings.log, (LogSettings{.access = "/var/log/usher.log",
                                        .format = *parse_template("combined"),
                                        .escape = "default",
@@ -222,7 +229,7 @@ TEST(TomlReader, ReadsEveryKey) {
 }
 
 TEST(TomlReader, GivesTheDefaultListenersUpstreamAndRouteToAFileWithoutThem) {
-  const auto [settings, warnings] = read("workers = 1");
+  const auto [settings, origins, warnings] = read("workers = 1");
   EXPECT_THAT(settings.listen, ElementsAre(ListenSettings{.address = {{}, 8088, {}}},
                                            ListenSettings{.address = {{}, 8443, {}}, .tls = true}));
   EXPECT_THAT(settings.upstreams, ElementsAre(UpstreamSettings{}));
@@ -231,12 +238,12 @@ TEST(TomlReader, GivesTheDefaultListenersUpstreamAndRouteToAFileWithoutThem) {
 }
 
 TEST(TomlReader, GivesNoUpstreamToAFileThatHasNoUseForOne) {
-  const auto [settings, warnings] = read("[[route]]\nstatus = 404");
+  const auto [settings, origins, warnings] = read("[[route]]\nstatus = 404");
   EXPECT_THAT(settings.upstreams, IsEmpty());
 }
 
 TEST(TomlReader, RoutesEverythingToTheFirstUpstreamWithoutRoutes) {
-  const auto [settings, warnings] = read(R"(
+  const auto [settings, origins, warnings] = read(R"(
     [[upstream]]
     name = "chat"
     replicas = ["a:1"])");
@@ -244,7 +251,7 @@ TEST(TomlReader, RoutesEverythingToTheFirstUpstreamWithoutRoutes) {
 }
 
 TEST(TomlReader, GivesARouteTheTimeoutsOfItsUpstreamButForThoseItSets) {
-  const auto [settings, warnings] = read(
+  const auto [settings, origins, warnings] = read(
       "[[route]]\nupstream = \"open-webui\"\n"
       "timeouts.first_byte = \"5s\"\n");
   EXPECT_THAT(warnings, IsEmpty());
@@ -256,7 +263,7 @@ TEST(TomlReader, GivesARouteTheTimeoutsOfItsUpstreamButForThoseItSets) {
 }
 
 TEST(TomlReader, WarnsOfTimeoutsThatNothingCanMeet) {
-  const auto [settings, warnings] = read(
+  const auto [settings, origins, warnings] = read(
       "[[route]]\npath = \"/gone\"\nstatus = 410\ntimeouts.connect = \"5s\"\n"
       "[[route]]\nupstream = \"open-webui\"\n");
   EXPECT_THAT(warnings,
@@ -270,7 +277,7 @@ TEST(TomlReader, KnowsNoKeepAliveOfARoute) {
 }
 
 TEST(TomlReader, TakesInlineTablesAndDottedKeysForTheSame) {
-  const auto [settings, warnings] = read(R"(
+  const auto [settings, origins, warnings] = read(R"(
     listen = [{address = ":1"}, {address = ":2", tls = true}]
     upstream = [{name = "a", replicas = ["h:1"], health = {fall = 9}, timeouts.connect = "9s"}])");
   ASSERT_EQ(settings.listen.size(), 2U);
@@ -280,7 +287,7 @@ TEST(TomlReader, TakesInlineTablesAndDottedKeysForTheSame) {
 }
 
 TEST(TomlReader, OffersHttp2WithTlsUnlessToldOtherwise) {
-  const auto [settings, warnings] = read(R"([[listen]]
+  const auto [settings, origins, warnings] = read(R"([[listen]]
 address = ":1"
 [[listen]]
 address = ":2"
@@ -295,7 +302,7 @@ protocols = ["h2"])");
 }
 
 TEST(TomlReader, WarnsOfWhatIsNotUsedAndOfAShortSecret) {
-  const auto [settings, warnings] = read(R"([[listen]]
+  const auto [settings, origins, warnings] = read(R"([[listen]]
 address = ":1"
 [[tls.certificate]]
 chain = "a"
@@ -323,6 +330,11 @@ TEST(TomlReader, TellsAllErrorsInTheOrderOfTheLines) {
             "usher.toml:4:11: admin.address: expected an address such as \"127.0.0.1:8080\", got "
             "the integer 4\n"
             "usher.toml:6:1: unknown key \"uri\" in [store]; did you mean \"url\"?");
+  // What it is called elsewhere counts for more than a table that has the word.
+  EXPECT_EQ(fails("[admin]\nlisten = \"127.0.0.1:1\""),
+            "usher.toml:2:1: unknown key \"listen\" in [admin]; did you mean \"address\"?");
+  EXPECT_THAT(fails("[[listen]]\nport = 80"), HasSubstr("did you mean \"address\"?"));
+  EXPECT_THAT(fails("user = \"a b\""), HasSubstr("expected \"name\", \"name:group\""));
 }
 
 TEST(TomlReader, CountsColumnsInCharacters) {
@@ -368,11 +380,11 @@ TEST(TomlReader, RefusesKeysThatAreNestedWithoutEnd) {
 }
 
 TEST(TomlReader, TakesPortZeroForSeveralListeners) {
-  const auto [settings, warnings] = read(R"(
+  const auto [settings, origins, warnings] = read(R"(
     listen = [{address = "127.0.0.1:0"}, {address = "127.0.0.1:0"}]
     admin.address = "127.0.0.1:0")");
   EXPECT_EQ(settings.listen.size(), 2U);
-  EXPECT_TRUE(settings.admin.enabled);
+  EXPECT_TRUE(settings.admin.address);
 }
 
 }  // namespace

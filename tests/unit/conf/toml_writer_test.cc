@@ -21,7 +21,7 @@ void expect_same_again(const Settings& settings, const std::string& what) {
 TEST(TomlWriter, SaysOnlyWhatDiffers) {
   Settings settings = built_in_settings();
   settings.workers = 3;
-  settings.admin.enabled = false;
+  settings.admin.address.reset();
   settings.routes[0].add_headers = {{"X-A", *parse_template("1 \"$host\"")},
                                     {"X-B", *parse_template("2")},
                                     {"X-A", *parse_template("3")}};
@@ -43,7 +43,7 @@ TEST(TomlWriter, WritesWhatEveryNginxFileSays) {
                            [](const std::string&) { return std::vector<std::string>{}; }};
   size_t written = 0;
   for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(USHER_SOURCE_DIR) + "/tests/nginx")) {
+       std::filesystem::directory_iterator(std::filesystem::absolute("tests/nginx"))) {
     if (entry.path().extension() != ".conf") continue;
     const auto made =
         nginx::read(entry.path().string(), *read_file(entry.path().string()), false, files);

@@ -24,6 +24,27 @@ TEST(StatusTable, ShowsEveryReplicaAndTheStore) {
             "    7        40  0.11.0\n");
 }
 
+TEST(StatusTable, SaysWhyAReplicaIsNotUpAndThatAnUpstreamPanics) {
+  const auto table = status_table(
+      R"({"node":"n1","version":"0.1.0","uptime_seconds":7,)"
+      R"("store":{"url":"memory:","state":"up"},"upstreams":[{"name":"open-webui","panic":true,)"
+      R"("replicas":[{"id":"10.0.0.1:8080","state":"unready","in_flight":2,"websockets":31,)"
+      R"("websockets_moved":0,"sessions":40,"queued":0,"version":"0.12.4",)"
+      R"("reason":"status 503 from /ready: Redis not ready"}]}]})");
+  ASSERT_TRUE(table);
+  EXPECT_EQ(*table,
+            "node n1, version 0.1.0, up 7 s\n"
+            "store memory:, up\n"
+            "\n"
+            "upstream open-webui\n"
+            "  panic: most are not ready, so it is something that they share; they stay in use\n"
+            "  replica                      state           in flight  queued  websockets  "
+            "moved  sessions  version\n"
+            "  10.0.0.1:8080                unready                 2       0          31  "
+            "    0        40  0.12.4\n"
+            "    status 503 from /ready: Redis not ready\n");
+}
+
 TEST(StatusTable, ShowsWhereItListensAndHowLongCertificatesHold) {
   const auto table = status_table(
       R"({"node":"n1","version":"0.1.0","uptime_seconds":7,"connections":5,"websockets":3,)"
@@ -46,9 +67,9 @@ TEST(StatusTable, RefusesWhatIsNoStatus) {
 }
 
 TEST(AskAdmin, SaysWhatAnAddressLooksLike) {
-  const auto answer = ask_admin("http://localhost", "GET", "/api/status");
+  const auto answer = ask_admin("http://localhost", "", "GET", "/api/status");
   ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().detail, "http://localhost: expected http://host:port");
+  EXPECT_EQ(answer.error().detail, "http://localhost: expected http://host:port or unix:/path");
 }
 
 }  // namespace

@@ -122,6 +122,105 @@ TEST_F(ACertificateKeeper, KeepsWhatItHasWhenTheNewPairIsBrokenAndSaysSoOnce) {
   EXPECT_EQ(changes_, 1);
 }
 
+class AStart : public ACertificateKeeper {
+ protected:
+  using Strictness = CertificateKeeper::Strictness;
+
+  // As another process: nothing is known but what the directories hold.
+  void start_anew(Strictness strictness = Strictness::whatever_there_is) {
+    auto set = keeper_.load(settings_, {}, strictness);
+    ASSERT_TRUE(set) << set.error().detail;
+    keeper_.use(std::move(*set));
+  }
+  std::string shown_text() const { return shown()->to_pem(); }
+};
+
+TEST_F(AStart, KeepsACopyThatOnlyItsOwnerMayRead) {
+  write(pair());
+  start_anew();
+  const auto names = state_.names("certificate-");
+  ASSERT_EQ(names.size(), 1u);
+  EXPECT_EQ(fs::status(fs::path(state_.path()) / names[0]).permissions(),
+            fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_EQ(state_.read(names[0]), shown_text());
+  // A renewed pair is copied, too.
+  const std::string before = shown_text();
+  write(pair());
+  keeper_.look();
+  keeper_.look();
+  EXPECT_NE(shown_text(), before);
+  EXPECT_EQ(state_.read(names[0]), shown_text());
+}
+
+TEST_F(AStart, ShowsTheCopyOfAPairThatCannotBeUsedUntilItCan) {
+  write(pair());
+  start_anew();
+  const std::string before = shown_text();
+  fs::remove(folder_ / "key.pem");
+  start_anew();
+  EXPECT_EQ(shown_text(), before);
+  ASSERT_EQ(keeper_.problems().size(), 1u);
+  EXPECT_NE(keeper_.problems()[0].reason.find("key.pem"), std::string::npos);
+  EXPECT_NE(keeper_.problems()[0].shown.find("copy in"), std::string::npos);
+  EXPECT_EQ(logged("certificate_unusable"), 1u);
+  EXPECT_EQ(state_.names("certificate-").size(), 1u);
+  write(pair());
+  keeper_.look();
+  keeper_.look();
+  EXPECT_TRUE(keeper_.problems().empty());
+  EXPECT_NE(shown_text(), before);
+  EXPECT_EQ(changes_, 1);
+}
+
+TEST_F(AStart, ShowsWhatWasShownLastWhereAnotherPathIsWrong) {
+  write(pair());
+  start_anew();
+  const std::string before = shown_text();
+  settings_.certificates = {{folder_ / "wrong.pem", folder_ / "wrong.key"}};
+  start_anew();
+  EXPECT_EQ(shown_text(), before);
+  const tls::PemPair right = pair();
+  write("wrong.pem", right.chain);
+  write("wrong.key", right.key);
+  keeper_.look();
+  keeper_.look();
+  EXPECT_NE(shown_text(), before);
+  EXPECT_EQ(keeper_.credentials().size(), 1u);
+  EXPECT_EQ(state_.names("certificate-").size(), 1u);
+}
+
+TEST_F(AStart, MakesOneOfItsOwnWhereThereIsNothingElse) {
+  start_anew();
+  ASSERT_EQ(keeper_.problems().size(), 1u);
+  EXPECT_EQ(keeper_.credentials().size(), 1u);
+  EXPECT_TRUE(state_.names("certificate-").empty());
+}
+
+TEST_F(AStart, TakesNoCopyThatIsOver) {
+  write(pair());
+  start_anew();
+  const std::string before = shown_text();
+  fs::remove(folder_ / "key.pem");
+  clock_.advance(24h * 398);
+  start_anew();
+  EXPECT_NE(shown_text(), before);
+}
+
+TEST_F(AStart, TakesNothingButTheFilesWhenAskedTo) {
+  write(pair());
+  start_anew();
+  fs::remove(folder_ / "key.pem");
+  EXPECT_FALSE(keeper_.load(settings_));
+}
+
+TEST_F(AStart, ForgetsTheCopiesOfPairsThatAreNoLongerNamed) {
+  write(pair());
+  start_anew();
+  settings_.certificates.clear();
+  start_anew();
+  EXPECT_TRUE(state_.names("certificate-").empty());
+}
+
 TEST_F(ACertificateKeeper, WarnsInTheLastTwoWeeks) {
   write(pair());  // for 397 days
   start();

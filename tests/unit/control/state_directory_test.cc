@@ -29,6 +29,36 @@ TEST_F(StateDirectoryTest, IsMadeAndKeepsTheSecretForItsOwnerOnly) {
   EXPECT_EQ(info.st_mode & 0777, 0600u);
 }
 
+TEST_F(StateDirectoryTest, IsClosedToOthersWhateverTheMaskIs) {
+  const mode_t before = ::umask(0);
+  StateDirectory::find(folder_ / "state");
+  ::umask(before);
+  struct stat info {};
+  ASSERT_EQ(::stat((folder_ / "state").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0700u);
+}
+
+TEST_F(StateDirectoryTest, ClosesTheOneInAUsualPlaceThatStandsOpen) {
+  fs::create_directories(folder_ / "usher");
+  ::chmod((folder_ / "usher").c_str(), 0755);
+  ::setenv("STATE_DIRECTORY", (folder_ / "usher").c_str(), 1);
+  StateDirectory::find("");
+  ::unsetenv("STATE_DIRECTORY");
+  struct stat info {};
+  ASSERT_EQ(::stat((folder_ / "usher").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0700u);
+}
+
+TEST_F(StateDirectoryTest, KeepsAndDropsSmallFilesByName) {
+  const StateDirectory state = StateDirectory::find(folder_);
+  state.keep("copy-b", "b");
+  state.keep("copy-a", "a");
+  state.keep("other", "c");
+  EXPECT_EQ(state.names("copy-"), (std::vector<std::string>{"copy-a", "copy-b"}));
+  state.drop("copy-a");
+  EXPECT_EQ(state.names("copy-"), std::vector<std::string>{"copy-b"});
+}
+
 TEST_F(StateDirectoryTest, AnAgreedSecretReplacesTheProposedOne) {
   const StateDirectory state = StateDirectory::find(folder_);
   const std::string mine = state.affinity_secret();

@@ -124,6 +124,35 @@ TEST(ContentCoding, TheAnswerToHeadHasTheHeadAndNoBody) {
   EXPECT_EQ(head.announced_length, 19U);
 }
 
+// RFC 9110 section 15.4.5.
+TEST(ContentCoding, A304SaysWhatThe200WouldHaveSaid) {
+  RequestHead request;
+  request.headers = headers_of({{"Accept-Encoding", "gzip"}});
+  const auto confirmed = [&](const Fields& more) {
+    ResponseHead head;
+    head.status = 304;
+    head.headers = headers_of(more);
+    head.announced_length = 1000;
+    EXPECT_FALSE(Compression(of_pages()).apply(read_coding_wish(request), now, head));
+    return head;
+  };
+  ResponseHead head = confirmed({{"ETag", "\"a\""}});
+  EXPECT_EQ(head.headers.get("Vary"), "Accept-Encoding");
+  EXPECT_EQ(head.headers.get("ETag"), "W/\"a\"");
+  EXPECT_FALSE(head.announced_length);
+  EXPECT_FALSE(head.headers.has("Content-Encoding"));
+
+  head = confirmed({{"ETag", "\"a\""}, {"Content-Type", "image/png"}});
+  EXPECT_FALSE(head.headers.has("Vary")) << "of a type that is not compressed";
+  EXPECT_EQ(head.headers.get("ETag"), "\"a\"");
+  EXPECT_EQ(head.announced_length, 1000U);
+
+  request.headers.remove("Accept-Encoding");
+  head = confirmed({{"ETag", "\"a\""}});
+  EXPECT_EQ(head.headers.get("ETag"), "\"a\"") << "the client has what was not compressed";
+  EXPECT_EQ(head.headers.get("Vary"), "Accept-Encoding");
+}
+
 TEST(ContentCoding, AnETagIsWeakOrNone) {
   struct Row {
     std::string_view tag;

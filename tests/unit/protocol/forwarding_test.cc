@@ -37,6 +37,8 @@ TEST(StripHopByHop, RemovesWhatBelongsToOneConnection) {
                       {"Proxy-Connection", "keep-alive"},
                       {"Proxy-Authenticate", "x"},
                       {"Proxy-Authorization", "x"},
+                      {"Proxy", "x"},
+                      {"PROXY_Features", "x"},
                       {"TE", "gzip"},
                       {"Trailer", "A"},
                       {"Transfer-Encoding", "chunked"},
@@ -274,6 +276,65 @@ TEST(Forwarding, StripsWhatTheOperatorNames) {
   fill(headers, {{"x-custom-id", "1"}, {"X-User-Email", "not named, so kept"}});
   forwarding.strip_identity(headers, stranger);
   EXPECT_EQ(fields_of(headers), (Fields{{"X-User-Email", "not named, so kept"}}));
+}
+
+TEST(Forwarding, LetsNobodySayInTrailersWhatHeadsMayNot) {
+  conf::ForwardedSettings settings;
+  settings.client_header = "CF-Connecting-IP";
+  const Forwarding forwarding(settings);
+  Headers trailers;
+  fill(trailers, {{"Digest", "1"},
+                  {"X-User-Email", "2"},
+                  {"x_user_email", "3"},
+                  {"X-Forwarded-For", "4"},
+                  {"X_Forwarded_For", "5"},
+                  {"Forwarded", "6"},
+                  {"cf_connecting_ip", "7"},
+                  {"X-Request-Id", "8"},
+                  {"traceparent", "9"},
+                  {"X-Client-Cert-Subject", "10"},
+                  {"Proxy", "11"},
+                  {"Authorization", "12"}});
+  forwarding.strip_trailers(trailers, stranger);
+  EXPECT_EQ(fields_of(trailers), (Fields{{"Digest", "1"}}));
+}
+
+TEST(Forwarding, StripsNamesOfAnyLength) {
+  for (const size_t length : {1u, 61u, 62u, 63u, 64u, 65u, 128u, 129u, 500u}) {
+    const std::string name = "X" + std::string(length - 1, 'a');
+    conf::ForwardedSettings settings;
+    settings.strip = {name};
+    Headers headers;
+    fill(headers, {{name, "1"}, {"x" + std::string(length - 1, 'A'), "2"}, {name + "a", "3"}});
+    Forwarding(settings).strip_identity(headers, stranger);
+    EXPECT_EQ(fields_of(headers), (Fields{{name + "a", "3"}})) << length;
+  }
+}
+
+TEST(Forwarding, StripsEverySpellingThatAServerMayTakeForTheName) {
+  Headers headers;
+  fill(headers,
+       {{"X.User.Email", "1"}, {"X!User~Email", "2"}, {"X-User_Email", "3"}, {"XUserEmail", "4"}});
+  Forwarding(conf::ForwardedSettings()).strip_identity(headers, stranger);
+  EXPECT_EQ(fields_of(headers), (Fields{{"XUserEmail", "4"}}));
+  EXPECT_EQ(forwarded({{"X.Forwarded.For", "10.0.0.1"}, {"X!Real~IP", "10.0.0.1"}}, stranger),
+            said_of_stranger);
+}
+
+TEST(Forwarding, BelievesWhoComesByAUnixSocketIfTheSettingsDo) {
+  ClientFacts local = stranger;
+  local.ip = {};
+  local.ip_text = "unix:";
+  Headers headers;
+  fill(headers, {{"X-Forwarded-For", "203.0.113.7"}});
+  conf::ForwardedSettings settings;
+  settings.trusted = {{{0, 0, 0, 0}, 0}};
+  EXPECT_EQ(Forwarding(settings).client_address(headers, local), "unix:");
+  settings.trusted.emplace_back();
+  EXPECT_EQ(Forwarding(settings).client_address(headers, local), "203.0.113.7");
+  const uint8_t any[] = {192, 0, 2, 1};
+  settings.trusted = {{}};
+  EXPECT_FALSE(Forwarding(settings).trusts(any));
 }
 
 struct AddressRow {

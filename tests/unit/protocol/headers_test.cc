@@ -128,11 +128,37 @@ TEST(FieldRules, KnowNamesInAnySpelling) {
            {"X-Forwarded", 0},
            {"X-Custom", 0},
            {"", 0},
-           {"Proxy-Authentication-Info-And-More", 0},
+           {"Proxy", hop},
+           {"Proxy-Features", hop},
+           {"proxy_anything-of-any-length-that-there-may-be", hop},
+           {"Proxy-Status", 0},
+           {"Proxys", 0},
+           {"Via", not_in_trailers},
+           {"traceparent", not_in_trailers},
+           {"X_Client_Cert_Subject", needed},
            {"xx", 0},
        }) {
     EXPECT_EQ(rules_of(row.name), row.rules) << row.name;
   }
+}
+
+TEST(Headers, SetsAndRemovesEverySpellingThatCgiWouldMerge) {
+  Headers headers;
+  for (const char* name : {"X_User", "A", "x-user", "X.User", "X-User", "XUser", "X-Users"})
+    headers.append(name, "theirs");
+  headers.set_alone("X-User", "ours");
+  std::vector<std::pair<std::string_view, std::string_view>> fields;
+  for (const Field& field : headers)
+    fields.emplace_back(field.name, field.value);
+  EXPECT_EQ(headers.get("X-User"), "ours");
+  EXPECT_EQ(fields.size(), 4u);
+  for (const char* name : {"X_User", "X.User"})
+    EXPECT_FALSE(headers.has(name)) << name;
+  EXPECT_EQ(headers.get("XUser"), "theirs");
+  headers.append("X~User", "theirs");
+  headers.remove_every("x_user");
+  EXPECT_EQ(headers.size(), 3u);
+  EXPECT_FALSE(headers.has("X-User"));
 }
 
 }  // namespace

@@ -272,6 +272,39 @@ TEST(Http1ServerCodec, EndsNoChunkedBodyWithAnEmptyPiece) {
   EXPECT_TRUE(frame.prefix.empty() && frame.suffix.empty() && frame.take == 0);
 }
 
+TEST(Http1ServerCodec, LooksAheadIntoABodyOfWhichNothingWasTaken) {
+  const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const auto look = [&](const std::string& body) {
+    Connection connection(head + body);
+    EXPECT_EQ(connection.next(), "request");
+    const auto ahead = connection.codec().look_ahead(body);
+    if (!ahead) {
+      EXPECT_FALSE(connection.codec().reusable());
+      EXPECT_EQ(connection.next(), "-") << "nothing more is read";
+      return std::string(name_of(ahead.error().code));
+    }
+    // What was looked at is there to be taken, and is not looked at again.
+    EXPECT_NE(connection.next().find(*ahead > 0 ? "data" : "-"), std::string::npos);
+    EXPECT_EQ(*connection.codec().look_ahead(std::string_view("x")), 0u);
+    return std::to_string(*ahead);
+  };
+  EXPECT_EQ(look("5\r\nhello\r\n3\r\nab"), "7");
+  EXPECT_EQ(look("5\r\nhello\r\n0\r\n\r\nGET"), "5");
+  EXPECT_EQ(look("5\r\nhello\r\n0\r\nA: b\r"), "5");
+  EXPECT_EQ(look("5"), "0");
+  EXPECT_EQ(look("5\r\nhello\r\nx"), "bad_request");
+  EXPECT_EQ(look("x"), "bad_request");
+  EXPECT_EQ(look("0\r\nA b\r\n\r\n"), "bad_request");
+  EXPECT_EQ(look("0\r\nA: " + std::string(100'000, 'x')), "head_too_large");
+}
+
+TEST(Http1ServerCodec, LooksAheadIntoChunksAlone) {
+  Connection connection("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
+  EXPECT_EQ(connection.next(), "request");
+  EXPECT_EQ(*connection.codec().look_ahead(std::string_view("x")), 0u);
+  EXPECT_EQ(connection.next(), "data x");
+}
+
 TEST(Http1ServerCodec, PassesTrailersBothWays) {
   Connection connection(
       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n\r\n");

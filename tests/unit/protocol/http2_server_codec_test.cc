@@ -11,8 +11,11 @@ namespace usher::protocol {
 namespace {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
+using testing::AllOf;
 using testing::ElementsAre;
+using testing::Gt;
 using testing::HasSubstr;
+using testing::Lt;
 
 enum Type : uint8_t { data = 0, headers = 1, reset = 3, settings = 4, window_update = 8 };
 constexpr uint8_t end_stream = 1, end_headers = 4;
@@ -172,6 +175,60 @@ TEST(Http2ServerCodec, ResetsWhatIsMalformed) {
   }
 }
 
+TEST(Http2ServerCodec, ClosesAStreamWhoseBodyIsMalformedBeforeAnybodyServesIt) {
+  const std::string head =
+      frame(headers, end_headers, 1, block(request("POST", {{"content-length", "5"}})));
+  const std::string trailers = block({{"connection", "x"}});
+  for (const std::string& rest :
+       {frame(data, end_stream, 1, "hell"), frame(data, 0, 1, "hello!"),
+        frame(data, end_stream, 1, "hello!"),
+        frame(data, 0, 1, "hell") + frame(data, end_stream, 1, ""),
+        frame(data, 0, 1, "hell") + frame(data, 0, 1, "o!"),
+        frame(data, 0, 1, "hello") + frame(headers, end_headers | end_stream, 1, trailers)}) {
+    Connection connection;
+    EXPECT_THAT(connection.receive(head + rest), testing::Contains("closed 1"));
+    EXPECT_TRUE(connection.codec.closed(1));
+    EXPECT_TRUE(connection.outcome);
+    EXPECT_TRUE(connection.codec.has_output());
+    EXPECT_THAT(connection.sent(), HasSubstr(frame(reset, 0, 1, "").substr(3)));
+    EXPECT_FALSE(connection.codec.has_output());
+  }
+  Connection connection;
+  EXPECT_THAT(connection.receive(head + frame(data, 0, 1, "hell")),
+              ElementsAre("request 1", "data 1 hell"));
+  EXPECT_THAT(connection.receive(frame(data, end_stream, 1, "o!")), ElementsAre("closed 1"));
+}
+
+TEST(Http2ServerCodec, PassesMethodsAsHttp1Does) {
+  for (const std::string method : {"FOO", "get", "M-SEARCH", "-BLARGH", "PRIX"}) {
+    Connection connection;
+    connection.ask(1, request(method));
+    const auto head = connection.codec.take_request(1);
+    ASSERT_TRUE(head) << to_string(head.error());
+    EXPECT_EQ(head->method, method);
+  }
+  const std::pair<std::string, Errc> refused[] = {{"TRACE", Errc::not_implemented},
+                                                  {"trace", Errc::not_implemented},
+                                                  {"connect", Errc::not_implemented},
+                                                  {"PRI", Errc::bad_request}};
+  for (const auto& [method, code] : refused) {
+    Connection connection;
+    connection.ask(1, request(method));
+    const auto head = connection.codec.take_request(1);
+    ASSERT_FALSE(head) << method;
+    EXPECT_EQ(head.error().code, code) << method;
+  }
+}
+
+TEST(Http2ServerCodec, LeavesAnEmptyPortOut) {
+  Connection connection;
+  connection.ask(
+      1, {{":method", "GET"}, {":scheme", "https"}, {":authority", "a=b:"}, {":path", "/"}});
+  const auto head = connection.codec.take_request(1);
+  ASSERT_TRUE(head) << to_string(head.error());
+  EXPECT_EQ(head->authority, "a=b");
+}
+
 TEST(Http2ServerCodec, RefusesALargeHeadAndEndsWithOneThatIsABomb) {
   Connection connection({.head = {.bytes = 500}});
   const Fields some(8, {"name", std::string(100, 'x')});
@@ -194,6 +251,15 @@ TEST(Http2ServerCodec, OpensAWindowOnlyAsDataAreTaken) {
   EXPECT_THAT(connection.sent(), HasSubstr(frame(window_update, 0, 1, number(1000, 4))));
 }
 
+TEST(Http2ServerCodec, LetsLittleOfABodyInUntilSomebodyTakesIt) {
+  Connection connection({.head = {}, .window = 100'000, .first_window = 1000});
+  connection.ask(1, request("POST"), false);
+  connection.receive(frame(data, 0, 1, std::string(1000, 'x')));
+  EXPECT_EQ(connection.sent(), "");
+  connection.codec.open_window(1);
+  EXPECT_EQ(connection.sent(), frame(window_update, 0, 1, number(99'000, 4)));
+}
+
 TEST(Http2ServerCodec, EndsAResponseWithoutABodyByItsHead) {
   Connection connection;
   connection.ask(1, request("GET"));
@@ -207,13 +273,47 @@ TEST(Http2ServerCodec, KeepsWhatFlowControlHoldsBackAndSaysWhenItIsWritable) {
   Connection connection;
   connection.ask(1, request("GET"));
   connection.codec.send_head(1, response(200, {BodyKind::chunked, 0}));
-  connection.codec.send_data(1, std::string(65'535 + Http2ServerCodec::high_mark + 1, 'x'));
+  connection.codec.send_data(1, std::string(65'535 + Http2ServerCodec::held_mark, 'x'));
   connection.codec.send_end(1, {});
   connection.sent();
   EXPECT_EQ(connection.codec.sent(1), 65'535u);
   EXPECT_TRUE(connection.codec.above_high_mark(1));
+  EXPECT_TRUE(connection.codec.shut(1));
+  EXPECT_THAT(connection.happened(), ElementsAre());
   connection.receive(frame(window_update, 0, 0, number(1 << 20, 4)) +
-                     frame(window_update, 0, 1, number(60'000, 4)));
+                     frame(window_update, 0, 1, number(Http2ServerCodec::held_mark - 1, 4)));
+  connection.sent();
+  EXPECT_THAT(connection.happened(), ElementsAre("writable 1"));
+}
+
+TEST(Http2ServerCodec, TakesAsMuchAtOnceAsTheClientLetsIn) {
+  Connection connection;
+  connection.ask(1, request("GET"));
+  connection.ask(3, request("GET"));
+  for (const StreamId stream : {1, 3})
+    connection.codec.send_head(stream, response(200, {BodyKind::chunked, 0}));
+  connection.sent();
+  // The connection's window of 65,535 octets is for both.
+  EXPECT_EQ(connection.codec.room(1), Http2ServerCodec::held_mark + 65'535);
+  connection.codec.send_data(1, std::string(40'000, 'x'));
+  EXPECT_EQ(connection.codec.room(3), Http2ServerCodec::held_mark + 25'535);
+  connection.sent();
+  connection.codec.send_data(1, std::string(25'535, 'x'));
+  connection.sent();
+  EXPECT_EQ(connection.codec.room(1), Http2ServerCodec::held_mark);
+  EXPECT_FALSE(connection.codec.above_high_mark(1));
+}
+
+TEST(Http2ServerCodec, CountsTheHeadsThatWait) {
+  Connection connection;
+  connection.ask(1, request("GET"));
+  ResponseHead hint = response(103);
+  hint.headers.append("link", std::string(1000, 'x'));
+  size_t hints = 0;
+  for (; !connection.codec.above_high_mark(1) && hints < 1000; ++hints)
+    connection.codec.send_head(1, hint);
+  EXPECT_THAT(hints * 1100,
+              AllOf(Gt(Http2ServerCodec::held_mark), Lt(Http2ServerCodec::high_mark)));
   connection.sent();
   EXPECT_THAT(connection.happened(), ElementsAre("writable 1"));
 }

@@ -31,7 +31,7 @@ TEST(Octets, HaveTheClassesOfTheGrammar) {
                               (value >= 'A' && value <= 'Z');
     const auto one_of = [&](std::string_view set) { return set.find(octet) != set.npos; };
     EXPECT_EQ(is_octet(octet, token_octet), alphanumeric || one_of("!#$%&'*+-.^_`|~")) << value;
-    EXPECT_EQ(is_octet(octet, authority_octet), alphanumeric || one_of("-._~")) << value;
+    EXPECT_EQ(is_octet(octet, authority_octet), alphanumeric || one_of("-._~!$&'()*+,;=")) << value;
     EXPECT_EQ(is_octet(octet, hex_octet), one_of("0123456789abcdefABCDEF")) << value;
     EXPECT_EQ(is_octet(octet, target_octet), value > 0x20 && value < 0x7f && value != '#') << value;
     EXPECT_EQ(is_octet(octet, quoted_octet),

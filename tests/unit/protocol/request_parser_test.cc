@@ -66,25 +66,51 @@ TEST(RequestParser, UnderstandsTheFormsOfATarget) {
        "GET / @[::1]:8 1.1 none keep-alive {Host: [::1]:8} | end"},
       {"absolute-form with OPTIONS and no path", "OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n",
        "OPTIONS * @a 1.1 none keep-alive {Host: a} | end"},
+      {"absolute-form with another Host", "GET http://b:81/ HTTP/1.1\r\nHost: a\r\n\r\n",
+       "GET / @b:81 1.1 none keep-alive {Host: a} | end"},
+      {"absolute-form with the other scheme's port",
+       "GET http://a:443/ HTTP/1.1\r\nHost: a\r\n\r\n",
+       "GET / @a:443 1.1 none keep-alive {Host: a} | end"},
+      {"absolute-form with an empty port", "GET http://a:/ HTTP/1.1\r\nHost: a\r\n\r\n",
+       "GET / @a 1.1 none keep-alive {Host: a} | end"},
+      {"absolute-form in HTTP/1.0 with another Host", "GET http://b/ HTTP/1.0\r\nHost: a\r\n\r\n",
+       "GET / @b 1.0 none {Host: a} | end"},
       {"absolute-form in HTTP/1.0 without Host", "GET http://a/ HTTP/1.0\r\n\r\n",
        "GET / @a 1.0 none | end"},
   });
 }
 
 TEST(RequestParser, UnderstandsTheFormsOfAHost) {
-  for (const std::string host :
-       {"a", "a.b-c.d", "a_b", "a.", "localhost:8088", "127.0.0.1", "127.0.0.1:1", "[::1]",
-        "[2001:db8::1]:8443", "[::ffff:192.0.2.1]", "a:0", "a:65535", "A.B"}) {
+  for (const std::string host : {"a", "a.b-c.d", "a_b", "a.", "localhost:8088", "127.0.0.1",
+                                 "127.0.0.1:1", "[::1]", "[2001:db8::1]:8443", "[::ffff:192.0.2.1]",
+                                 "a:0", "a:65535", "A.B", "0.0.0.0=5000", "a!$&'()*+,;=b:8"}) {
     expect_transcripts({{host, "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n",
                          "GET / @" + host + " 1.1 none keep-alive {Host: " + host + "} | end"}});
   }
 }
 
-TEST(RequestParser, PassesEveryMethodThatReplicasServe) {
+TEST(RequestParser, LeavesAnEmptyPortOut) {
+  for (const std::string host : {"a", "127.0.0.1", "[::1]"}) {
+    expect_transcripts({{host, "GET / HTTP/1.1\r\nHost: " + host + ":\r\n\r\n",
+                         "GET / @" + host + " 1.1 none keep-alive {Host: " + host + ":} | end"}});
+  }
+}
+
+TEST(RequestParser, ReadsALaterVersionAsTheLatestThatIsKnown) {
+  for (const std::string minor : {"2", "9"}) {
+    expect_transcripts(
+        {{minor, "POST / HTTP/1." + minor + "\r\nHost: a\r\nContent-Length: 1\t\r\n\r\nx",
+          "POST / @a 1.1 length=1 keep-alive {Host: a} {Content-Length: 1} | data:x | end"}});
+  }
+}
+
+TEST(RequestParser, PassesEveryMethodButThoseForProxies) {
   for (const std::string method :
-       {"GET",      "HEAD",  "POST",   "PUT",      "DELETE", "OPTIONS", "PATCH",
-        "PROPFIND", "MKCOL", "REPORT", "M-SEARCH", "QUERY",  "PURGE",   "LOCK",
-        "UNLOCK",   "COPY",  "MOVE",   "SEARCH",   "LINK",   "ACL"}) {
+       {"GET",   "HEAD",           "POST",     "PUT",   "DELETE", "OPTIONS", "PATCH",  "PROPFIND",
+        "MKCOL", "REPORT",         "M-SEARCH", "QUERY", "PURGE",  "LOCK",    "UNLOCK", "COPY",
+        "MOVE",  "SEARCH",         "LINK",     "ACL",   "BREW",   "GETS",    "get",    "Get",
+        "G.T",   "QUER",           "-BLARGH",  "SETUP", "SOURCE", "X",       "TRACES", "CONNECTX",
+        "PRIX",  "!#$%&'*+-.^_`|~"}) {
     expect_transcripts({{method, method + " / HTTP/1.1\r\nHost: a\r\n\r\n",
                          method + " / @a 1.1 none keep-alive {Host: a} | end"}});
   }
@@ -122,6 +148,10 @@ TEST(RequestParser, FramesBodies) {
       {"extensions",
        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
        "1;a;b=c;d=\"e;\\\"\\\\ \xc3\xa9\t\";f\r\nx\r\n0;last=\"\"\r\n\r\n",
+       "POST / @a 1.1 chunked keep-alive {Host: a} {Transfer-Encoding: chunked} | data:x | end"},
+      {"white space around the marks of extensions",
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+       "1 \t;\ta \t= b\t ; c\t;d= \"e\" ;f\r\nx\r\n0 ; last\r\n\r\n",
        "POST / @a 1.1 chunked keep-alive {Host: a} {Transfer-Encoding: chunked} | data:x | end"},
       {"line ends in the data",
        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -207,6 +237,11 @@ TEST(RequestParser, UnderstandsExpectContinue) {
       {"with a body",
        "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\nx",
        "POST / @a 1.1 length=1 keep-alive expects-continue {Host: a} {Expect: 100-Continue} "
+       "{Content-Length: 1} | data:x | end"},
+      {"said twice it goes on once",
+       "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n"
+       "expect: 100-continue\r\n\r\nx",
+       "POST / @a 1.1 length=1 keep-alive expects-continue {Host: a} {Expect: 100-continue} "
        "{Content-Length: 1} | data:x | end"},
       {"without a body it is dropped", "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n",
        "GET / @a 1.1 none keep-alive {Host: a} | end"},

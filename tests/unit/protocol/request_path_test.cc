@@ -29,6 +29,16 @@ TEST(RequestPath, IsDecodedOnceMergedAndResolved) {
     EXPECT_EQ(normalise_path(path), expected) << path;
 }
 
+TEST(RequestPath, IsStrictWhereItCanBeReadInOneWayOnly) {
+  for (const char* path : {"/", "/a/../b", "/a/./../b", "/a//../b/", "/a/b/../..", "/%61", "/a%2e",
+                           "/a/%2E%2e/b", "/...", "/a/..b/../..", "/%25zz", "/%2f", "/%01"})
+    EXPECT_TRUE(is_strict(path)) << path;
+  for (const char* path :
+       {"/..", "/../", "/a/../..", "/a/../../b", "//..", "/./..", "/%2e%2e", "/.%2E/a",
+        "/a%2f..%2f..", "/%", "/a%4", "/a%zz", "/%g0", "/%00", "/a%00b", "/a/%2%35"})
+    EXPECT_FALSE(is_strict(path)) << path;
+}
+
 TEST(RequestPath, NeedsNoWorkWhereNothingWouldChange) {
   for (const char* path : {"/", "/api/v1/chats", "/a.b", "/a/b.c/"}) {
     EXPECT_FALSE(needs_normalising(path)) << path;
@@ -40,7 +50,9 @@ TEST(RequestPath, NeedsNoWorkWhereNothingWouldChange) {
 
 TEST(RequestPath, IsEscapedForARequestLine) {
   EXPECT_EQ(escape_query("a=%20&b=c d?#\r\n\x7f"), "a=%20&b=c%20d?%23%0D%0A%7F");
-  EXPECT_EQ(escape_path("/a b%?#\r\n\x7f\xc3\xa9|"), "/a%20b%25%3F%23%0D%0A%7F%C3%A9|");
+  EXPECT_EQ(escape_path("/a b%?#\r\n\x7f\xc3\xa9"), "/a%20b%25%3F%23%0D%0A%7F%C3%A9");
+  EXPECT_EQ(escape_path("\"<>\\^`{|}"), "%22%3C%3E%5C%5E%60%7B%7C%7D");
+  EXPECT_EQ(escape_path("/..;a=b,c:d@e!$&'()*+~[]-._"), "/..;a=b,c:d@e!$&'()*+~[]-._");
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ std::string after(const conf::RouteSettings& settings, const std::string& name,
   Headers headers;
   headers.append("X-Other", value);
   headers.append(name, value);
-  Rewriting(settings).apply(headers, expand);
+  EXPECT_TRUE(Rewriting(settings).apply(headers, expand));
   EXPECT_EQ(headers.get("X-Other"), value) << "another header";
   return std::string(*headers.get(name));
 }
@@ -144,6 +144,26 @@ TEST(Rewriting, IsEmptyWithoutRules) {
   conf::RouteSettings settings;
   settings.cookie_flags = {*conf::parse_cookie_flags("a secure")};
   EXPECT_FALSE(Rewriting(settings).empty());
+}
+
+// 2^40 ways to fail.
+TEST(Rewriting, SaysThatAnExpressionGaveUp) {
+  const std::string endless = "/" + std::string(40, 'a') + "!";
+  const auto decided = [](const conf::RouteSettings& settings, const char* name,
+                          const std::string& value) {
+    Headers headers;
+    headers.append(name, value);
+    return Rewriting(settings).apply(headers, expand);
+  };
+  conf::RouteSettings location;
+  location.rewrite_location = {{*conf::parse_pattern("~^/(a+)+$"), *conf::parse_template("/x")}};
+  EXPECT_FALSE(decided(location, "Location", endless));
+  EXPECT_TRUE(decided(location, "Location", "/aaa"));
+  EXPECT_TRUE(decided(location, "X-Other", endless));
+  conf::RouteSettings flags;
+  flags.cookie_flags = {{.cookie = "~^(a+)+$", .secure = true, .http_only = {}, .same_site = {}}};
+  EXPECT_FALSE(decided(flags, "Set-Cookie", std::string(40, 'a') + "!=1; Path=/"));
+  EXPECT_TRUE(decided(flags, "Set-Cookie", "aaa=1; Path=/"));
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/log_text.h"
+
 namespace usher::proxy {
 namespace {
 
@@ -52,6 +54,25 @@ TEST(AccessLog, ATextIsEscapedAsNginxDoes) {
     append_escaped(line, text);
     EXPECT_EQ(line, written);
   }
+}
+
+TEST(AccessLog, CutsEachFieldAndSaysSo) {
+  const std::string worst(60'000, '\xff');
+  AccessRecord made = record();
+  made.host = made.target = made.method = made.request_id = made.user_agent = worst;
+  const std::string line = to_json(made, "node-1");
+  EXPECT_LT(line.size(), 6 * longest_log_field);
+  EXPECT_TRUE(line.ends_with("\\ufffd...[60000 bytes]\"}\n"));
+}
+
+TEST(AccessLog, CutsATextAndSaysSo) {
+  std::string line = "before ";
+  append_escaped(line, std::string(60'000, '\xff'));
+  EXPECT_TRUE(line.ends_with("\\xFF...[60000 bytes]")) << line;
+  EXPECT_LT(line.size(), longest_log_field + 32);
+  line.clear();
+  append_escaped(line, std::string(longest_log_field, 'a'));
+  EXPECT_EQ(line, std::string(longest_log_field, 'a'));
 }
 
 }  // namespace

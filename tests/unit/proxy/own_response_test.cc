@@ -48,6 +48,13 @@ TEST(OwnResponse, WaitingPageTriesAgainByItself) {
   EXPECT_EQ(make_error_response(Errc::bad_request, true).body.find("refresh"), std::string::npos);
 }
 
+TEST(OwnResponse, SaysWhenToComeBackOnlyWhereTheCausePasses) {
+  for (const uint16_t status : {429, 502, 503, 504})
+    EXPECT_TRUE(make_status_response(status, false).head.headers.has("Retry-After")) << status;
+  for (const uint16_t status : {400, 404, 413, 500, 501, 505, 507, 511})
+    EXPECT_FALSE(make_status_response(status, true).head.headers.has("Retry-After")) << status;
+}
+
 TEST(OwnResponse, NeverTellsAVersionOrADetailOfTheLog) {
   for (size_t i = 1; i < error_codes; ++i) {
     const auto code = static_cast<Errc>(i);

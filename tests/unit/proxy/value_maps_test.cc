@@ -91,5 +91,14 @@ TEST(ValueMaps, AreFoundByName) {
   EXPECT_EQ(maps.find("c"), nullptr);
 }
 
+// 2^40 ways to fail.
+TEST(ValueMap, AnExpressionThatGivesUpIsNoAnswer) {
+  const ValueMap map(map_of({{"~^(a+)+$", "long"}, {"~b", "other"}}));
+  const std::string endless = std::string(40, 'a') + "b";
+  EXPECT_TRUE(map.find(endless).gave_up) << "not even what a later expression would say";
+  EXPECT_FALSE(map.find("aaaa").gave_up);
+  EXPECT_EQ(found(map, "aaaa"), "long");
+}
+
 }  // namespace
 }  // namespace usher::proxy

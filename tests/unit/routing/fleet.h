@@ -60,7 +60,9 @@ class Fleet {
   }
   ReplicaStatus& status(const std::string& id) { return board.status_of(id); }
   const Replica* replica(const std::string& id) const { return upstream.find(id); }
-  void set_up(const std::string& id, bool up) { status(id).set_health(up); }
+  void set_up(const std::string& id, bool up) {
+    status(id).set_health(up ? Health::up : Health::down);
+  }
 
   ReplicaBoard board;
   Upstream upstream;
@@ -84,8 +86,10 @@ class SlowStore final : public AffinityStore {
     log.back().append(numbered(" ", proposal.epoch));
     last_ttl = ttl;
     if (failing) return wait([claimed = std::move(claimed)] { claimed(failure()); });
-    return wait([claimed = std::move(claimed),
-                 winner = table_.claim(key, std::move(proposal), ttl)] { claimed(winner); });
+    const bool news = on_moved && proposal.epoch > 1 && table_.find(key) != proposal;
+    Binding winner = table_.claim(key, proposal, ttl);
+    if (news && winner == proposal) on_moved({std::string(key), winner});
+    return wait([claimed = std::move(claimed), winner = std::move(winner)] { claimed(winner); });
   }
   bool available() const override { return up; }
 
@@ -103,8 +107,9 @@ class SlowStore final : public AffinityStore {
     waiting_.pop_front();
   }
 
-  bool up = true;        // what available() says
-  bool failing = false;  // every command ends in an error
+  bool up = true;                              // what available() says
+  bool failing = false;                        // every command ends in an error
+  std::function<void(const Moved&)> on_moved;  // a move has been stored, and is announced
   std::vector<std::string> log;
   std::chrono::milliseconds last_ttl{0};
 

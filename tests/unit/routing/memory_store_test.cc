@@ -56,7 +56,7 @@ TEST(MemoryTable, LetsALowEpochReplaceWhatHasExpired) {
 
 TEST(MemoryTable, DropsTheLeastRecentlyUsedWhenItIsFull) {
   ManualClock clock;
-  MemoryTable table(clock, 3);
+  MemoryTable table(clock, 700);  // three small ones
   (void)table.claim("a", {"r1", 1}, 1h);
   (void)table.claim("b", {"r1", 1}, 1h);
   (void)table.claim("c", {"r1", 1}, 1h);
@@ -67,6 +67,31 @@ TEST(MemoryTable, DropsTheLeastRecentlyUsedWhenItIsFull) {
   EXPECT_FALSE(table.find("b"));
   EXPECT_TRUE(table.find("c"));
   EXPECT_TRUE(table.find("d"));
+}
+
+TEST(MemoryTable, TakesNoMoreMemoryThanItMay) {
+  ManualClock clock;
+  MemoryTable table(clock, 1024 * 1024);
+  for (size_t i = 0; i < 20'000; ++i)
+    (void)table.claim(numbered("client:AAAAAAAAAAAAAAAAA", i), {"192.0.2.1:8080", 2}, 24h);
+  EXPECT_GT(table.size(), 3'900u);
+  EXPECT_LT(table.size(), 5'000u);
+  // Longer ones count for more, also when they come in the place of short ones.
+  const std::string long_id = "unix:/" + std::string(100, 'x');
+  for (size_t i = 0; i < 20'000; ++i)
+    (void)table.claim(numbered("client:AAAAAAAAAAAAAAAAA", i), {long_id, 3}, 24h);
+  EXPECT_LT(table.size(), 3'500u);
+}
+
+TEST(MemoryTable, GivesBackWhatIsOver) {
+  ManualClock clock;
+  MemoryTable table(clock);
+  for (size_t i = 0; i < 1000; ++i)
+    (void)table.claim(numbered("sid:", i), {"r1", 1}, 10min);
+  clock.advance(11min);
+  for (size_t i = 0; i < 500; ++i)
+    (void)table.claim(numbered("client:", i), {"r1", 2}, 24h);
+  EXPECT_EQ(table.size(), 500u) << "two for each that came";
 }
 
 TEST(MemoryTable, LetsWorkersAgreeOnOneWinner) {

@@ -16,9 +16,10 @@ class Node final {
       : fleet(replicas),
         store(table),
         placement(1, clock),
-        node_sids(clock),
+        node_sids(clock, 0),
         node_bindings(clock),
-        directory(store, clock, settings, placement, live, node_sids, node_bindings) {}
+        unknown(clock),
+        directory(store, clock, settings, placement, live, node_sids, node_bindings, unknown) {}
 
   // What the proxy does with a request. The answer may wait for the store.
   void ask(SessionClaim claim, const Replica* avoid = nullptr) {
@@ -45,8 +46,9 @@ class Node final {
   conf::AffinitySettings settings;
   Placement placement;
   LiveSessions live;
-  MemoryTable node_sids;
+  NodeSids node_sids;
   NodeBindings node_bindings;
+  UnknownKeys unknown;
   AffinityCookies cookies{&tls::make_hmac_sha256, {{"secret"}}};
   SessionDirectory directory;
   Pending pending;

@@ -86,6 +86,51 @@ TEST(Placement, TakesABackupOnlyWhereNoOtherTakesNewClients) {
   }
 }
 
+TEST(Placement, AReplicaThatIsNotReadyGetsNobodyWhileAnotherOneIs) {
+  for (const conf::Balance balance : every_balance) {
+    Fleet fleet(3, balance);
+    Placement placement(8, clock);
+    const auto picks = [&] {
+      std::set<const Replica*> picked;
+      for (int i = 0; i < 50; ++i) {
+        picked.insert(placement.pick(fleet.upstream));
+        picked.insert(Placement::pick_by_key(fleet.upstream, std::to_string(i)));
+      }
+      return picked;
+    };
+    const Replica *first = fleet.replica("r1"), *second = fleet.replica("r2"),
+                  *third = fleet.replica("r3");
+    fleet.status("r1").set_health(Health::unready);
+    EXPECT_EQ(picks(), (std::set{second, third}));
+    fleet.status("r2").set_draining(true);
+    EXPECT_EQ(picks(), std::set{third});
+    fleet.set_up("r3", false);
+    EXPECT_EQ(picks(), std::set{first}) << "better than one that drains";
+    fleet.status("r1").set_health(Health::starting);
+    EXPECT_EQ(picks(), std::set{second}) << "one that starts is for nobody";
+    fleet.status("r2").set_health(Health::ill);
+    EXPECT_EQ(picks(), std::set<const Replica*>{nullptr});
+  }
+}
+
+TEST(Placement, InAPanicReadinessIsNoReason) {
+  for (const conf::Balance balance : every_balance) {
+    Fleet fleet(4, balance);
+    Placement placement(9, clock);
+    fleet.status("r1").set_health(Health::unready);
+    fleet.status("r2").set_health(Health::ill);
+    fleet.status("r3").set_health(Health::starting);
+    for (const char* id : {"r1", "r2", "r3", "r4"})
+      fleet.status(id).set_panic(true);
+    const Counts counts = counts_of(placement, fleet.upstream, 3000);
+    EXPECT_EQ(counts.size(), 3U);
+    for (const auto& [id, count] : counts) {
+      EXPECT_NE(id, "r3");
+      EXPECT_NEAR(count, 1000, 120) << id;
+    }
+  }
+}
+
 TEST(Placement, ANewerBackupDrawsNobody) {
   Fleet fleet(2, conf::Balance::round_robin);
   Placement placement(7, clock);

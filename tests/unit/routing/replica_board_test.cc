@@ -10,34 +10,44 @@
 namespace usher::routing {
 namespace {
 
-enum class Health { unknown, up, down };
-
 struct StateRow {
   Health health;
   bool draining;
   bool vanished;
+  bool panic;
   ReplicaState state;
   bool serves_bound;
   bool takes_new;
 };
 
 constexpr StateRow state_rows[] = {
-    {Health::unknown, false, false, ReplicaState::unknown, true, true},
-    {Health::unknown, true, false, ReplicaState::draining, true, false},
-    {Health::unknown, false, true, ReplicaState::draining, true, false},
-    {Health::up, false, false, ReplicaState::up, true, true},
-    {Health::up, true, false, ReplicaState::draining, true, false},
-    {Health::up, false, true, ReplicaState::draining, true, false},
-    {Health::up, true, true, ReplicaState::draining, true, false},
-    {Health::down, false, false, ReplicaState::down, false, false},
-    {Health::down, true, false, ReplicaState::down, false, false},
-    {Health::down, true, true, ReplicaState::down, false, false},
+    {Health::unknown, false, false, false, ReplicaState::unknown, true, true},
+    {Health::unknown, true, false, false, ReplicaState::draining, true, false},
+    {Health::unknown, false, true, false, ReplicaState::draining, true, false},
+    {Health::up, false, false, false, ReplicaState::up, true, true},
+    {Health::up, true, false, false, ReplicaState::draining, true, false},
+    {Health::up, false, true, false, ReplicaState::draining, true, false},
+    {Health::up, true, true, false, ReplicaState::draining, true, false},
+    {Health::up, false, false, true, ReplicaState::up, true, true},
+    {Health::unready, false, false, false, ReplicaState::unready, true, false},
+    {Health::unready, false, false, true, ReplicaState::unready, true, true},
+    {Health::unready, true, false, true, ReplicaState::draining, true, false},
+    {Health::ill, false, false, false, ReplicaState::down, false, false},
+    {Health::ill, false, false, true, ReplicaState::unready, true, true},
+    {Health::ill, true, false, true, ReplicaState::draining, true, false},
+    {Health::starting, false, false, false, ReplicaState::starting, false, false},
+    {Health::starting, false, false, true, ReplicaState::starting, false, false},
+    {Health::down, false, false, false, ReplicaState::down, false, false},
+    {Health::down, true, false, false, ReplicaState::down, false, false},
+    {Health::down, true, true, false, ReplicaState::down, false, false},
+    {Health::down, false, false, true, ReplicaState::down, false, false},
 };
 
 TEST(ReplicaStatus, IsWhatItsTableSays) {
   for (const StateRow& row : state_rows) {
     ReplicaStatus status;
-    if (row.health != Health::unknown) status.set_health(row.health == Health::up);
+    status.set_health(row.health);
+    status.set_panic(row.panic);
     status.set_draining(row.draining);
     status.set_vanished(row.vanished);
     SCOPED_TRACE(testing::Message() << "row " << &row - state_rows);
@@ -49,17 +59,49 @@ TEST(ReplicaStatus, IsWhatItsTableSays) {
 
 TEST(ReplicaStatus, BeginsAnewWhenItsAddressComesBack) {
   ReplicaStatus status;
-  status.set_health(false);
+  status.set_health(Health::down);
   status.set_vanished(false);
   EXPECT_EQ(status.state(), ReplicaState::down) << "it was there all the time";
   status.set_vanished(true);
   EXPECT_EQ(status.state(), ReplicaState::down);
   status.set_vanished(false);
   EXPECT_EQ(status.state(), ReplicaState::unknown);
-  status.set_health(true);
+  status.set_health(Health::up);
   status.set_vanished(true);
   status.set_vanished(false);
   EXPECT_EQ(status.state(), ReplicaState::up);
+}
+
+TEST(ReplicaStatus, IsAbsentOnlyWhenItHasNobodyAnyMore) {
+  ReplicaStatus status;
+  status.set_health(Health::up);
+  status.set_health(Health::unready);
+  status.set_panic(true);
+  status.set_health(Health::ill);
+  EXPECT_EQ(status.absences(), 0U) << "it stayed in use";
+  status.set_panic(false);
+  EXPECT_EQ(status.absences(), 1U);
+  status.set_health(Health::down);
+  status.set_health(Health::starting);
+  EXPECT_EQ(status.absences(), 1U);
+}
+
+TEST(ReplicaStatus, AWorkersFindingIsNotWrittenOver) {
+  ReplicaStatus status;
+  status.set_health(Health::up);
+  status.connect_refused();
+  EXPECT_FALSE(status.change_health(Health::up, Health::unready));
+  EXPECT_EQ(status.health(), Health::down);
+  EXPECT_TRUE(status.was_gone());
+  EXPECT_TRUE(status.change_health(Health::down, Health::up));
+  EXPECT_FALSE(status.was_gone());
+}
+
+TEST(ReplicaStatus, OnlyARefusalSaysThatItIsGone) {
+  ReplicaStatus status;
+  EXPECT_TRUE(status.attempt_failed(1));
+  EXPECT_EQ(status.health(), Health::down);
+  EXPECT_FALSE(status.was_gone());
 }
 
 TEST(ReplicaStatus, IsNamedAsTheStatusPageNamesIt) {
@@ -67,6 +109,8 @@ TEST(ReplicaStatus, IsNamedAsTheStatusPageNamesIt) {
   EXPECT_EQ(name_of(ReplicaState::up), "up");
   EXPECT_EQ(name_of(ReplicaState::down), "down");
   EXPECT_EQ(name_of(ReplicaState::draining), "draining");
+  EXPECT_EQ(name_of(ReplicaState::unready), "unready");
+  EXPECT_EQ(name_of(ReplicaState::starting), "starting");
 }
 
 TEST(ReplicaStatus, GoesDownAtTheFirstRefusedConnectAndTellsOne) {
@@ -99,14 +143,14 @@ TEST(ReplicaStatus, IsNotBroughtBackByAResponseButByAHealthCheck) {
   status.connect_refused();
   status.answered();
   EXPECT_EQ(status.state(), ReplicaState::down);
-  status.set_health(true);
+  status.set_health(Health::up);
   EXPECT_EQ(status.state(), ReplicaState::up);
 }
 
 TEST(ReplicaStatus, ForgetsFailuresWhenAHealthCheckSaysUp) {
   ReplicaStatus status;
   EXPECT_FALSE(status.attempt_failed(2));
-  status.set_health(true);
+  status.set_health(Health::up);
   EXPECT_FALSE(status.attempt_failed(2));
 }
 
@@ -124,7 +168,7 @@ TEST(ReplicaStatus, IsBroughtToTheBrinkByBrokenRequestsAndPushedOverOnlyByAProbe
 TEST(ReplicaStatus, ForgetsBrokenRequestsWhenAHealthCheckSaysUp) {
   ReplicaStatus status;
   status.broke_off(2);
-  status.set_health(true);
+  status.set_health(Health::up);
   EXPECT_FALSE(status.attempt_failed(2));
   EXPECT_TRUE(status.serves_bound());
 }
@@ -139,13 +183,13 @@ TEST(ReplicaStatus, IsSuspectedOnceUntilSomebodyHasLooked) {
 
 TEST(ReplicaStatus, CountsHowOftenItStoppedBeingAHome) {
   ReplicaStatus status;
-  status.set_health(true);
+  status.set_health(Health::up);
   EXPECT_EQ(status.absences(), 0U);
-  status.set_health(false);
-  status.set_health(false);
+  status.set_health(Health::down);
+  status.set_health(Health::down);
   EXPECT_FALSE(status.connect_refused());
   EXPECT_EQ(status.absences(), 1U);
-  status.set_health(true);
+  status.set_health(Health::up);
   EXPECT_TRUE(status.connect_refused());
   EXPECT_EQ(status.absences(), 2U);
   status.set_draining(true);

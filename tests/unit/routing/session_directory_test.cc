@@ -16,7 +16,8 @@ using testing::IsEmpty;
 
 constexpr const char* client = "AAAAAAAAAAAAAAAAAAAAAA";
 constexpr const char* client_key = "client:AAAAAAAAAAAAAAAAAAAAAA";
-constexpr const char* claimed_r2 = "claim client:AAAAAAAAAAAAAAAAAAAAAA r2 1";
+constexpr const char* asked_client = "find client:AAAAAAAAAAAAAAAAAAAAAA";
+constexpr const char* claimed_r2 = "claim client:AAAAAAAAAAAAAAAAAAAAAA r2 2";
 
 SessionClaim sid_only(std::string sid) { return {.sid = std::move(sid), .cookie = {}}; }
 
@@ -91,18 +92,111 @@ TEST_F(ADirectory, HasNoHomeToGiveWhenAllReplicasAreDown) {
 // --- Clients with a cookie
 // -------------------------------------------------------------------------
 
-TEST_F(ADirectory, AsksTheStoreOncePerClientAndMinute) {
+TEST_F(ADirectory, AsksTheStoreOncePerClientAndMinuteAndLeavesNothingThere) {
   for (int second = 0; second < 60; ++second) {
     EXPECT_EQ(node_.get(claim("r2", 1)).replica, fleet_.replica("r2"));
     EXPECT_EQ(node_.answered_at_once, second > 0);
     clock_.advance(1s);
   }
-  EXPECT_THAT(node_.store.log, ElementsAre(claimed_r2));
-  EXPECT_EQ(node_.store.last_ttl, 24h);
+  EXPECT_THAT(node_.store.log, ElementsAre(asked_client));
   EXPECT_EQ(node_.directory.counters().cache_hits, 59u);
   EXPECT_EQ(node_.get(claim("r2", 1)).replica, fleet_.replica("r2"));
   EXPECT_FALSE(node_.answered_at_once);
-  EXPECT_EQ(node_.store.log.size(), 2u) << "the minute is over: its life is prolonged";
+  EXPECT_THAT(node_.store.log, ElementsAre(asked_client, asked_client)) << "the minute is over";
+  EXPECT_EQ(table_.size(), 0u);
+}
+
+TEST_F(ADirectory, ProlongsTheRecordOfAClientThatHasMoved) {
+  for (int second = 0; second <= 60; ++second) {
+    EXPECT_EQ(node_.get(claim("r2", 2)).replica, fleet_.replica("r2"));
+    EXPECT_EQ(node_.answered_at_once, second % 60 > 0);
+    clock_.advance(1s);
+  }
+  EXPECT_THAT(node_.store.log, ElementsAre(claimed_r2, claimed_r2));
+  EXPECT_EQ(node_.store.last_ttl, 24h);
+}
+
+TEST_F(ADirectory, KeepsARecordForAsLongAsTheSettingsSay) {
+  conf::AffinitySettings settings;
+  settings.idle = 10min;
+  Placement placement(1, clock_);
+  SessionDirectory directory(node_.store, clock_, settings, placement, node_.live, node_.node_sids,
+                             node_.node_bindings, node_.unknown);
+  const Pending pending =
+      directory.find(claim("r2", 2), fleet_.upstream, node_.cookies, nullptr, [](Home) {});
+  EXPECT_EQ(node_.store.last_ttl, 10min);
+}
+
+// The record of a client that has moved is over, or the store has lost it.
+TEST_F(ADirectory, StoresAMovedClientAgainAndLeavesOneThatHasNotMovedAlone) {
+  (void)node_.get(claim("r2", 3));
+  (void)node_.get(node_.by_cookie(node_.cookies.seal("QQQQQQQQQQQQQQQQQQQQQQ", {"r1", 1})));
+  clock_.advance(25h);
+  ASSERT_EQ(table_.find(client_key), std::nullopt);
+  Node other(table_, clock_, 3);
+  EXPECT_EQ(other.get(claim("r2", 3)).replica, other.fleet.replica("r2"));
+  EXPECT_EQ(table_.find(client_key), (Binding{"r2", 3}));
+  EXPECT_EQ(table_.size(), 1u);
+}
+
+TEST_F(ADirectory, TellsAStoreThatHasLostAMoveOfItThoughTheCookieIsOld) {
+  fleet_.set_up("r2", false);
+  const Home moved = node_.get(claim("r2", 1));
+  clock_.advance(25h);
+  fleet_.set_up("r2", true);
+  const Home again = node_.get(claim("r2", 1));
+  EXPECT_EQ(again.binding, moved.binding);
+  EXPECT_EQ(table_.find(client_key), moved.binding);
+}
+
+// The store said "nothing" just before another node moved the client; the announcement came first.
+TEST_F(ADirectory, LetsAnAnnouncementThatOvertakesAnAnswerStand) {
+  for (const bool known_before : {false, true}) {
+    SCOPED_TRACE(known_before);
+    const std::string id = known_before ? "QQQQQQQQQQQQQQQQQQQQQQ" : client;
+    const SessionClaim by = node_.by_cookie(node_.cookies.seal(id, {"r2", 1}));
+    if (known_before) (void)node_.get(by);
+    clock_.advance(2min);
+    node_.ask(by);
+    ASSERT_EQ(node_.store.waiting(), 1u);
+    const Moved moved{"client:" + id, {"r3", 2}};
+    stored(moved.key, moved.binding);
+    node_.node_bindings.learn(moved);
+    node_.directory.learn({moved});
+    node_.store.answer();
+    EXPECT_EQ(node_.home->replica, fleet_.replica("r3"));
+    EXPECT_TRUE(node_.home->set_cookie);
+    EXPECT_EQ(node_.node_bindings.last_known(moved.key, 1), moved.binding);
+  }
+}
+
+// A node of an earlier version has stored what the cookie says.
+TEST_F(ADirectory, TakesARecordOfAClientThatHasNotMovedForWhatItIs) {
+  stored(client_key, {"r2", 1});
+  const Home home = node_.get(claim("r2", 1));
+  EXPECT_EQ(home.replica, fleet_.replica("r2"));
+  EXPECT_FALSE(home.set_cookie);
+  fleet_.set_up("r2", false);
+  const Home moved = node_.get(claim("r2", 1));
+  EXPECT_EQ(moved.binding.epoch, 2u);
+  EXPECT_EQ(table_.find(client_key), moved.binding);
+}
+
+TEST_F(ADirectory, KeepsAClientAtAHomeThatIsNotReady) {
+  node_.get(claim("r2", 1));
+  node_.directory.learn_sid("s", {"r2", 1}, [] {});
+  for (const Health health : {Health::unready, Health::ill}) {
+    fleet_.status("r2").set_health(health);
+    fleet_.status("r2").set_panic(health == Health::ill);
+    for (const SessionClaim& asked : {claim("r2", 1), claim("r2", 1, "s"), sid_only("s")}) {
+      const Home home = node_.get(asked);
+      EXPECT_EQ(home.replica, fleet_.replica("r2"));
+      EXPECT_NE(home.outcome, AffinityOutcome::rebound);
+    }
+  }
+  fleet_.status("r2").set_health(Health::ill);
+  fleet_.status("r2").set_panic(false);
+  EXPECT_EQ(node_.get(claim("r2", 1)).outcome, AffinityOutcome::rebound) << "it does not live";
 }
 
 TEST_F(ADirectory, KeepsAClientAtADrainingHomeWhileItHasAWebsocketThere) {
@@ -296,7 +390,7 @@ TEST_F(ADirectory, FollowsAMoveThatAnotherNodeAnnouncesWithoutAskingTheStore) {
   EXPECT_EQ(node_.home->replica, fleet_.replica("r3"));
   EXPECT_EQ(node_.home->outcome, AffinityOutcome::rebound);
   EXPECT_TRUE(node_.home->set_cookie);
-  EXPECT_THAT(node_.store.log, ElementsAre(claimed_r2));
+  EXPECT_THAT(node_.store.log, ElementsAre(asked_client));
 }
 
 TEST_F(ADirectory, AsksTheStoreWhenAnAnnouncementContradictsItWithoutAHigherEpoch) {
@@ -321,7 +415,7 @@ TEST_F(ADirectory, AsksAboutEverybodyAgainWhenAnnouncementsMayHaveBeenMissed) {
   node_.ask(claim("r2", 1));
   EXPECT_FALSE(node_.answered_at_once);
   node_.store.answer();
-  EXPECT_THAT(node_.store.log, ElementsAre(claimed_r2, claimed_r2));
+  EXPECT_THAT(node_.store.log, ElementsAre(asked_client, asked_client));
   EXPECT_TRUE(node_.directory.find_now(claim("r2", 1), fleet_.upstream, node_.cookies));
 }
 
@@ -349,14 +443,14 @@ TEST_F(ADirectory, TakesAnotherWorkersWordForAMinuteFromWhenTheStoreGaveIt) {
   (void)node_.get(claim("r2", 1));
   Placement placement(1, clock_);
   SessionDirectory other(node_.store, clock_, node_.settings, placement, node_.live,
-                         node_.node_sids, node_.node_bindings);
+                         node_.node_sids, node_.node_bindings, node_.unknown);
   clock_.advance(59s);
   const auto home = other.find_now(claim("r2", 1), fleet_.upstream, node_.cookies);
   ASSERT_TRUE(home);
   EXPECT_EQ(home->replica, fleet_.replica("r2"));
   clock_.advance(1s);
   EXPECT_FALSE(other.find_now(claim("r2", 1), fleet_.upstream, node_.cookies));
-  EXPECT_THAT(node_.store.log, ElementsAre(claimed_r2));
+  EXPECT_THAT(node_.store.log, ElementsAre(asked_client));
   // Nor for a client whose cookie knows more, or whose home has been away since.
   (void)node_.get(claim("r2", 1));
   EXPECT_FALSE(other.find_now(claim("r3", 2), fleet_.upstream, node_.cookies));
@@ -376,7 +470,7 @@ TEST_F(ADirectory, ProposesNoHomeThatAnotherWorkerHasAlreadyReplaced) {
   SlowStore lost(empty);
   Placement placement(1, clock_);
   SessionDirectory other(lost, clock_, node_.settings, placement, node_.live, node_.node_sids,
-                         node_.node_bindings);
+                         node_.node_bindings, node_.unknown);
   std::optional<Home> home;
   const Pending pending = other.find(claim("r2", 1), fleet_.upstream, node_.cookies,
                                      fleet_.replica("r2"), [&](Home found) { home = found; });
@@ -508,10 +602,10 @@ TEST_F(ADirectory, MayBeDestroyedWhileItWaits) {
   {
     Placement placement(1, clock_);
     SessionDirectory directory(node_.store, clock_, node_.settings, placement, node_.live,
-                               node_.node_sids, node_.node_bindings);
+                               node_.node_sids, node_.node_bindings, node_.unknown);
     find = directory.find(claim("r2", 1, "s"), fleet_.upstream, node_.cookies, nullptr,
                           [](Home) { FAIL(); });
-    learn = directory.learn_sid("s", {"r1", 1}, [] { FAIL(); });
+    learn = directory.learn_sid("s", {"r1", 1}, {}, [] { FAIL(); });
   }
   EXPECT_FALSE(find.active());
   EXPECT_FALSE(learn.active());
@@ -552,7 +646,7 @@ TEST_F(ADirectory, CountsTheClientsThatLiveAtAReplica) {
 TEST_F(ADirectory, SendsASidToTheReplicaThatIssuedItThroughAnyNode) {
   Node other(table_, clock_, 3);
   bool kept = false;
-  Pending learning = node_.directory.learn_sid("s1", {"r3", 1}, [&] { kept = true; });
+  Pending learning = node_.directory.learn_sid("s1", {"r3", 1}, {}, [&] { kept = true; });
   EXPECT_FALSE(kept);
   node_.store.answer();
   EXPECT_TRUE(kept);
@@ -599,7 +693,7 @@ TEST_F(ADirectory, EndsASessionWhoseClientHasMovedSinceItWasOpened) {
 }
 
 TEST_F(ADirectory, EndsASessionWhoseClientAnotherNodeHasMoved) {
-  const Pending learning = node_.directory.learn_sid("s1", {"r3", 1}, [] {});
+  const Pending learning = node_.directory.learn_sid("s1", {"r3", 1}, {}, [] {});
   node_.store.answer();
   EXPECT_EQ(node_.get(claim("r3", 1)).replica, fleet_.replica("r3"));
   node_.directory.learn({{client_key, {"r2", 2}}});
@@ -607,7 +701,7 @@ TEST_F(ADirectory, EndsASessionWhoseClientAnotherNodeHasMoved) {
 }
 
 TEST_F(ADirectory, EndsASessionWhoseClientHasMovedThoughItOnlyPollsHere) {
-  const Pending learning = node_.directory.learn_sid("s1", {"r3", 1}, [] {});
+  const Pending learning = node_.directory.learn_sid("s1", {"r3", 1}, {}, [] {});
   node_.store.answer();
   EXPECT_EQ(node_.get(claim("r3", 1, "s1")).replica, fleet_.replica("r3"));
   const Moved moved{client_key, {"r2", 2}};
@@ -620,7 +714,59 @@ TEST_F(ADirectory, FallsBackToTheCookieForAnUnknownSid) {
   const Home home = node_.get(claim("r2", 1, "unknown"));
   EXPECT_EQ(home.replica, fleet_.replica("r2"));
   EXPECT_EQ(home.outcome, AffinityOutcome::cookie);
-  EXPECT_THAT(node_.store.log, ElementsAre("find sid:unknown", claimed_r2));
+  EXPECT_THAT(node_.store.log, ElementsAre("find sid:unknown", asked_client));
+}
+
+TEST_F(ADirectory, AsksAboutAnUnknownSidOnceInAMoment) {
+  for (int i = 0; i < 100; ++i) {
+    (void)node_.get(claim("r2", 1, "unknown"));
+    (void)node_.get(sid_only("unknown"));
+  }
+  EXPECT_THAT(node_.store.log, ElementsAre("find sid:unknown", asked_client));
+  clock_.advance(UnknownKeys::life);
+  (void)node_.get(sid_only("unknown"));
+  EXPECT_THAT(node_.store.log, ElementsAre("find sid:unknown", asked_client, "find sid:unknown"));
+}
+
+TEST_F(ADirectory, KnowsASidThatItsNodeLearnsInThatMoment) {
+  (void)node_.get(sid_only("s1"));
+  Placement placement(1, clock_);
+  SessionDirectory worker(node_.store, clock_, node_.settings, placement, node_.live,
+                          node_.node_sids, node_.node_bindings, node_.unknown);
+  const Pending learning = worker.learn_sid("s1", {"r3", 1}, {}, [] {});
+  EXPECT_EQ(node_.get(sid_only("s1")).replica, fleet_.replica("r3"));
+}
+
+TEST_F(ADirectory, KeepsNoMoreSidsOfANetworkThanItsShare) {
+  node_.node_sids.set_share(2);
+  const auto learn = [&](std::string_view sid, std::string_view network) {
+    const Pending learning = node_.directory.learn_sid(sid, {"r3", 1}, network, [] {});
+    const bool keeps = learning.active();
+    node_.store.answer();
+    return keeps;
+  };
+  EXPECT_TRUE(learn("a", "net1"));
+  EXPECT_TRUE(learn("b", "net1"));
+  EXPECT_FALSE(learn("c", "net1"));
+  EXPECT_TRUE(learn("d", "net2")) << "others have theirs";
+  EXPECT_EQ(table_.size(), 3u);
+  EXPECT_EQ(node_.get(claim("r2", 1, "c")).replica, fleet_.replica("r2")) << "by its cookie";
+}
+
+TEST_F(ADirectory, ProlongsNoSidBeyondTheShareOfWhoeverAsks) {
+  node_.node_sids.set_share(1);
+  stored("sid:a", {"r3", 1});
+  stored("sid:b", {"r3", 1});
+  const auto ask = [&](const char* sid) {
+    return node_.get({.sid = sid, .cookie = {}, .network = "net1"}).replica->id;
+  };
+  for (int minute = 0; minute < 3; ++minute) {
+    EXPECT_EQ(ask("a"), "r3");
+    EXPECT_EQ(ask("b"), "r3");
+    clock_.advance(61s);
+  }
+  EXPECT_THAT(node_.store.log, ElementsAre("find sid:a", "find sid:b", "claim sid:a r3 1",
+                                           "find sid:b", "claim sid:a r3 1", "find sid:b"));
 }
 
 TEST_F(ADirectory, FallsBackToTheCookieWhenTheSidsReplicaIsDown) {
@@ -658,7 +804,7 @@ TEST_F(ADirectory, TakesNoMoreOfASidThanAReplicaWouldIssue) {
   (void)node_.get(sid_only(endless));
   ASSERT_EQ(node_.store.log.size(), 1u);
   EXPECT_LT(node_.store.log[0].size(), 200u);
-  Pending learning = node_.directory.learn_sid(endless, {"r2", 1}, [] {});
+  Pending learning = node_.directory.learn_sid(endless, {"r2", 1}, {}, [] {});
   node_.store.answer();
   EXPECT_EQ(node_.get(sid_only(endless)).replica, fleet_.replica("r2"));
 }
@@ -666,7 +812,7 @@ TEST_F(ADirectory, TakesNoMoreOfASidThanAReplicaWouldIssue) {
 TEST_F(ADirectory, TellsTheHandshakeWhenTheStoreCannotHaveTheSid) {
   node_.store.failing = true;
   bool kept = false;
-  Pending learning = node_.directory.learn_sid("s1", {"r3", 1}, [&] { kept = true; });
+  Pending learning = node_.directory.learn_sid("s1", {"r3", 1}, {}, [&] { kept = true; });
   node_.store.answer();
   EXPECT_TRUE(kept);
   node_.store.up = false;
@@ -682,7 +828,7 @@ TEST_F(ADirectory, TellsTheHandshakeWhenTheStoreCannotHaveTheSid) {
 TEST_F(ADirectory, StopsWaitingForASidThatNobodyWaitsFor) {
   bool kept = false;
   {
-    Pending learning = node_.directory.learn_sid("s1", {"r3", 1}, [&] { kept = true; });
+    Pending learning = node_.directory.learn_sid("s1", {"r3", 1}, {}, [&] { kept = true; });
   }
   node_.store.answer();
   EXPECT_FALSE(kept);
@@ -709,8 +855,8 @@ TEST_F(ADirectoryAlone, KnowsTheSidsThatOtherWorkersOfItsNodeHaveLearnt) {
   node_.store.up = false;
   Placement placement(1, clock_);
   SessionDirectory worker(node_.store, clock_, node_.settings, placement, node_.live,
-                          node_.node_sids, node_.node_bindings);
-  const Pending learning = worker.learn_sid("s", {"r3", 1}, [] {});
+                          node_.node_sids, node_.node_bindings, node_.unknown);
+  const Pending learning = worker.learn_sid("s", {"r3", 1}, {}, [] {});
   node_.ask(sid_only("s"));
   EXPECT_TRUE(node_.answered_at_once);
   EXPECT_EQ(node_.home->replica, fleet_.replica("r3"));
@@ -764,7 +910,7 @@ TEST_F(ADirectoryAlone, FollowsWhatAnotherWorkerOfItsNodeHasDecided) {
   fleet_.set_up("r2", true);
   Placement placement(1, clock_);
   SessionDirectory other(node_.store, clock_, node_.settings, placement, node_.live,
-                         node_.node_sids, node_.node_bindings);
+                         node_.node_sids, node_.node_bindings, node_.unknown);
   (void)other.find_now(claim("r1", 0), fleet_.upstream, node_.cookies);
   const auto home = other.find_now(claim("r2", 1), fleet_.upstream, node_.cookies);
   ASSERT_TRUE(home);

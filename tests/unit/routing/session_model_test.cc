@@ -1,6 +1,7 @@
 // Three nodes, one store, and everything that can go wrong, at random: replicas die and return on
-// each node at its own time, the store fails and comes back, answers are late. Afterwards every
-// client must have one home, and the same on every node.
+// each node at its own time, the store fails and comes back, loses all it had, answers and
+// announcements are late or lost. Afterwards every client must have one home, and the same on every
+// node; and the store a record of those that have moved, and of nobody else.
 
 #include <gtest/gtest.h>
 
@@ -9,6 +10,8 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <utility>
+#include <vector>
 
 #include "tests/unit/routing/node.h"
 
@@ -26,6 +29,12 @@ class Model final {
   explicit Model(uint32_t seed) : random_(seed) {
     for (auto& node : nodes_)
       node = std::make_unique<Node>(table_, clock_, replica_count);
+    for (const auto& node : nodes_) {
+      node->store.on_moved = [this](const Moved& moved) {
+        for (auto& heard : announced_)
+          heard.push_back(moved);
+      };
+    }
     for (std::string& cookie : cookies_) {
       nodes_[0]->ask({});
       cookie = nodes_[0]->seal(*nodes_[0]->home);
@@ -34,13 +43,15 @@ class Model final {
 
   void step() {
     if (below(100) == 0) return clock_.advance(25h);  // the store has lost everything
-    switch (below(12)) {
+    switch (below(14)) {
       case 0: return set_replica(one_of(nodes_), below(replica_count), below(3) > 0);
       case 1: return one_replica_everywhere();
       case 2: return toggle_store(one_of(nodes_));
       case 3: return clock_.advance(std::chrono::seconds(below(40)));
       case 4:
       case 5: return one_of(nodes_).store.answer();
+      case 6: return hear(below(node_count));
+      case 7: return miss(below(node_count));
       default: return restless_request();
     }
   }
@@ -59,6 +70,8 @@ class Model final {
       node->store.up = true;
       node->store.answer();
     }
+    for (size_t node = 0; node < node_count; ++node)
+      hear(node);
     clock_.advance(61s);
     // Each client visits every node twice, as a browser that reconnects does.
     for (int round = 0; round < 2; ++round) {
@@ -75,12 +88,16 @@ class Model final {
     for (size_t client = 0; client < client_count; ++client) {
       const CookieContent content = *nodes_[0]->cookies.open(cookies_[client]);
       const auto stored = table_.find(std::string("client:").append(content.client));
-      ASSERT_TRUE(stored);
+      ASSERT_EQ(stored.has_value(), content.epoch > 1);
       for (const auto& node : nodes_) {
         node->ask(node->by_cookie(cookies_[client]));
         ASSERT_TRUE(node->answered_at_once);
-        EXPECT_EQ(node->home->binding, *stored);
-        EXPECT_EQ(node->home->replica->id, stored->replica);
+        EXPECT_EQ(node->home->binding.epoch, content.epoch);
+        EXPECT_TRUE(node->cookies.names(content, node->home->replica->id));
+        EXPECT_EQ(node->home->binding.replica, node->home->replica->id);
+        if (stored) {
+          EXPECT_EQ(node->home->binding, *stored);
+        }
         EXPECT_TRUE(node->home->replica->status->serves_bound());
         EXPECT_FALSE(node->home->set_cookie);
         EXPECT_EQ(node->home->outcome, AffinityOutcome::cookie);
@@ -120,6 +137,19 @@ class Model final {
     node.store.failing = kind != 2;
   }
 
+  // As Server and Worker do.
+  void hear(size_t node) {
+    const std::vector<Moved> heard = std::exchange(announced_[node], {});
+    for (const Moved& moved : heard)
+      nodes_[node]->node_bindings.learn(moved);
+    nodes_[node]->directory.learn(heard);
+  }
+  void miss(size_t node) {
+    announced_[node].clear();
+    nodes_[node]->node_bindings.doubt();
+    nodes_[node]->directory.doubt();
+  }
+
   void restless_request() {
     Node& node = one_of(nodes_);
     const Replica& any = node.fleet.upstream.replicas[below(replica_count)];
@@ -150,6 +180,7 @@ class Model final {
   ManualClock clock_;
   MemoryTable table_{clock_};
   std::array<std::unique_ptr<Node>, node_count> nodes_;
+  std::array<std::vector<Moved>, node_count> announced_;
   std::array<std::string, client_count> cookies_;
   std::array<Pending, 8> requests_;
   size_t answers_ = 0;

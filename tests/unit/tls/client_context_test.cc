@@ -176,13 +176,13 @@ TEST_F(ClientOfTls, NamesTheFileThatIsWrong) {
   const std::string key = folder_.write("own.key", pair.key);
   const std::string other = folder_.write("other.key", authority_.issue("DNS:a.test").key);
   EXPECT_EQ(complaint({.ca = "/nowhere.crt", .chain = {}, .key = {}}),
-            "/nowhere.crt: cannot be read");
+            "/nowhere.crt: cannot be read: " + why_not("/nowhere.crt", ENOENT, "read"));
   EXPECT_EQ(complaint({.ca = rubbish, .chain = {}, .key = {}}),
             rubbish + ": holds no PEM certificate");
   EXPECT_EQ(complaint({.ca = {}, .chain = chain, .key = other}),
             other + ": is not the key of " + chain);
   EXPECT_EQ(complaint({.ca = {}, .chain = chain, .key = "/nowhere.key"}),
-            "/nowhere.key: cannot be read");
+            "/nowhere.key: cannot be read: " + why_not("/nowhere.key", ENOENT, "read"));
   EXPECT_EQ(complaint({.ca = {}, .chain = chain, .key = key}), "accepted");
 }
 

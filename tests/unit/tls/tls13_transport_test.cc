@@ -353,25 +353,52 @@ TEST_F(Records, ARecordThatHoldsTooMuchIsRefused) {
   expect_refusal(22);
 }
 
+TEST_F(Records, PaddingCountsToWhatARecordHolds) {
+  // The content's type and 2^14 zeros or one less behind it (RFC 8446 section 5.4).
+  const std::string type(1, static_cast<char>(ContentType::application_data));
+  send(seal(ContentType::invalid, "x" + type + std::string(16 * 1024 - 2, '\0')));
+  EXPECT_EQ(read().status, IoStatus::done);
+  EXPECT_EQ(got_, "x");
+  send(seal(ContentType::invalid, "x" + type + std::string(16 * 1024 - 1, '\0')));
+  expect_refusal(22);
+}
+
+TEST_F(Records, ARecordWithoutATypeIsRefused) {
+  send(seal(ContentType::application_data, "before"));
+  send(seal(ContentType::invalid, std::string(9, '\0')));
+  expect_refusal(10);
+}
+
+TEST_F(Records, ARecordOfAnUnknownTypeIsRefused) {
+  send(seal(static_cast<ContentType>(24), "x"));
+  expect_refusal(10);
+}
+
 TEST_F(Records, EmptyRecordsWithoutEndAreRefused) {
   for (int i = 0; i < 33; ++i)
     send(seal(ContentType::application_data, ""));
   expect_refusal(10);
 }
 
-class HandshakeRecords : public Records, public ::testing::WithParamInterface<std::string> {};
+struct Refused {
+  std::string message;
+  uint8_t alert;
+};
+
+class HandshakeRecords : public Records, public ::testing::WithParamInterface<Refused> {};
 
 TEST_P(HandshakeRecords, NoOtherMessageIsTaken) {
-  send(seal(ContentType::handshake, GetParam()));
-  expect_refusal(10);
+  send(seal(ContentType::handshake, GetParam().message));
+  expect_refusal(GetParam().alert);
 }
 
-INSTANTIATE_TEST_SUITE_P(Messages, HandshakeRecords,
-                         ::testing::Values(std::string{"\x18\0\0\1\2", 5},    // no such request
-                                           std::string{"\x18\0\0\2\0\0", 6},  // too long
-                                           std::string{"\1\0\0\0", 4},        // ClientHello
-                                           update_not_requested + update_not_requested,
-                                           std::string{}));
+INSTANTIATE_TEST_SUITE_P(
+    Messages, HandshakeRecords,
+    ::testing::Values(Refused{{"\x18\0\0\1\2", 5}, 47},    // no such request: section 4.6.3
+                      Refused{{"\x18\0\0\1\xff", 5}, 47},  // the same
+                      Refused{{"\x18\0\0\2\0\0", 6}, 50},  // too long
+                      Refused{{"\1\0\0\0", 4}, 10},        // ClientHello
+                      Refused{update_not_requested + update_not_requested, 10}, Refused{{}, 10}));
 
 TEST_F(Records, AnAlertEndsTheConnection) {
   send(seal(ContentType::application_data, "last words"));

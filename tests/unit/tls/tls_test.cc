@@ -253,7 +253,8 @@ TEST_F(TlsServer, NamesTheFileThatIsWrong) {
   const auto good = certificate("a.test");
   const auto other = certificate("b.test");
   const std::string rubbish = folder_.write("rubbish", "not PEM");
-  EXPECT_EQ(complaint({"/nowhere.crt", good.key}), "/nowhere.crt: cannot be read");
+  EXPECT_EQ(complaint({"/nowhere.crt", good.key}),
+            "/nowhere.crt: cannot be read: " + why_not("/nowhere.crt", ENOENT, "read"));
   EXPECT_EQ(complaint({rubbish, good.key}), rubbish + ": holds no PEM certificate");
   EXPECT_EQ(complaint({good.chain, rubbish}),
             rubbish + ": holds no PEM private key, or one that is encrypted");

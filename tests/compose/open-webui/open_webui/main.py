@@ -54,6 +54,8 @@ async def app(scope, receive, send):
     status, body = 200, {"status": True, "replica": NAME}
     if scope["path"] == "/ready" and not await ready():
         status, body = 503, {"detail": "Redis not ready"}
+    elif scope["path"] == "/_app/immutable/gone.js":
+        status, body = 404, {"detail": "Not Found"}
     elif scope["path"] == "/api/visits":
         # One file for all replicas, as for what users upload.
         with open(DATA / "visits", "a") as visits:
