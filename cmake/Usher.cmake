@@ -12,7 +12,8 @@ endif()
 if(USHER_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(usher_flags INTERFACE -Wno-maybe-uninitialized)
 endif()
-target_compile_definitions(usher_flags INTERFACE USHER_VERSION="${PROJECT_VERSION}")
+# hiredis asks for _FILE_OFFSET_BITS; said for all, every target can share one precompiled header.
+target_compile_definitions(usher_flags INTERFACE USHER_VERSION="${PROJECT_VERSION}" _FILE_OFFSET_BITS=64)
 target_include_directories(usher_flags INTERFACE ${CMAKE_SOURCE_DIR})
 
 if(USHER_SANITIZE)

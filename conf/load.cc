@@ -154,10 +154,20 @@ void warn_of_lonely_container(const Files& files, Loaded& loaded) {
 }
 
 // What a file holds in the place of a setting: its text without the white space around it.
+std::string_view without_space(std::string_view text) {
+  constexpr std::string_view space = " \t\r\n";
+  const auto first = text.find_first_not_of(space);
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(space) - first + 1);
+}
+
 std::optional<std::string> secret_in(const std::string& path, const Files& files,
                                      Messages& messages) {
-  auto text = files.read(path);
-  if (text && !trim(*text).empty()) return std::string(trim(*text));
+  const auto text = files.read(path);
+  if (text) {
+    const std::string secret(without_space(*text));
+    if (!secret.empty()) return secret;
+  }
   messages.add(files.called(path) + ": " + (text ? "is empty" : text.error().detail));
   return std::nullopt;
 }

@@ -132,8 +132,8 @@ struct Http2ServerCodec::Impl {
   std::string early;       // what settle() has had written; pull() hands it on
   bool unsettled = false;  // more than heads of requests have come
   size_t received = 0;     // of bodies, in this call to receive()
-  size_t waiting = 0;       // of all streams
-  uint64_t sent = 0;        // likewise
+  size_t waiting = 0;      // of all streams
+  uint64_t sent = 0;       // likewise
   Http2FieldWriter writer;
 
   MonotonicTime counted_since{};

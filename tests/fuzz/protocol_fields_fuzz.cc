@@ -95,9 +95,11 @@ void check_rewriting(const Headers& fields) {
   Headers headers;
   for (const Field& field : fields)
     headers.append(field.name, field.value);
-  rewriting.apply(headers, [](const conf::Template& text, const Rewriting::Groups* groups) {
-    return groups ? groups->found.at(1) : text.source;
-  });
+  const bool whole =
+      rewriting.apply(headers, [](const conf::Template& text, const Rewriting::Groups* groups) {
+        return groups ? groups->found.at(1) : text.source;
+      });
+  require(whole || !fields.empty(), "nothing to give up on");
   require(headers.size() == fields.size(), "as many fields");
   for (const Field& field : headers)
     require(field.value.find_first_of("\r\n") == std::string_view::npos, "one line each");

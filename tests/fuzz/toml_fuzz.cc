@@ -33,6 +33,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Problems problems("f");
   check(settings, {}, problems);
   require(!problems.any_error());
-  require(!describe({settings, "f", read->warnings}).empty());
+  Loaded loaded;
+  loaded.settings = settings;
+  loaded.warnings = read->warnings;
+  require(!describe(loaded).empty());
   return 0;
 }

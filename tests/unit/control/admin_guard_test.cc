@@ -58,7 +58,7 @@ TEST(AdminGuard, AnswersUnderItsOwnNamesAlone) {
 
 TEST(AdminGuard, AnswersUnderTheNamesThatTheSettingsGiveIt) {
   conf::AdminSettings settings;
-  settings.address.host = "Admin.internal";
+  settings.address = conf::Endpoint{"Admin.internal", 9180, {}};
   EXPECT_EQ(status({.host = "admin.internal:9180"}, settings), 0);
   EXPECT_EQ(status({.host = "usher:9180"}, settings), 421);
   settings.hosts = {"usher"};

@@ -112,7 +112,7 @@ TEST(Rewriting, EveryCookieOfAnAnswerIsLookedAt) {
   Headers headers;
   headers.append("Set-Cookie", "a=1; Path=/");
   headers.append("set-cookie", "b=2; Path=/");
-  Rewriting(settings).apply(headers, expand);
+  EXPECT_TRUE(Rewriting(settings).apply(headers, expand));
   std::vector<std::string> values;
   for (const Field& field : headers)
     values.emplace_back(field.value);

@@ -184,7 +184,7 @@ TEST_F(ADirectory, TakesARecordOfAClientThatHasNotMovedForWhatItIs) {
 
 TEST_F(ADirectory, KeepsAClientAtAHomeThatIsNotReady) {
   node_.get(claim("r2", 1));
-  node_.directory.learn_sid("s", {"r2", 1}, [] {});
+  const Pending learning = node_.directory.learn_sid("s", {"r2", 1}, {}, [] {});
   for (const Health health : {Health::unready, Health::ill}) {
     fleet_.status("r2").set_health(health);
     fleet_.status("r2").set_panic(health == Health::ill);
