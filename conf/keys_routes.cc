@@ -268,8 +268,6 @@ const Key route_keys[] = {
      "come by a unix socket. Empty: all."},
     {"deny", &RouteSettings::deny, {},
      "Networks that may not, also when they are in allow."},
-    {"forwarded", &RouteSettings::forwarded, {},
-     "The proxies that this route believes about the client, in the place of those in [forwarded]."},
     {"satisfy", &RouteSettings::satisfy, {},
      "With basic_auth: whether a client needs both, a network that may use the route and a password "
      "(\"all\"), or one of them (\"any\": who is in allow is asked for none)."},
@@ -311,6 +309,8 @@ const Key route_keys[] = {
     {"compression", &RouteSettings::compression, {},
      "What usher compresses (gzip), for replicas and files that come without. Open WebUI compresses "
      "by itself: it needs none of this."},
+    {"forwarded", &RouteSettings::forwarded, {},
+     "The proxies that this route believes about the client, in the place of those in [forwarded]."},
     {"timeouts", &RouteSettings::timeouts, {},
      "Timeouts of this route alone; what is not set is as in [upstream.timeouts]."},
 };

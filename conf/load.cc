@@ -260,6 +260,7 @@ Result<Loaded> load(const CommandLine& command_line, const Environment& environm
       if (std::find(known.begin(), known.end(), doubt) == known.end())
         loaded.warnings.push_back(std::move(doubt));
     }
+    if (messages.any()) return std::move(messages).to_error();
   }
   warn_of_visible_password(command_line.overrides, loaded);
   warn_of_unknown_variables(variables, loaded);

@@ -122,7 +122,7 @@ constexpr Override rows[] = {
     {"", "USHER_ADMIN_TOKEN", "TOKEN", &Overrides::admin_token, apply_admin_token,
      "The token of the admin API."},
     {"--admin-token-file", "USHER_ADMIN_TOKEN_FILE", "FILE", &Overrides::admin_token_file,
-     apply_admin_token_file, "The file that holds it."},
+     apply_admin_token_file, "The file that holds it.", nullptr, true},
     {"--state", "USHER_STATE", "DIRECTORY", &Overrides::state, apply_state,
      "The directory for what must survive a restart."},
     {"--user", "USHER_USER", "USER", &Overrides::user, apply_user,

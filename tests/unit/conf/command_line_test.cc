@@ -43,6 +43,7 @@ TEST(CommandLine, TakesTheFileBeforeAndAfterTheCommand) {
 
 TEST(CommandLine, TakesEveryOverride) {
   for (const auto& row : all_overrides()) {
+    if (row.flag.empty()) continue;
     const std::string flag(row.flag);
     for (const std::vector<const char*>& arguments : {std::vector<const char*>{flag.c_str(), "x"},
                                                       {"run", flag.c_str(), "x"},

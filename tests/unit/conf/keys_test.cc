@@ -20,6 +20,7 @@ Settings read(const std::string& text) {
 // A settings file for each top-level key that says something other than the default.
 constexpr std::pair<std::string_view, std::string_view> one_for_each_key[] = {
     {"workers", "workers = 3"},
+    {"user", "user = \"usher\""},
     {"state", "state = \"/srv\""},
     {"listen", "listen = [{address = \":1\"}]"},
     {"tls", "tls.min_version = \"1.3\""},
@@ -51,6 +52,22 @@ TEST(Keys, ADifferenceIsNoticedUnderEveryTopLevelKey) {
   }
   for (const Key& key : table_of<Settings>().keys)
     EXPECT_THAT(covered, testing::Contains(key.name)) << "a key without an example in this test";
+}
+
+// A key that stands below the head of a table belongs to that table.
+TEST(Keys, NoValueComesAfterATable) {
+  const auto look = [](const auto& self, const Table& table) -> void {
+    std::string_view last;
+    for (const Key& key : table.keys) {
+      const bool is_table =
+          key.kind.shape == Kind::Shape::table || key.kind.shape == Kind::Shape::tables;
+      EXPECT_TRUE(is_table || last.empty()) << key.name << " after " << last;
+      if (!is_table) continue;
+      last = key.name;
+      self(self, key.kind.table());
+    }
+  };
+  look(look, table_of<Settings>());
 }
 
 TEST(Keys, KeepWhatOnlyARestartChanges) {

@@ -418,9 +418,9 @@ TEST(Load, ReadsTheAdminTokenOfAFile) {
   process.environment.clear();
   process.environment["USHER_ADMIN_TOKEN_FILE"] = "/run/other";
   process.files["/run/other"] = "two lines\nof it\n";
-  EXPECT_THAT(process.bad(), HasSubstr("expected a token in one line"));
-  process.files["/run/other"] = "";
-  EXPECT_THAT(process.bad(), HasSubstr("expected a token in one line"));
+  EXPECT_EQ(process.bad(), "USHER_ADMIN_TOKEN_FILE: /run/other: expected a token in one line");
+  process.files["/run/other"] = "\n";
+  EXPECT_EQ(process.bad(), "USHER_ADMIN_TOKEN_FILE: /run/other: is empty");
 }
 
 }  // namespace

@@ -58,7 +58,8 @@ TEST(NginxAccess, WhoIsAllowedStaysNamedWhereOneOfBothWillDo) {
   ASSERT_EQ(any.allow.size(), 1U);
   EXPECT_EQ(to_string(any.allow[0]), "10.0.0.0/8");
   EXPECT_EQ(route_of(both + "deny all; satisfy any; }", "/").allow.size(), 1U);
-  EXPECT_EQ(route_of(both + "allow all; satisfy any; }", "/").allow.size(), 2U) << "IPv4 and IPv6";
+  EXPECT_EQ(route_of(both + "allow all; satisfy any; }", "/").allow.size(), 3U)
+      << "IPv4, IPv6 and unix sockets";
   const RouteSettings none = route_of("location / { satisfy any; allow 10.0.0.0/8; }", "/");
   EXPECT_EQ(none.satisfy, Satisfy::all) << "there is no password that could satisfy";
 }

@@ -149,7 +149,7 @@ TEST(NginxReader, SplitsServersByNameAndPort) {
   EXPECT_THAT(settings.routes[1].ports, ElementsAre(443));
   EXPECT_THAT(settings.routes[2].hosts, ElementsAre("a.org", "b.org", "*.b.org"));
   EXPECT_THAT(settings.routes[2].ports, ElementsAre(80));
-  EXPECT_THAT(settings.tls.certificates, ElementsAre(CertificateSettings{"c", "k"}));
+  EXPECT_THAT(settings.tls.certificates, ElementsAre(CertificateSettings{"/etc/nginx/c", "/etc/nginx/k"}));
 }
 
 TEST(NginxReader, PutsIncludesInTheirPlaceAndNamesTheirLines) {
@@ -306,7 +306,7 @@ TEST(NginxReader, KeepsAccessRulesWhereTheirOrderAllows) {
   EXPECT_EQ(route("allow 10.1.2.3/8; deny all;").allow, std::vector{*parse_cidr("10.0.0.0/8")});
   EXPECT_THAT(route("allow 10.1.2.3/8; deny all;").deny, IsEmpty());
   EXPECT_EQ(route("deny 10.0.0.0/8; allow all;").deny, std::vector{*parse_cidr("10.0.0.0/8")});
-  EXPECT_EQ(route("deny all;").deny.size(), 2U);
+  EXPECT_EQ(route("deny all;").deny.size(), 3U);
   EXPECT_EQ(route("allow 10.0.0.1;"), route(""));
   EXPECT_THAT(error_of(server("location / { allow 10.0.0.0/8; deny 10.0.0.1; deny all; "
                               "proxy_pass http://a:1; }")),
