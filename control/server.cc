@@ -22,8 +22,10 @@ using std::chrono_literals::operator""ms;
 // A start does not wait longer than this for DNS or the store: the doors open, and who comes before
 // a replica is known gets the waiting page.
 constexpr auto start_limit = 1000ms;
-// While there is room left, a connection that has just come may have a request on its way.
+// A connection that has just come may have a request on its way: it is closed only when there is no
+// room and so many are idle that it is likely one of a flood.
 constexpr auto first_request_grace = 1000ms;
+constexpr size_t few_idle = 8;
 // While another process still serves, nobody waits for this one.
 constexpr auto takeover_limit = 10'000ms;
 
@@ -420,8 +422,9 @@ proxy::StubStatus Server::stub_status() const {
 
 // They may look at each other: they are all there before one runs, and until none does.
 void Server::make_room(proxy::Worker& asker) const {
-  const auto& from = *std::ranges::min_element(workers_, {}, &proxy::Worker::idle_since);
-  const Duration grace = descriptors_.has_room() ? first_request_grace : Duration(0);
+  const auto& from = *std::ranges::max_element(workers_, {}, &proxy::Worker::idle_count);
+  const bool flooded = !descriptors_.has_room() && from->idle_count() > few_idle;
+  const Duration grace = flooded ? Duration(0) : first_request_grace;
   if (from->idle_since() > clock_.now() - grace) return;
   from.get() == &asker ? asker.close_idle() : from->order_room();
 }

@@ -1,5 +1,6 @@
 // Connections of one worker that carry no request, the one that has been so for longest
-// first. Any thread may ask since when that is; everything else belongs to the worker's.
+// first. Any thread may ask since when that is, and how many there are; everything else belongs to
+// the worker's.
 #pragma once
 
 #include <atomic>
@@ -59,7 +60,7 @@ class IdleConnections final {
     }
     return chosen;
   }
-  size_t count() const { return idle_.size(); }
+  size_t count() const { return count_.load(std::memory_order_relaxed); }
   // `nobody` when none is idle.
   MonotonicTime oldest() const { return MonotonicTime(oldest_.load(std::memory_order_relaxed)); }
 
@@ -67,10 +68,12 @@ class IdleConnections final {
   void publish() {
     const MonotonicTime oldest = idle_.empty() ? nobody : idle_.front().since;
     oldest_.store(oldest.time_since_epoch(), std::memory_order_relaxed);
+    count_.store(idle_.size(), std::memory_order_relaxed);
   }
 
   Entries idle_;
   Entries busy_;  // so that a connection becomes idle without an allocation
+  std::atomic<size_t> count_{0};
   std::atomic<MonotonicTime::duration> oldest_{nobody.time_since_epoch()};
 };
 

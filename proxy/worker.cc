@@ -100,7 +100,9 @@ void Worker::make_room() {
 void Worker::order_room() {
   if (room_ordered_.fetch_add(1, std::memory_order_relaxed) > 0) return;
   loop_.post([this] {
-    for (uint32_t left = room_ordered_.exchange(0, std::memory_order_relaxed); left > 0; --left)
+    // Others may have ordered often meanwhile, for the same lack.
+    uint32_t left = room_ordered_.exchange(0, std::memory_order_relaxed);
+    for (; left > 0 && shared_.descriptors.is_tight(); --left)
       close_idle();
   });
 }
@@ -126,6 +128,8 @@ void Worker::accept(Fd fd, const SocketAddress& peer,
                     const std::shared_ptr<const ListenerRole>& role) {
   counters_.accepted.add();
   if (flooders_.has(peer.ip_bytes(), loop_.now())) return counters_.flooders_refused.add();
+  // Before it is one of those that may have to go.
+  if (shared_.descriptors.is_tight()) make_room();
   auto transport =
       role->tls ? snapshot_->tls->make_transport(role->alpn) : net::make_plain_transport();
   if (role->proxy_protocol) {
@@ -141,7 +145,6 @@ void Worker::accept(Fd fd, const SocketAddress& peer,
   connection->index = connections_.size();
   connections_.push_back(std::move(connection));
   connections_.back()->start();
-  if (shared_.descriptors.is_tight()) make_room();
 }
 
 bool Worker::make_good(const ClientConnection& flooder) const {

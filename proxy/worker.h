@@ -120,6 +120,7 @@ class Worker final {
   void stop() { loop_.stop(); }
   // Since when its oldest idle connection has been so; IdleClients::nobody: it has none.
   MonotonicTime idle_since() const { return idle_.oldest(); }
+  size_t idle_count() const { return idle_.count(); }
   // Closes an idle connection soon.
   void order_room();
   const WorkerCounters& counters() const { return counters_; }

@@ -42,6 +42,7 @@ def test_any_node_answers_what_another_was_given(house, replica):
     one, two = (house.usher([replica], store=redis.url, name=name, listen=REDIRECTING) for name in ("one", "two"))
     assert wire.fetch(two.url() + PATH + TOKEN).status == 301
     assert order(one, "PUT", body=ANSWER) == 200
+    wait_for(lambda: wire.fetch(two.url() + PATH + TOKEN).status == 200, "the other node has it, a second later")
     for node in (one, two):
         for url in (node.url(), node.url("https")):
             got = wire.fetch(url + PATH + TOKEN)

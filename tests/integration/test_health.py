@@ -349,7 +349,7 @@ def nginx_like(house, replicas):
     conf = house.folder / "nginx.conf"
     conf.write_text(
         f"upstream app {{ {servers} }}\n"
-        "server { listen 127.0.0.1:{free_port()}; location / { proxy_pass http://app; proxy_set_header Host $host; } }\n"
+        f"server {{ listen 127.0.0.1:{free_port()}; location / {{ proxy_pass http://app; proxy_set_header Host $host; }} }}\n"
     )
     return house.usher(settings=None, args=["-c", conf], env={"USHER_ADMIN": "127.0.0.1:0"})
 

@@ -12,6 +12,7 @@ import shutil
 import ssl
 import threading
 import urllib.parse
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -257,6 +258,14 @@ def wire_answers(port: int) -> bool:
     return False
 
 
+def source_of(host: str, target: str, headers) -> str:
+    """The address that a request comes from. Each password comes from an address of its own: usher lets one that guesses wait."""
+    if not any(name.lower() == "authorization" for name, _ in headers):
+        return "127.0.0.1"
+    number = zlib.crc32(repr((host, target, headers)).encode())
+    return f"127.{number % 251 + 1}.{number // 251 % 256}.1"
+
+
 class Client:
     """Asks the same of two servers; each keeps its connections."""
 
@@ -268,13 +277,14 @@ class Client:
 
     def ask(self, port: int, tls: bool, host: str, method: str, target: str, headers=(), body: bytes = b""):
         """(status, headers, body without gzip), or None when the server closed without an answer."""
-        connection = self.open.get(port)
-        fresh = connection is None
+        source = source_of(host, target, headers)
+        fresh = (port, source) not in self.open
         if fresh:
             timeout = 10 * harness.patience()
             kind = http.client.HTTPSConnection if tls else http.client.HTTPConnection
             more = {"context": self.context} if tls else {}
-            connection = self.open[port] = kind("127.0.0.1", port, timeout=timeout, **more)
+            self.open[port, source] = kind("127.0.0.1", port, timeout=timeout, source_address=(source, 0), **more)
+        connection = self.open[port, source]
         try:
             connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
             connection.putheader("Host", host)
@@ -289,7 +299,7 @@ class Client:
                 text = gzip.decompress(text)
             return answer.status, [(name.lower(), value) for name, value in answer.getheaders()], text
         except (http.client.BadStatusLine, ConnectionError):
-            self.open.pop(port).close()
+            self.open.pop((port, source)).close()
             # nginx ends a connection after a 412, and does not say so.
             return None if fresh or method != "GET" else self.ask(port, tls, host, method, target, headers, body)
 

@@ -149,7 +149,8 @@ TEST(NginxReader, SplitsServersByNameAndPort) {
   EXPECT_THAT(settings.routes[1].ports, ElementsAre(443));
   EXPECT_THAT(settings.routes[2].hosts, ElementsAre("a.org", "b.org", "*.b.org"));
   EXPECT_THAT(settings.routes[2].ports, ElementsAre(80));
-  EXPECT_THAT(settings.tls.certificates, ElementsAre(CertificateSettings{"/etc/nginx/c", "/etc/nginx/k"}));
+  EXPECT_THAT(settings.tls.certificates,
+              ElementsAre(CertificateSettings{"/etc/nginx/c", "/etc/nginx/k"}));
 }
 
 TEST(NginxReader, PutsIncludesInTheirPlaceAndNamesTheirLines) {
