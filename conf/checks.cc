@@ -82,7 +82,7 @@ void Checker::admin(const std::map<std::string, Position>& listeners) {
     problems_.error(at.line > 0 ? at : taken->second,
                     "a listener and the admin API are both on " + in_quotes(taken->first));
   }
-  if (!admin.token.empty() && !admin.token_file.empty()) {
+  if (!admin.token_file.empty() && places_.of(admin.token).line > 0) {
     problems_.error(places_.of(admin.token_file, admin),
                     "admin.token and admin.token_file are two ways to say one thing");
   }

@@ -100,6 +100,12 @@ class Call final : private net::StreamHandler {
   std::optional<Error> error_;
 };
 
+// Every column has something, so that a script can count them.
+std::string text_or_dash(const nlohmann::json& of, const char* key) {
+  const std::string text = of.value(key, "");
+  return text.empty() ? "-" : text;
+}
+
 }  // namespace
 
 Result<AdminAnswer> ask_admin(const std::string& url, const std::string& token,
@@ -174,9 +180,19 @@ Result<std::string> status_table(std::string_view text) {
       table +=
           "  panic: most are not ready, so it is something that they share; they stay in use\n";
     }
-    char line[224];
-    std::snprintf(line, sizeof line, "  %-28s %-15s %9s %7s %11s %6s %9s  %s\n", "replica", "state",
-                  "in flight", "queued", "websockets", "moved", "sessions", "version");
+    if (upstream.contains("unresolved")) {
+      for (const auto& each : upstream["unresolved"])
+        table +=
+            "  " + each.value("name", "") + " does not resolve: " + each.value("reason", "") + "\n";
+    }
+    if (upstream["replicas"].empty()) {
+      table += "  no replica is known\n";
+      continue;
+    }
+    char line[512];
+    std::snprintf(line, sizeof line, "  %-28s %-15s %9s %7s %11s %6s %9s  %-12s %s\n", "replica",
+                  "state", "in flight", "queued", "websockets", "moved", "sessions", "version",
+                  "name");
     table += line;
     for (const auto& replica : upstream["replicas"]) {
       std::string state = replica.value("state", "");
@@ -184,11 +200,12 @@ Result<std::string> status_table(std::string_view text) {
         state += " " + std::to_string(replica.value("drain_seconds_left", 0ul)) + "s";
       }
       if (replica.value("backup", false)) state += ", backup";
-      std::snprintf(line, sizeof line, "  %-28s %-15s %9u %7u %11u %6lu %9lu  %.64s\n",
+      std::snprintf(line, sizeof line, "  %-28s %-15s %9u %7u %11u %6lu %9lu  %-12.64s %.253s\n",
                     replica.value("id", "").c_str(), state.c_str(), replica.value("in_flight", 0u),
                     replica.value("queued", 0u), replica.value("websockets", 0u),
                     replica.value("websockets_moved", 0ul), replica.value("sessions", 0ul),
-                    replica.value("version", "-").c_str());
+                    text_or_dash(replica, "version").c_str(),
+                    text_or_dash(replica, replica.contains("host") ? "host" : "name").c_str());
       table += line;
       if (const std::string reason = replica.value("reason", ""); !reason.empty())
         table += "    " + reason + "\n";

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/pending.h"
+#include "base/strings.h"
 #include "conf/endpoint.h"
+#include "conf/words.h"
 #include "net/dns_resolver.h"
 
 namespace usher::control {
@@ -22,26 +24,59 @@ bool in_use(const routing::ReplicaStatus& status) {
   return status.in_flight > 0 || status.websockets > 0;
 }
 
+// What besides its address makes a connection to a replica what it is: one that is verified must
+// never be another one that is not.
+std::string channel_to(const conf::UpstreamSettings& upstream, const conf::ReplicaSettings& replica,
+                       const std::string& peer) {
+  if (!replica.tls) return {};
+  return std::string("https\n").append(peer) +
+         (upstream.tls_verify ? "\nverified by " + upstream.ca : "\nnot verified");
+}
+
+std::string tls_peer_of(const conf::UpstreamSettings& upstream,
+                        const conf::ReplicaSettings& replica) {
+  if (!replica.tls) return {};
+  return upstream.tls_name.empty() ? replica.address.host : upstream.tls_name;
+}
+
+// RFC 1123 section 2.1, and "_", which Compose has in names of containers.
+bool is_host_name(std::string_view text) {
+  constexpr size_t longest = 253;
+  return text.size() <= longest && conf::is_identifier(text, "-._");
+}
+
+// However many addresses a name has: so many of them are asked what they are called.
+constexpr size_t most_host_names = 64;
+
 }  // namespace
 
 // One "host:port" of an upstream, and what it resolves to.
 class Discovery::Name final {
  public:
-  Name(Discovery& owner, const conf::Endpoint& endpoint)
-      : owner_(owner), endpoint_(endpoint), again_(owner.loop_, *this) {
+  Name(Discovery& owner, const conf::ReplicaSettings& replica)
+      : owner_(owner), replica_(replica), again_(owner.loop_, *this) {
     if (const auto fixed = fixed_address(endpoint_)) {
       addresses_.push_back(*fixed);
       answered_ = true;
     }
   }
 
-  const conf::Endpoint& endpoint() const { return endpoint_; }
+  // Whether what is known of it is so for this replica of that upstream, too.
+  bool stands_for(const conf::UpstreamSettings& upstream,
+                  const conf::ReplicaSettings& replica) const {
+    return replica.address == endpoint_ &&
+           channel_ == channel_to(upstream, replica, tls_peer_of(upstream, replica));
+  }
 
   // From now on, or if a question is under way from the next one on.
-  void watch(const conf::UpstreamSettings& upstream) {
+  void watch(const conf::UpstreamSettings& upstream, const conf::ReplicaSettings& replica) {
     interval_ = upstream.resolve;
     resolver_ = &owner_.resolver_for(upstream.nameservers);
+    namer_ = &owner_.dns_for(upstream.nameservers);
     family_ = upstream.addresses;
+    replica_ = replica;
+    tls_peer_ = tls_peer_of(upstream, replica);
+    channel_ = channel_to(upstream, replica, tls_peer_);
     if (!fixed_address(endpoint_) && !lookup_.active() && !answered_) ask();
   }
 
@@ -57,10 +92,38 @@ class Discovery::Name final {
   }
 
   bool answered() const { return answered_; }
-  const std::vector<SocketAddress>& addresses() const { return addresses_; }
-  const std::vector<SocketAddress>& vanished() const { return vanished_; }
+  // Why the last look-up found nothing; empty: it found something, or has not been made.
+  const std::string& failure() const { return failure_; }
+
+  void add_to(routing::Upstream& upstream) const {
+    for (const std::vector<SocketAddress>* each : {&addresses_, &vanished_}) {
+      for (const SocketAddress& address : *each) {
+        std::string id = to_string(address);
+        if (upstream.find(id)) continue;
+        auto status = status_of(address);
+        routing::Replica& replica = upstream.replicas.emplace_back(
+            routing::Replica{std::move(id), address, std::move(status), replica_.weight});
+        replica.backup = replica_.backup;
+        replica.tls_peer = tls_peer_;
+        if (!fixed_address(endpoint_)) replica.name = to_string(endpoint_);
+        if (const auto host = hosts_.find(replica.id); host != hosts_.end())
+          replica.host = host->second.name;
+      }
+    }
+    if (!failure_.empty()) upstream.unresolved.push_back({to_string(endpoint_), failure_});
+  }
 
  private:
+  // What an address is called.
+  struct Host {
+    std::string name;
+    Pending lookup;
+  };
+
+  std::shared_ptr<routing::ReplicaStatus> status_of(const SocketAddress& address) const {
+    return owner_.board_.status_of(to_string(address), channel_);
+  }
+
   void ask() {
     asked_ = owner_.loop_.now();
     lookup_ = resolver_->resolve(
@@ -76,18 +139,45 @@ class Discovery::Name final {
     bool changed = forget_unused();
     if (found) std::erase_if(*found, [this](const SocketAddress& each) { return !wants(each); });
     if (!found || found->empty()) {
-      if (!failing_) {
-        failing_ = true;
-        owner_.log_.warning("resolve_failed",
-                            {{"name", to_string(endpoint_)},
-                             {"reason", found ? "no address" : to_string(found.error())},
-                             {"kept", static_cast<uint64_t>(addresses_.size())}});
+      std::string why = found ? "no address" : to_string(found.error());
+      if (failure_.empty()) {
+        changed = true;
+        owner_.log_.warning("resolve_failed", {{"name", to_string(endpoint_)},
+                                               {"reason", why},
+                                               {"kept", static_cast<uint64_t>(addresses_.size())}});
       }
+      failure_ = std::move(why);
     } else {
-      failing_ = false;
+      changed = !std::exchange(failure_, {}).empty() || changed;
       changed = take(*found, first) || changed;
     }
+    ask_hosts();
     if (first || changed) owner_.changed_();
+  }
+
+  // Again and again, because an address may be given to another container.
+  void ask_hosts() {
+    std::erase_if(hosts_, [this](const auto& host) {
+      const auto is_it = [&](const SocketAddress& each) { return to_string(each) == host.first; };
+      return std::ranges::none_of(addresses_, is_it) && std::ranges::none_of(vanished_, is_it);
+    });
+    for (const SocketAddress& address : addresses_) {
+      std::string id = to_string(address);
+      if (hosts_.size() >= most_host_names && !hosts_.contains(id)) return;
+      Host& host = hosts_[id];
+      if (host.lookup.active()) continue;
+      host.lookup = namer_->name_of(address, [this, id = std::move(id)](Result<std::string> found) {
+        on_host(id, std::move(found));
+      });
+    }
+  }
+
+  // What cannot be learnt now stays as it was.
+  void on_host(const std::string& id, Result<std::string> found) {
+    const auto host = hosts_.find(id);
+    if (!found || host == hosts_.end()) return;
+    if (!is_host_name(*found)) found->clear();
+    if (std::exchange(host->second.name, *found) != *found) owner_.changed_();
   }
 
   bool wants(const SocketAddress& address) const {
@@ -98,16 +188,16 @@ class Discovery::Name final {
     if (found == addresses_) return false;
     for (const SocketAddress& address : addresses_) {
       if (std::ranges::find(found, address) != found.end()) continue;
-      owner_.board_.status_of(to_string(address)).set_vanished(true);
+      status_of(address)->set_vanished(true);
       vanished_.push_back(address);
       owner_.log_.info("replica_vanished",
                        {{"replica", to_string(address)}, {"name", to_string(endpoint_)}});
     }
     for (const SocketAddress& address : found) {
       if (std::ranges::find(addresses_, address) != addresses_.end()) continue;
-      routing::ReplicaStatus& status = owner_.board_.status_of(to_string(address));
-      if (!first) status.begin_slow_start(owner_.loop_.now());
-      status.set_vanished(false);
+      const auto status = status_of(address);
+      if (!first) status->begin_slow_start(owner_.loop_.now());
+      status->set_vanished(false);
       std::erase(vanished_, address);
       owner_.log_.info("replica_found",
                        {{"replica", to_string(address)}, {"name", to_string(endpoint_)}});
@@ -119,24 +209,29 @@ class Discovery::Name final {
   // A vanished replica is kept while somebody uses it, unless it is dead.
   bool forget_unused() {
     return std::erase_if(vanished_, [this](const SocketAddress& address) {
-             const routing::ReplicaStatus& status = owner_.board_.status_of(to_string(address));
-             return !in_use(status) || !status.serves_bound();
+             const auto status = status_of(address);
+             return !in_use(*status) || !status->serves_bound();
            }) > 0;
   }
 
   Discovery& owner_;
-  conf::Endpoint endpoint_;
+  conf::ReplicaSettings replica_;
+  const conf::Endpoint endpoint_{replica_.address};
+  std::string tls_peer_;
+  std::string channel_;
   std::chrono::milliseconds interval_{};
   net::Resolver* resolver_ = nullptr;
+  net::DnsResolver* namer_ = nullptr;
   std::string family_;  // UpstreamSettings::addresses
   std::vector<SocketAddress> addresses_;
   std::vector<SocketAddress> vanished_;
+  std::map<std::string, Host> hosts_;  // by the replica's id
   Pending lookup_;
   net::Timer<&Name::ask> again_;
   MonotonicTime asked_;
   MonotonicTime due_ = MonotonicTime::max();  // when again_ goes off
   bool answered_ = false;
-  bool failing_ = false;
+  std::string failure_;
 };
 
 Discovery::Discovery(net::Loop& loop, net::Resolver& resolver, routing::ReplicaBoard& board,
@@ -152,9 +247,9 @@ void Discovery::start(const std::vector<conf::UpstreamSettings>& upstreams) {
     watched.settings = upstream;
     watched.replay = std::make_shared<const std::vector<std::string>>(upstream.replay);
     for (const conf::ReplicaSettings& replica : upstream.replicas) {
-      std::unique_ptr<Name> name = take_known(before, replica.address);
-      if (!name) name = std::make_unique<Name>(*this, replica.address);
-      name->watch(upstream);
+      std::unique_ptr<Name> name = take_known(before, upstream, replica);
+      if (!name) name = std::make_unique<Name>(*this, replica);
+      name->watch(upstream, replica);
       watched.names.push_back(std::move(name));
     }
   }
@@ -162,10 +257,11 @@ void Discovery::start(const std::vector<conf::UpstreamSettings>& upstreams) {
 
 // A name that was watched before: its addresses are known without asking.
 std::unique_ptr<Discovery::Name> Discovery::take_known(std::vector<Watched>& before,
-                                                       const conf::Endpoint& endpoint) {
+                                                       const conf::UpstreamSettings& upstream,
+                                                       const conf::ReplicaSettings& replica) {
   for (Watched& watched : before) {
     for (auto& name : watched.names) {
-      if (name && name->endpoint() == endpoint) return std::move(name);
+      if (name && name->stands_for(upstream, replica)) return std::move(name);
     }
   }
   return nullptr;
@@ -173,17 +269,20 @@ std::unique_ptr<Discovery::Name> Discovery::take_known(std::vector<Watched>& bef
 
 net::Resolver& Discovery::resolver_for(const std::vector<std::string>& nameservers) {
   if (nameservers.empty()) return resolver_;
-  std::unique_ptr<net::Resolver>& dns = dns_[nameservers];
-  if (!dns) {
-    std::vector<SocketAddress> servers;
-    for (const std::string& text : nameservers) {
-      const auto server = conf::parse_nameserver(text);
-      const auto address = server ? fixed_address(*server) : std::nullopt;
-      if (address) servers.push_back(*address);
-    }
-    dns = std::make_unique<net::DnsResolver>(loop_, servers);
+  return dns_for(nameservers);
+}
+
+net::DnsResolver& Discovery::dns_for(const std::vector<std::string>& nameservers) {
+  std::unique_ptr<net::DnsResolver>& dns = dns_[nameservers];
+  if (dns) return *dns;
+  if (nameservers.empty()) return *(dns = std::make_unique<net::DnsResolver>(loop_));
+  std::vector<SocketAddress> servers;
+  for (const std::string& text : nameservers) {
+    const auto server = conf::parse_nameserver(text);
+    const auto address = server ? fixed_address(*server) : std::nullopt;
+    if (address) servers.push_back(*address);
   }
-  return *dns;
+  return *(dns = std::make_unique<net::DnsResolver>(loop_, servers));
 }
 
 void Discovery::look_again(std::string_view replica_id) {
@@ -225,20 +324,8 @@ std::vector<routing::Upstream> Discovery::upstreams(const conf::AffinitySettings
     upstream.fall = settings.health.fall;
     // A client has a home in every upstream, so every upstream has a cookie.
     upstream.cookie = made.size() == 1 ? affinity.cookie : affinity.cookie + "_" + settings.name;
-    for (size_t i = 0; i < watched.names.size(); ++i) {
-      const auto add = [&](const SocketAddress& address) {
-        std::string id = to_string(address);
-        if (upstream.find(id)) return;
-        const conf::ReplicaSettings& replica = settings.replicas[i];
-        upstream.replicas.push_back({id, address, &board_.status_of(id), replica.weight});
-        upstream.replicas.back().backup = replica.backup;
-        if (!replica.tls) return;
-        upstream.replicas.back().tls_peer =
-            settings.tls_name.empty() ? replica.address.host : settings.tls_name;
-      };
-      std::ranges::for_each(watched.names[i]->addresses(), add);
-      std::ranges::for_each(watched.names[i]->vanished(), add);
-    }
+    for (const auto& name : watched.names)
+      name->add_to(upstream);
   }
   return made;
 }

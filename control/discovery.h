@@ -1,7 +1,7 @@
 // Which replicas there are: every address that an upstream's names resolve to, asked again every
 // `resolve`, and at once when a connect fails: of the system's resolver, or of the upstream's own
 // name servers. A failed look-up keeps the last known set; an address that is no longer named
-// drains until nobody uses it.
+// drains until nobody uses it. It also learns what the addresses of a name are called, for people.
 #pragma once
 
 #include <functional>
@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "conf/settings.h"
+#include "net/dns_resolver.h"
 #include "net/loop.h"
 #include "net/resolver.h"
 #include "net/timer.h"
@@ -48,13 +49,16 @@ class Discovery final {
   };
 
   static std::unique_ptr<Name> take_known(std::vector<Watched>& before,
-                                          const conf::Endpoint& endpoint);
+                                          const conf::UpstreamSettings& upstream,
+                                          const conf::ReplicaSettings& replica);
   net::Resolver& resolver_for(const std::vector<std::string>& nameservers);
+  net::DnsResolver& dns_for(const std::vector<std::string>& nameservers);
 
   net::Loop& loop_;
   net::Resolver& resolver_;
-  // By the name servers that they ask. What the settings no longer name stays: it may be asked yet.
-  std::map<std::vector<std::string>, std::unique_ptr<net::Resolver>> dns_;
+  // By the name servers that they ask; by none: the system's. What the settings no longer name
+  // stays: it may be asked yet.
+  std::map<std::vector<std::string>, std::unique_ptr<net::DnsResolver>> dns_;
   routing::ReplicaBoard& board_;
   const Log& log_;
   std::function<void()> changed_;

@@ -67,25 +67,35 @@ void DrainKeeper::start(routing::AffinityStore* store) {
 
 bool DrainKeeper::settled() const {
   return watching_ && std::ranges::all_of(watches_, [](const auto& entry) {
-           return !entry.second.status || entry.second.answered;
+           return entry.second.statuses.empty() || entry.second.answered;
          });
 }
 
 void DrainKeeper::watch(const std::vector<routing::Upstream>& upstreams) {
-  std::map<std::string, routing::ReplicaStatus*> now;
+  std::map<std::string, Named> now;
   for (const routing::Upstream& upstream : upstreams) {
-    for (const routing::Replica& replica : upstream.replicas)
-      now.emplace(replica.id, replica.status);
+    for (const routing::Replica& replica : upstream.replicas) {
+      Named& named = now[replica.id];
+      named.name = replica.called();
+      if (std::ranges::find(named.statuses, replica.status) == named.statuses.end())
+        named.statuses.push_back(replica.status);
+    }
   }
   watching_ = true;
   for (auto& [id, watch] : watches_) {
-    if (!now.contains(id)) watch.status = nullptr;
+    if (!now.contains(id)) watch.statuses.clear();
   }
-  for (const auto& [id, status] : now) {
+  for (auto& [id, named] : now) {
     Watch& watch = watches_[id];
-    if (watch.status) continue;
+    watch.name = std::move(named.name);
+    if (watch.statuses == named.statuses) continue;
+    const bool is_here = !watch.statuses.empty();
+    watch.statuses = std::move(named.statuses);
+    if (is_here) {  // and is reached in another way, too
+      follow(watch);
+      continue;
+    }
     const bool back = std::exchange(watch.was_here, true);
-    watch.status = status;
     watch.answered = !store_;
     if (back && watch.order && watch.order->drain) {
       undrain(id);
@@ -100,12 +110,13 @@ void DrainKeeper::drain(const std::string& replica, Duration limit) {
   const WallTime now = clock_.wall();
   DrainOrder order{.drain = true, .given = now, .until = {}};
   if (limit > 0ms) order.until = now + limit;
-  log_.info("replica_draining", {{"replica", replica}, {"limit_ms", limit.count()}});
+  log_.info("replica_draining",
+            {{"replica", replica}, {"name", watches_[replica].name}, {"limit_ms", limit.count()}});
   give(replica, order);
 }
 
 void DrainKeeper::undrain(const std::string& replica) {
-  log_.info("replica_undrained", {{"replica", replica}});
+  log_.info("replica_undrained", {{"replica", replica}, {"name", watches_[replica].name}});
   give(replica, {.drain = false, .given = clock_.wall(), .until = {}});
 }
 
@@ -151,7 +162,8 @@ void DrainKeeper::on_answer(const std::string& replica,
   const auto held = answer && *answer ? to_order(**answer) : std::nullopt;
   if (held && (!watch.order || held->given > watch.order->given)) {
     if (held->drain != (watch.order && watch.order->drain)) {
-      log_.info(held->drain ? "replica_draining" : "replica_undrained", {{"replica", replica}});
+      log_.info(held->drain ? "replica_draining" : "replica_undrained",
+                {{"replica", replica}, {"name", watch.name}});
     }
     watch.order = held;
     watch.told = clock_.now();
@@ -168,7 +180,7 @@ void DrainKeeper::on_answer(const std::string& replica,
 }
 
 void DrainKeeper::follow(Watch& watch) {
-  if (!watch.status) return;
+  if (watch.statuses.empty()) return;
   watch.ending = false;
   const bool drain = watch.order && watch.order->drain;
   MonotonicTime until = MonotonicTime::max();
@@ -176,7 +188,8 @@ void DrainKeeper::follow(Watch& watch) {
     const auto left = std::chrono::duration_cast<Duration>(*watch.order->until - clock_.wall());
     until = clock_.now() + std::max<Duration>(left, 0ms);
   }
-  watch.status->set_draining(drain, until);
+  for (const auto& status : watch.statuses)
+    status->set_draining(drain, until);
 }
 
 void DrainKeeper::on_tick() {
@@ -186,19 +199,22 @@ void DrainKeeper::on_tick() {
   end_drains();
   if (!store_) return;
   for (auto& [id, watch] : watches_) {
-    if (watch.status && !watch.asked.active()) ask(id, watch);
+    if (!watch.statuses.empty() && !watch.asked.active()) ask(id, watch);
   }
 }
 
 void DrainKeeper::end_drains() {
   const MonotonicTime now = clock_.now();
   for (auto& [id, watch] : watches_) {
-    if (!watch.status || watch.ending || !watch.status->draining()) continue;
-    const MonotonicTime until = watch.status->drain_until();
+    if (watch.statuses.empty() || watch.ending) continue;
+    const routing::ReplicaStatus& first = *watch.statuses.front();  // all are told the same
+    if (!first.draining()) continue;
+    const MonotonicTime until = first.drain_until();
     if (until == MonotonicTime::max() || until - now > farewells) continue;
     watch.ending = true;
     const auto left = std::chrono::duration_cast<Duration>(until - now);
-    listener_.on_drain_ends(*watch.status, std::max<Duration>(left, tick_interval));
+    for (const auto& status : watch.statuses)
+      listener_.on_drain_ends(status, std::max<Duration>(left, tick_interval));
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,7 +44,8 @@ class DrainKeeper final {
     // Everything that could be learnt before the start is learnt.
     virtual void on_drains_settled() = 0;
     // The limit of a drain comes near: websockets to that replica have `left` to go.
-    virtual void on_drain_ends(routing::ReplicaStatus& replica, Duration left) = 0;
+    virtual void on_drain_ends(const std::shared_ptr<routing::ReplicaStatus>& replica,
+                               Duration left) = 0;
 
    protected:
     ~Listener() = default;
@@ -65,13 +67,20 @@ class DrainKeeper final {
 
  private:
   struct Watch {
-    routing::ReplicaStatus* status = nullptr;  // nullptr: the replica is gone
+    // One for each way to reach it; none: the replica is gone.
+    std::vector<std::shared_ptr<routing::ReplicaStatus>> statuses;
+    std::string name;  // for people
     std::optional<DrainOrder> order;
     Pending asked;
     MonotonicTime told = MonotonicTime::min();  // when the store last had the order
     bool answered = false;
     bool was_here = false;  // since the start of this process
     bool ending = false;    // the listener knows
+  };
+  // A replica in the lists of now.
+  struct Named {
+    std::vector<std::shared_ptr<routing::ReplicaStatus>> statuses;
+    std::string name;
   };
 
   void on_tick();

@@ -62,6 +62,7 @@ class HealthChecker::Watch final : private Probe::Asker {
     next_.start(std::chrono::ceil<std::chrono::milliseconds>(due_ - now));
   }
 
+  const std::string& replica_id() const { return at_.replica.id; }
   const std::string& version() const { return version_; }
   const std::string& reason() const { return reason_; }
 
@@ -190,17 +191,18 @@ HealthChecker::HealthChecker(net::Loop& loop, const Log& log,
 HealthChecker::~HealthChecker() = default;
 
 void HealthChecker::look_at(const std::string& replica_id) {
-  const auto watched = watches_.find(replica_id);
-  if (watched != watches_.end()) watched->second->look_now();
+  for (const auto& [status, watch] : watches_) {
+    if (watch->replica_id() == replica_id) watch->look_now();
+  }
 }
 
-std::string HealthChecker::version_of(const std::string& replica_id) const {
-  const auto watched = watches_.find(replica_id);
+std::string HealthChecker::version_of(const routing::ReplicaStatus& replica) const {
+  const auto watched = watches_.find(&replica);
   return watched == watches_.end() ? std::string() : watched->second->version();
 }
 
-std::string HealthChecker::reason_of(const std::string& replica_id) const {
-  const auto watched = watches_.find(replica_id);
+std::string HealthChecker::reason_of(const routing::ReplicaStatus& replica) const {
+  const auto watched = watches_.find(&replica);
   return watched == watches_.end() ? std::string() : watched->second->reason();
 }
 
@@ -231,14 +233,19 @@ void HealthChecker::tell(const Turn& turn) {
     case Health::unknown: return;
     case Health::up:
       if (turn.before == Health::unknown) return;
-      return log_.info("replica_up", {{"replica", turn.replica.id}, {"version", turn.version}});
+      return log_.info("replica_up", {{"replica", turn.replica.id},
+                                      {"name", turn.replica.called()},
+                                      {"version", turn.version}});
     case Health::starting:
-      return log_.info("replica_starting", {{"replica", turn.replica.id}, {"reason", turn.reason}});
+      return log_.info(
+          "replica_starting",
+          {{"replica", turn.replica.id}, {"name", turn.replica.called()}, {"reason", turn.reason}});
     case Health::unready:
     case Health::ill:
     case Health::down:
-      log_.warning(serves ? "replica_unready" : "replica_down",
-                   {{"replica", turn.replica.id}, {"reason", turn.reason}});
+      log_.warning(
+          serves ? "replica_unready" : "replica_down",
+          {{"replica", turn.replica.id}, {"name", turn.replica.called()}, {"reason", turn.reason}});
   }
 }
 
@@ -265,15 +272,17 @@ void HealthChecker::begin_panics() {
 void HealthChecker::end_panics() {
   const auto panics = [this](const routing::ReplicaStatus* status) {
     return std::ranges::any_of(groups_, [&](const Group& group) {
-      return group.panics && std::ranges::count(group.members, status, &Member::status) > 0;
+      return group.panics && std::ranges::any_of(group.members, [&](const Member& member) {
+               return member.status.get() == status;
+             });
     });
   };
   for (const Group& group : groups_) {
     for (const auto& [id, status] : group.members) {
-      if (!status->panic() || panics(status)) continue;
+      if (!status->panic() || panics(status.get())) continue;
       status->set_panic(false);
       if (status->health() == Health::ill)
-        log_.warning("replica_down", {{"replica", id}, {"reason", reason_of(id)}});
+        log_.warning("replica_down", {{"replica", id}, {"reason", reason_of(*status)}});
     }
   }
 }
@@ -294,7 +303,7 @@ void HealthChecker::tell_panics(const std::string& reason) {
 }
 
 void HealthChecker::watch(const proxy::Snapshot& snapshot) {
-  for (auto& [id, watch] : watches_)
+  for (auto& [status, watch] : watches_)
     watch->seen = false;
   const std::vector<Group> before = std::exchange(groups_, {});
   for (const conf::UpstreamSettings& settings : snapshot.settings.upstreams) {
@@ -310,7 +319,7 @@ void HealthChecker::watch(const proxy::Snapshot& snapshot) {
       group.members.push_back({replica.id, replica.status});
       LookedAt at{replica, host.empty() ? host_of(replica) : host, settings.health,
                   snapshot.tls_to(settings.name)};
-      auto& watch = watches_[replica.id];
+      auto& watch = watches_[replica.status.get()];
       if (watch) {
         watch->reconfigure(std::move(at));
       } else {

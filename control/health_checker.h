@@ -35,20 +35,20 @@ class HealthChecker final {
 
   // From now on these replicas are watched. Those that were watched before keep their counts.
   void watch(const proxy::Snapshot& snapshot);
-  // Probes this replica now, but no more often than once a second.
+  // Probes this replica now, in each way that it is reached, but no more often than once a second.
   void look_at(const std::string& replica_id);
   // What the replica said under /api/version: asked before it takes clients and once a minute.
   // Empty: not known, or it has none.
-  std::string version_of(const std::string& replica_id) const;
+  std::string version_of(const routing::ReplicaStatus& replica) const;
   // Why it is not up, as the last look has found. Empty: it is; or it is not known.
-  std::string reason_of(const std::string& replica_id) const;
+  std::string reason_of(const routing::ReplicaStatus& replica) const;
   bool panics(std::string_view upstream) const;
 
  private:
   class Watch;
   struct Member {
     std::string id;
-    routing::ReplicaStatus* status;
+    std::shared_ptr<routing::ReplicaStatus> status;
   };
   // The replicas of one upstream, which share what they need.
   struct Group {
@@ -80,7 +80,7 @@ class HealthChecker final {
   std::function<void(const std::string&)> unreachable_;
   std::function<void()> changed_;
   Jitter jitter_;
-  std::unordered_map<std::string, std::unique_ptr<Watch>> watches_;  // by replica id
+  std::unordered_map<const routing::ReplicaStatus*, std::unique_ptr<Watch>> watches_;
   std::vector<Group> groups_;
 };
 

@@ -281,8 +281,10 @@ Json to_json(const routing::Upstream& upstream, const routing::Replica& replica,
             {"backup", replica.backup},
             {"version", replica.version}};
   if (const auto left = drain_left(status, now)) json["drain_seconds_left"] = *left;
-  if (std::string reason = health.reason_of(replica.id); !reason.empty())
+  if (std::string reason = health.reason_of(status); !reason.empty())
     json["reason"] = std::move(reason);
+  if (!replica.name.empty()) json["name"] = replica.name;
+  if (!replica.host.empty()) json["host"] = replica.host;
   return json;
 }
 
@@ -426,9 +428,13 @@ std::string make_status(const ReportFacts& facts) {
     for (const routing::Replica& replica : upstream.replicas) {
       replicas.push_back(to_json(upstream, replica, facts.health, facts.now));
     }
+    Json unresolved = Json::array();
+    for (const routing::Unresolved& each : upstream.unresolved)
+      unresolved.push_back({{"name", each.name}, {"reason", each.reason}});
     upstreams.push_back({{"name", upstream.name},
                          {"migrate_rate", upstream.migrate_rate},
                          {"panic", facts.health.panics(upstream.name)},
+                         {"unresolved", std::move(unresolved)},
                          {"replicas", std::move(replicas)}});
   }
   const auto uptime =

@@ -258,7 +258,7 @@ void Server::on_start_progress() {
 
 void Server::on_drains_settled() { on_start_progress(); }
 
-void Server::on_drain_ends(routing::ReplicaStatus& replica, Duration left) {
+void Server::on_drain_ends(const std::shared_ptr<routing::ReplicaStatus>& replica, Duration left) {
   for (const auto& worker : workers_)
     worker->part_from(replica, left);
 }
@@ -351,7 +351,7 @@ std::shared_ptr<const proxy::Snapshot> Server::make_snapshot() const {
   std::vector<routing::Upstream> upstreams = discovery_.upstreams(settings_.affinity);
   for (size_t i = 0; i < upstreams.size(); ++i) {
     for (routing::Replica& replica : upstreams[i].replicas)
-      replica.version = health_.version_of(replica.id);
+      replica.version = health_.version_of(*replica.status);
     upstreams[i].rank_versions(settings_.upstreams[i].versions == "newest");
   }
   return std::make_shared<const proxy::Snapshot>(settings_, std::move(upstreams), tls_,

@@ -131,7 +131,8 @@ class Server final : private DrainKeeper::Listener {
   Pending order_challenge(const AdminRequest& request, Admin::Respond respond);
   AdminResponse order_drain(const AdminRequest& request);
   void on_drains_settled() override;
-  void on_drain_ends(routing::ReplicaStatus& replica, Duration left) override;
+  void on_drain_ends(const std::shared_ptr<routing::ReplicaStatus>& replica,
+                     Duration left) override;
   bool any_replica_up() const;
 
   static constexpr std::chrono::milliseconds log_look_interval{500};
@@ -154,7 +155,7 @@ class Server final : private DrainKeeper::Listener {
   MonotonicTime started_;
 
   net::Loop loop_;
-  routing::ReplicaBoard board_;
+  routing::ReplicaBoard board_{clock_};
   proxy::ConnectionLimit connection_limit_;
   DescriptorLimit descriptor_limit_;
   uint64_t descriptors_at_start_ = 0;  // but for the listeners'

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <vector>
 
 #include "base/strings.h"
 #include "conf/keys.h"
@@ -19,6 +21,48 @@ constexpr std::chrono::milliseconds refusal_log_interval{10'000};
 
 AdminResponse json_detail(uint16_t status, std::string_view detail) {
   return {status, "application/json", nlohmann::json{{"detail", detail}}.dump()};
+}
+
+struct FoundReplica {
+  const routing::Upstream* upstream;
+  const routing::Replica* replica;
+};
+
+// "172.18.0.5:8080 (open-webui-1), …"
+std::string to_list(const std::vector<FoundReplica>& replicas) {
+  constexpr size_t most = 20;
+  std::string text;
+  for (const auto& [upstream, replica] :
+       std::span(replicas).first(std::min(replicas.size(), most))) {
+    text.append(text.empty() ? "" : ", ").append(replica->id);
+    if (!replica->called().empty()) text.append(" (").append(replica->called()).append(")");
+  }
+  if (replicas.size() > most) text += " and " + std::to_string(replicas.size() - most) + " more";
+  return text;
+}
+
+// By its id, or by any name of it that no other one has. not_found: no replica is called that.
+Result<FoundReplica> find_replica(const proxy::Snapshot& snapshot, std::string_view text) {
+  std::vector<FoundReplica> all, called;
+  for (const routing::Upstream& upstream : snapshot.upstreams) {
+    for (const routing::Replica& replica : upstream.replicas) {
+      if (replica.id == text) return FoundReplica{&upstream, &replica};
+      const auto is_it = [&](const FoundReplica& each) { return each.replica->id == replica.id; };
+      if (std::ranges::any_of(all, is_it)) continue;
+      all.push_back({&upstream, &replica});
+      if (replica.is_called(text)) called.push_back(all.back());
+    }
+  }
+  const std::string name(text);
+  if (called.size() == 1) return called.front();
+  if (!called.empty()) {
+    return Error{Errc::bad_config, Side::client,
+                 name + " is the name of " + std::to_string(called.size()) +
+                     " replicas, name one of them: " + to_list(called)};
+  }
+  return Error{Errc::not_found, Side::client,
+               "no replica is called " + name +
+                   (all.empty() ? "; none is known" : "; there are " + to_list(all))};
 }
 
 }  // namespace
@@ -144,8 +188,8 @@ AdminResponse Server::answer(const AdminRequest& request) {
   return json_detail(404, "no such thing");
 }
 
-// /api/replicas/{id}/drain?within=10m and /undrain; the id's colons and brackets may be
-// percent-encoded.
+// /api/replicas/{name}/drain?within=10m and /undrain: a replica's id, or what it is called. Colons
+// and brackets may be percent-encoded.
 AdminResponse Server::order_drain(const AdminRequest& request) {
   std::string_view path = request.path();
   path.remove_prefix(std::string_view("/api/replicas/").size());
@@ -157,22 +201,21 @@ AdminResponse Server::order_drain(const AdminRequest& request) {
   if (!id || (action != "drain" && action != "undrain")) {
     return json_detail(404, "expected {id}/drain or {id}/undrain");
   }
-  for (const routing::Upstream& upstream : snapshot_->upstreams) {
-    const routing::Replica* replica = upstream.find(*id);
-    if (!replica) continue;
-    conf::Millis limit = upstream.drain;
-    const auto [key, value] = cut(request.query(), '=');
-    if (key == "within") {
-      const auto& rule = conf::rule_of(&conf::UpstreamSettings::drain);
-      const Outcome good = conf::assign(value.value_or(""), limit, rule);
-      if (!good) return json_detail(400, "within: " + good.error().detail);
-    } else if (!request.query().empty()) {
-      return json_detail(400, "expected ?within=DURATION");
-    }
-    action == "drain" ? drains_.drain(*id, limit) : drains_.undrain(*id);
-    return {200, "application/json", describe_replica(upstream, *replica, health_, clock_.now())};
+  const auto found = find_replica(*snapshot_, *id);
+  if (!found)
+    return json_detail(found.error().code == Errc::not_found ? 404 : 409, found.error().detail);
+  const auto& [upstream, replica] = *found;
+  conf::Millis limit = upstream->drain;
+  const auto [key, value] = cut(request.query(), '=');
+  if (key == "within") {
+    const auto& rule = conf::rule_of(&conf::UpstreamSettings::drain);
+    const Outcome good = conf::assign(value.value_or(""), limit, rule);
+    if (!good) return json_detail(400, "within: " + good.error().detail);
+  } else if (!request.query().empty()) {
+    return json_detail(400, "expected ?within=DURATION");
   }
-  return json_detail(404, "no replica " + *id);
+  action == "drain" ? drains_.drain(replica->id, limit) : drains_.undrain(replica->id);
+  return {200, "application/json", describe_replica(*upstream, *replica, health_, clock_.now())};
 }
 
 }  // namespace usher::control

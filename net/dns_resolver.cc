@@ -3,6 +3,7 @@
 #include <event2/dns.h>
 #include <netinet/in.h>
 
+#include <cstring>
 #include <new>
 #include <span>
 #include <utility>
@@ -71,6 +72,31 @@ class DnsResolver::Question final : public PendingAnswer {
   std::vector<SocketAddress> found_;
 };
 
+class DnsResolver::NameQuestion final : public PendingAnswer {
+ public:
+  NameQuestion(DnsResolver& resolver, Named answer)
+      : resolver_(resolver), answer_(std::move(answer)) {}
+
+  DnsResolver& resolver() { return resolver_; }
+
+  void deliver(const Result<std::string>& name) {
+    finished();
+    if (const Named answer = std::exchange(answer_, nullptr)) answer(name);
+  }
+
+ private:
+  // What was asked of the servers cannot be taken back.
+  void cancel() noexcept override { answer_ = nullptr; }
+
+  DnsResolver& resolver_;
+  Named answer_;
+};
+
+DnsResolver::DnsResolver(Loop& loop) : DnsResolver(loop, {}) {
+  // Without the file, or without a server in it, every question fails at once.
+  evdns_base_resolv_conf_parse(dns_, DNS_OPTION_NAMESERVERS, "/etc/resolv.conf");
+}
+
 DnsResolver::DnsResolver(Loop& loop, const std::vector<SocketAddress>& servers)
     : loop_(loop), dns_(evdns_base_new(loop.base(), EVDNS_BASE_DISABLE_WHEN_INACTIVE)) {
   if (!dns_) throw std::bad_alloc();
@@ -128,6 +154,44 @@ void DnsResolver::on_answer(int result, char type, int count, int, void* address
 void DnsResolver::finish(Question& question) {
   const auto node = questions_.extract(&question);
   node.mapped()->deliver();
+}
+
+Pending DnsResolver::name_of(const SocketAddress& address, Named answer) {
+  auto made = std::make_unique<NameQuestion>(*this, std::move(answer));
+  NameQuestion& question = *made;
+  name_questions_.emplace(&question, std::move(made));
+  loop_.later([this, &question, address] {
+    const auto ip = address.ip_bytes();
+    evdns_request* request = nullptr;
+    if (ip.size() == sizeof(in_addr)) {
+      in_addr four;
+      std::memcpy(&four, ip.data(), sizeof four);
+      request = evdns_base_resolve_reverse(dns_, &four, DNS_QUERY_NO_SEARCH, &on_name, &question);
+    } else if (ip.size() == sizeof(in6_addr)) {
+      in6_addr six;
+      std::memcpy(&six, ip.data(), sizeof six);
+      request =
+          evdns_base_resolve_reverse_ipv6(dns_, &six, DNS_QUERY_NO_SEARCH, &on_name, &question);
+    }
+    if (!request) finish(question, Error{Errc::not_found, Side::usher, "no server to ask"});
+  });
+  return Pending(question);
+}
+
+void DnsResolver::on_name(int result, char type, int count, int, void* names, void* of) {
+  auto& question = *static_cast<NameQuestion*>(of);
+  if (is_failure(result)) {
+    question.resolver().finish(question,
+                               Error{Errc::not_found, Side::usher, evdns_err_to_string(result)});
+  } else {
+    const bool named = result == DNS_ERR_NONE && type == DNS_PTR && count > 0;
+    question.resolver().finish(question, std::string(named ? *static_cast<char**>(names) : ""));
+  }
+}
+
+void DnsResolver::finish(NameQuestion& question, const Result<std::string>& name) {
+  const auto node = name_questions_.extract(&question);
+  node.mapped()->deliver(name);
 }
 
 }  // namespace usher::net

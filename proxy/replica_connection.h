@@ -104,7 +104,7 @@ class ReplicaConnection final : public net::Mortal, private net::StreamHandler {
   void count(bool lent);
 
   net::Loop& loop_;
-  routing::ReplicaStatus* status_;
+  std::shared_ptr<routing::ReplicaStatus> status_;
   std::string replica_id_;
   conf::UpstreamTimeouts timeouts_;
   ReplicaConnectionUser* user_;

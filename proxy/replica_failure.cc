@@ -18,9 +18,10 @@ void note_failed_attempt(Worker& worker, const routing::Upstream& upstream,
   }
   if (status.suspect()) worker.shared().look_at(replica.id);
   if (went_down) {
-    worker.shared().log.warning(
-        "replica_down",
-        {{"upstream", upstream.name}, {"replica", replica.id}, {"reason", to_string(error)}});
+    worker.shared().log.warning("replica_down", {{"upstream", upstream.name},
+                                                 {"replica", replica.id},
+                                                 {"name", replica.called()},
+                                                 {"reason", to_string(error)}});
   }
 }
 

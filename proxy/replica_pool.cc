@@ -13,7 +13,7 @@ std::unique_ptr<ReplicaConnection> ReplicaPool::lease(const routing::Replica& re
                                                       ReplicaConnectionUser& user, bool fresh,
                                                       const MakeTransport& make_transport) {
   if (!fresh) {
-    if (const auto found = idle_.find(replica.status);
+    if (const auto found = idle_.find(replica.status.get());
         found != idle_.end() && !found->second.empty()) {
       std::unique_ptr<ReplicaConnection> connection = std::move(found->second.back());
       found->second.pop_back();
@@ -64,9 +64,11 @@ void ReplicaPool::on_idle_over(ReplicaConnection& connection) {
   Idle& idle = idle_[&connection.status()];
   const auto found = std::ranges::find(idle, &connection, &std::unique_ptr<ReplicaConnection>::get);
   if (found == idle.end()) return;
+  const routing::ReplicaStatus* const status = &connection.status();
   close(std::move(*found));
   idle.erase(found);
   --kept_;
+  if (idle.empty()) idle_.erase(status);
 }
 
 }  // namespace usher::proxy

@@ -142,7 +142,7 @@ void SocketIoTunnel::finish_move(MoveOutcome outcome, std::string_view why) {
   count.moving.subtract();
   count.moves[static_cast<size_t>(move_->reason)][static_cast<size_t>(outcome)].add();
   const bool moved = outcome == MoveOutcome::moved;
-  if (moved) ++move_->left.websockets_moved;
+  if (moved) ++move_->left->websockets_moved;
   const auto took =
       std::chrono::duration_cast<Duration>(worker_.loop().now() - move_->started).count();
   worker_.shared().log.write(moved ? LogLevel::info : LogLevel::warning, "websocket_moved",

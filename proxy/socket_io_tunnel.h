@@ -127,13 +127,13 @@ struct SocketIoTunnel::Move {
       : reason(why),
         started(loop.now()),
         from(record.replica),
-        left(*record.status),
+        left(record.status),
         step(loop, tunnel) {}
 
   MoveReason reason;
   MonotonicTime started;
   std::string from;
-  routing::ReplicaStatus& left;
+  std::shared_ptr<routing::ReplicaStatus> left;
   std::unique_ptr<Replacement> replacement;
   std::optional<routing::Transfer> transfer;
   net::Timer<&SocketIoTunnel::on_step> step;

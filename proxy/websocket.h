@@ -72,7 +72,7 @@ struct TunnelRecord {
   Duration first_byte{0};
   unsigned attempts = 0;
   std::chrono::milliseconds idle_limit{0};
-  routing::ReplicaStatus* status = nullptr;
+  std::shared_ptr<routing::ReplicaStatus> status;
   routing::Place place;                  // at the replica
   std::vector<ZonePlace> zone_places;    // until it is over, whatever replica it moves to
   std::unique_ptr<Migration> migration;  // nullptr: it ends with its replica

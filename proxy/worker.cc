@@ -279,10 +279,11 @@ void Worker::leave() {
   left_.store(true, std::memory_order_release);
 }
 
-void Worker::part_from(const routing::ReplicaStatus& replica, std::chrono::milliseconds limit) {
-  loop_.post([this, &replica, limit] {
+void Worker::part_from(std::shared_ptr<const routing::ReplicaStatus> replica,
+                       std::chrono::milliseconds limit) {
+  loop_.post([this, replica = std::move(replica), limit] {
     const MonotonicTime now = loop_.now();
-    partings_.push_back({&replica, DrainSchedule(now, limit), now});
+    partings_.push_back({replica, DrainSchedule(now, limit), now});
     parting_tick_.start(DrainSchedule::tick);
   });
 }

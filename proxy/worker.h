@@ -116,7 +116,8 @@ class Worker final {
   // It has closed its doors: its connections only become fewer.
   bool has_left() const { return left_.load(std::memory_order_acquire); }
   // Lets the websockets to a draining replica go, spread over the last third of the limit.
-  void part_from(const routing::ReplicaStatus& replica, std::chrono::milliseconds limit);
+  void part_from(std::shared_ptr<const routing::ReplicaStatus> replica,
+                 std::chrono::milliseconds limit);
   void stop() { loop_.stop(); }
   // Since when its oldest idle connection has been so; IdleClients::nobody: it has none.
   MonotonicTime idle_since() const { return idle_.oldest(); }
@@ -213,7 +214,7 @@ class Worker final {
   std::atomic<bool> left_{false};
   MonotonicTime drain_looked_;
   struct Parting {
-    const routing::ReplicaStatus* replica;
+    std::shared_ptr<const routing::ReplicaStatus> replica;
     DrainSchedule schedule;
     MonotonicTime looked;
   };

@@ -143,7 +143,7 @@ const Replica* Placement::next_in_turn() {
   const Candidate* next = nullptr;
   double most = 0;
   for (const Candidate& candidate : candidates_) {
-    const auto [known, fresh] = credits_.try_emplace(candidate.replica->status, 0);
+    const auto [known, fresh] = credits_.try_emplace(candidate.replica->status.get(), 0);
     if (fresh) known->second = below(candidate.weight);
     known->second += candidate.weight;
     total += candidate.weight;
@@ -151,7 +151,7 @@ const Replica* Placement::next_in_turn() {
     next = &candidate;
     most = known->second;
   }
-  credits_[next->replica->status] -= total;
+  credits_[next->replica->status.get()] -= total;
   return next->replica;
 }
 

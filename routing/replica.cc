@@ -18,6 +18,18 @@ bool is_under(std::string_view path, std::string_view prefix) {
 
 }  // namespace
 
+bool Replica::is_called(std::string_view text) const {
+  if (text == id) return true;
+  const auto fits = [text](std::string_view called, std::string_view port) {
+    if (called.empty() || !starts_with_ignoring_case(text, called)) return false;
+    const std::string_view rest = text.substr(called.size());
+    return rest.empty() || (rest.front() == ':' && rest.substr(1) == port);
+  };
+  const std::string port = address.is_unix() ? std::string() : std::to_string(address.port());
+  return equals_ignoring_case(text, name) || fits(cut(name, ':').first, port) || fits(host, port) ||
+         fits(cut(host, '.').first, port);
+}
+
 void Upstream::rank_versions(bool newest) {
   const auto older = [](const std::string& a, const std::string& b) {
     return compare_versions(a, b) < 0;

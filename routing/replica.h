@@ -16,12 +16,26 @@ namespace usher::routing {
 struct Replica {
   std::string id;  // "host:port" with a numeric address, or "unix:/path": the same on every node
   SocketAddress address;
-  ReplicaStatus* status;      // in the ReplicaBoard, which outlives every Snapshot
+  std::shared_ptr<ReplicaStatus> status;
   uint32_t weight = 1;        // its share of new clients, against the weights of the others
   std::string tls_peer{};     // https: the name or address that its certificate must have
   bool backup = false;        // takes clients only when no other replica does
   std::string version{};      // empty: it has none, or it is not known yet
   uint32_t version_rank = 0;  // see rank_versions()
+  std::string name{};         // "host:port" as the settings name it; empty: by its address
+  std::string host{};         // what the name server calls its address, such as a container's name
+
+  // Whether people call it that: by its id, by the name in the settings, or by that of its host, up
+  // to the first dot or whole. The port may be left out, and case does not matter.
+  bool is_called(std::string_view text) const;
+  // What people know it by, besides its id; empty: nothing.
+  const std::string& called() const { return host.empty() ? name : host; }
+};
+
+// A name of the settings that led nowhere when it was last asked for.
+struct Unresolved {
+  std::string name;
+  std::string reason;
 };
 
 // The replicas that serve one purpose, as known when the snapshot was made.
@@ -48,6 +62,7 @@ struct Upstream {
   uint32_t fall = 3;       // connect failures in a row that put a replica down
   std::string cookie;      // its affinity cookie's name
   std::vector<Replica> replicas;
+  std::vector<Unresolved> unresolved;
 
   // Sets each replica's version_rank. By `newest`, 0 is the oldest version, and a replica without
   // one counts as newest: it might be. Else all are alike.

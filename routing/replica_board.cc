@@ -136,11 +136,38 @@ double ReplicaStatus::readiness(MonotonicTime now, Duration slow_start) const {
   return std::max(coldest, age / std::chrono::duration<double>(slow_start));
 }
 
-ReplicaStatus& ReplicaBoard::status_of(std::string_view id) {
+bool ReplicaStatus::counts_nothing() const {
+  return in_flight == 0 && websockets == 0 && sessions == 0 && coming == 0 && going == 0 &&
+         gate.waiting() == 0;
+}
+
+ReplicaBoard::ReplicaBoard(const Clock& clock) : clock_(clock) {}
+
+std::shared_ptr<ReplicaStatus> ReplicaBoard::status_of(std::string_view id,
+                                                       std::string_view channel) {
   const std::lock_guard lock(mutex_);
-  const auto known = std::find_if(entries_.begin(), entries_.end(),
-                                  [&](const Entry& entry) { return entry.id == id; });
-  return known != entries_.end() ? known->status : entries_.emplace_back(id).status;
+  const MonotonicTime now = clock_.now();
+  std::pair key{std::string(id), std::string(channel)};
+  auto known = entries_.find(key);
+  if (known == entries_.end()) {
+    forget_unused(now);
+    known = entries_.emplace(std::move(key), Entry{std::make_shared<ReplicaStatus>(), now}).first;
+  }
+  known->second.asked = now;
+  return known->second.status;
+}
+
+size_t ReplicaBoard::size() const {
+  const std::lock_guard lock(mutex_);
+  return entries_.size();
+}
+
+void ReplicaBoard::forget_unused(MonotonicTime now) {
+  std::erase_if(entries_, [now](const auto& each) {
+    const Entry& entry = each.second;
+    return entry.status.use_count() == 1 && now - entry.asked > kept_unused &&
+           entry.status->counts_nothing();
+  });
 }
 
 }  // namespace usher::routing

@@ -4,10 +4,12 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "routing/replica_gate.h"
@@ -107,6 +109,9 @@ class ReplicaStatus final {
   // before may have been moved meanwhile.
   uint32_t absences() const { return absences_.load(std::memory_order_relaxed); }
 
+  // Nothing is under way there, and no client is known to live there.
+  bool counts_nothing() const;
+
   std::atomic<uint32_t> in_flight{0};
   std::atomic<uint32_t> websockets{0};
   std::atomic<uint64_t> websockets_moved{0};  // from here: another replica has carried them on
@@ -153,19 +158,30 @@ class Transfer final {
   ReplicaStatus& to_;
 };
 
+// The statuses of all replicas that are in use, or were lately.
 class ReplicaBoard final {
  public:
-  // The status under that id; made if need be. It lives as long as the board.
-  ReplicaStatus& status_of(std::string_view id);
+  // A status that nobody has held for so long, and that counts nothing, is forgotten.
+  static constexpr Duration kept_unused = std::chrono::hours(1);
+
+  explicit ReplicaBoard(const Clock& clock);
+
+  // Of the replica with that id, reached by that channel: what besides the address makes a
+  // connection what it is, such as the name that is verified. Made if need be.
+  std::shared_ptr<ReplicaStatus> status_of(std::string_view id, std::string_view channel = {});
+  size_t size() const;
 
  private:
   struct Entry {
-    explicit Entry(std::string_view name) : id(name) {}
-    std::string id;
-    ReplicaStatus status;
+    std::shared_ptr<ReplicaStatus> status;
+    MonotonicTime asked;  // when it was last asked for
   };
-  std::mutex mutex_;
-  std::deque<Entry> entries_;
+
+  void forget_unused(MonotonicTime now);
+
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::map<std::pair<std::string, std::string>, Entry> entries_;  // by id and channel
 };
 
 }  // namespace usher::routing

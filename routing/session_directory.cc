@@ -369,7 +369,8 @@ const Replica* SessionDirectory::better_home(const View& view, const Replica& ho
   if (view.upstream.rebalance == 0 || !store_.available()) return nullptr;
   if (view.claim.turn_at) {
     const auto newcomer =
-        std::ranges::find(view.upstream.replicas, view.claim.turn_at, &Replica::status);
+        std::ranges::find(view.upstream.replicas, view.claim.turn_at,
+                          [](const Replica& replica) { return replica.status.get(); });
     const bool takes = newcomer != view.upstream.replicas.end() && newcomer->status->takes_new();
     return takes ? &*newcomer : nullptr;
   }
@@ -464,7 +465,7 @@ Home SessionDirectory::sid_home(const View& view, const Replica& replica, uint64
 Home SessionDirectory::client_home(const View& view, const Choice& choice) {
   const CookieContent& cookie = *view.claim.cookie;
   if (BindingCache::Entry* known = cache_.find(client_key(cookie.client))) {
-    cache_.count_in(*known, choice.replica->status);
+    cache_.count_in(*known, choice.replica->status.get());
     known->absences = choice.replica->status->absences();
   }
   const bool stays = view.cookies.names(cookie, choice.replica->id);

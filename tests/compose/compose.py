@@ -321,15 +321,23 @@ class Run:
         )
 
     async def restart_each(self) -> None:
-        one, two = self.stack.containers("open-webui")
-        for name, container in (("one replica", one), ("the other replica", two)):
-            await self.step(f"{name} is restarted", lambda container=container: self.restart(container, 2))
+        one, _ = self.stack.containers("open-webui")
+        await self.step("one replica is restarted", lambda: self.restart(one, 2))
+        await self.step("both replicas are restarted by docs/rolling-restart", self.rolling_restart)
         (postgres,), (redis,), (usher,) = (self.stack.containers(service) for service in ("postgres", "redis", "usher"))
         await self.step("PostgreSQL is restarted", lambda: self.restart(postgres, 2))
         await self.step("Valkey is restarted", lambda: self.restart(redis, 2))
         bad = [line for line in self.stack.access_log() if line["status"] >= 500]
         bad += [line for line in self.stack.log() if line.get("level") == "error"]
         self.verdict.check_none(bad, "5xx in the access log, and errors in usher's own")
+
+    async def rolling_restart(self) -> None:
+        began = {container: inspect("container", container)["State"]["StartedAt"] for container in self.stack.containers("open-webui")}
+        environment = {**self.stack.environment, "COMPOSE": f"docker-compose -p {self.stack.project}", "WITHIN": "1m"}
+        said = await asyncio.to_thread(run, str(ROOT / "docs" / "rolling-restart"), env=environment)
+        await self.replicas(2)
+        again = {container: inspect("container", container)["State"]["StartedAt"] for container in began}
+        self.verdict.check(all(again[each] != began[each] for each in began), f"each was restarted: {said.count('==')} names")
 
     async def interruption(self, what: str, guests: Guests, action) -> Notice:
         await until(guests.settled, "everybody is settled", SETTLED)

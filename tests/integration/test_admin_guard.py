@@ -20,7 +20,7 @@ def drain(node, replica, headers=(BY_HAND,), host=None, what="drain"):
 
 
 def usher(*arguments, **environment):
-    return subprocess.run([harness.usher_binary(), *arguments], capture_output=True, text=True, timeout=60, env={**os.environ, **environment})
+    return subprocess.run([harness.usher_binary(), *arguments], capture_output=True, text=True, timeout=60, env={**harness.environment(), "USHER_UPSTREAM": "open-webui:8080", **environment})
 
 
 def test_a_name_that_only_leads_here_is_no_name_of_ours(node, replica):

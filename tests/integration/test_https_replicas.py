@@ -80,6 +80,29 @@ def test_who_is_not_verified_may_be_anybody(house, authority):
     assert wire.fetch(node.url() + "/whoami").status == 200
 
 
+def test_an_upstream_that_verifies_shares_nothing_with_one_that_does_not(house, authority):
+    """Both have the same address. The connections, the health and the drain of one are not the other's."""
+    replica = secure(house, authority, "DNS:another")
+    settings = settings_for([f"https://{replica.address}"], workers=1)
+    strict, lax = settings["upstream"][0], {**settings["upstream"][0], "name": "lax", "tls_verify": False}
+    strict |= {"ca": str(authority.certificate), "hold": "0s"}
+    settings["upstream"].append(lax)
+    settings["route"] = [{"path": "/lax/", "upstream": "lax"}, {"path": "/", "upstream": strict["name"]}]
+    node = house.usher(settings=settings, wait=False)
+
+    def states():
+        return {upstream["name"]: [each["state"] for each in upstream["replicas"]] for upstream in node.status()["upstreams"]}
+
+    wait_for(lambda: states() == {strict["name"]: ["down"], "lax": ["up"]}, "one is down, the other one up")
+    for _ in range(20):
+        assert wire.fetch(node.url() + "/lax/any?client=lax").status == 404, "the replica's own answer"
+        assert wire.fetch(node.url() + "/whoami?client=strict").status in (502, 503)
+    assert not replica.requests("strict")
+    assert states() == {strict["name"]: ["down"], "lax": ["up"]}
+    assert node.admin_get(f"/api/replicas/{replica.address}/drain", "POST")[0] == 200
+    assert states()["lax"] == ["draining"]
+
+
 def refused(node, replica) -> None:
     wait_for(lambda: node.replica_states()[replica.address] == "down", "down")
     line = next(line for line in node.log if line.get("event") == "replica_down")

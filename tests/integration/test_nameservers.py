@@ -1,5 +1,8 @@
 """Names that an upstream's own DNS servers know, and nobody else."""
 
+import subprocess
+
+import harness
 import name_server
 import pytest
 import wire
@@ -35,7 +38,7 @@ def test_every_address_is_a_replica_and_new_ones_are_found(house, server, pair):
     alpha, beta = pair
     node = house.usher(settings=asking([server.address], alpha.port)).await_replicas(2)
     assert set(node.replica_states()) == {alpha.address, beta.address}
-    assert server.questions() == {("A", NAME), ("AAAA", NAME)}
+    assert {question for question in server.questions() if question[0] != "PTR"} == {("A", NAME), ("AAAA", NAME)}
     server.know({NAME: [beta.host]})
     wait_for(lambda: set(node.replica_states()) == {beta.address}, "alpha forgotten")
     server.know({NAME: [alpha.host, beta.host]})
@@ -82,3 +85,67 @@ def test_another_server_is_asked_after_a_reload(house, server, pair):
     rewrite(node, **asking([other.address], alpha.port))
     assert node.admin_get("/api/reload", "POST")[0] == 200
     wait_for(lambda: set(node.replica_states()) == {alpha.address}, "what the other server says")
+
+
+# --- What people call a replica -----------------------------------------------------------------------
+
+
+def usher(node, *arguments: str) -> subprocess.CompletedProcess:
+    command = [harness.usher_binary(), *arguments, "--admin", node.admin]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60 * harness.patience())
+
+
+def hosts(node) -> dict[str, str]:
+    return {replica["id"]: replica.get("host", "") for replica in node.status()["upstreams"][0]["replicas"]}
+
+
+def test_replicas_are_called_by_the_names_of_their_hosts(house, server, pair):
+    alpha, beta = pair
+    names = {"stack_open-webui_1.internal": [alpha.host], "stack_open-webui_2.internal": [beta.host]}
+    server.know({**names, NAME: [alpha.host, beta.host]})
+    node = house.usher(settings=asking([server.address], alpha.port)).await_replicas(2)
+    wait_for(lambda: hosts(node) == {alpha.address: "stack_open-webui_1.internal", beta.address: "stack_open-webui_2.internal"}, "the names")
+    assert "stack_open-webui_1.internal" in usher(node, "status").stdout
+    for name in ("stack_open-webui_1", "STACK_open-webui_1.internal", f"stack_open-webui_1:{alpha.port}", alpha.address):
+        assert usher(node, "drain", name).returncode == 0, name
+        assert node.replica_states() == {alpha.address: "draining", beta.address: "up"}
+        assert usher(node, "undrain", name).returncode == 0, name
+        wait_for(lambda: node.replica_states() == {alpha.address: "up", beta.address: "up"}, "undrained")
+    (first, *_) = node.events("replica_draining")
+    assert (first["replica"], first["name"]) == (alpha.address, "stack_open-webui_1.internal")
+    beta.kill()
+    down = wait_for(lambda: node.events("replica_down"), "beta down")[0]
+    assert down["name"] == "stack_open-webui_2.internal"
+    # An address that another container has got is called by its name.
+    server.know({"stack_open-webui_7.internal": [alpha.host], NAME: [alpha.host, beta.host]})
+    wait_for(lambda: hosts(node)[alpha.address] == "stack_open-webui_7.internal", "the new name")
+
+
+def test_a_name_of_nobody_and_a_name_of_two_are_answered_with_those_there_are(house, server, pair):
+    alpha, beta = pair
+    node = house.usher(settings=asking([server.address], alpha.port)).await_replicas(2)
+    nobody = usher(node, "drain", "gamma")
+    assert nobody.returncode == 1 and "no replica is called gamma" in nobody.stderr
+    two = usher(node, "drain", NAME)
+    assert two.returncode == 1 and "the name of 2 replicas" in two.stderr
+    for said in (nobody.stderr, two.stderr):
+        assert f"{alpha.address} ({NAME}" in said and f"{beta.address} ({NAME}" in said
+    server.know({NAME: [beta.host]})
+    wait_for(lambda: set(node.replica_states()) == {beta.address}, "alpha forgotten")
+    assert usher(node, "drain", NAME).returncode == 0
+    assert node.replica_states() == {beta.address: "draining"}
+
+
+def test_status_says_that_a_name_does_not_resolve(house, server, pair):
+    alpha, _ = pair
+    server.know({})
+    node = house.usher(settings=asking([server.address], alpha.port, hold="0s"))
+    wait_for(lambda: node.events("resolve_failed"), "the failure")
+    (unresolved,) = node.status()["upstreams"][0]["unresolved"]
+    assert unresolved["name"] == f"{NAME}:{alpha.port}" and unresolved["reason"]
+    table = usher(node, "status").stdout
+    assert f"{NAME}:{alpha.port} does not resolve: " in table and "no replica is known" in table
+    assert "none is known" in usher(node, "drain", NAME).stderr
+    server.know({NAME: [alpha.host]})
+    node.await_replicas(1)
+    assert node.status()["upstreams"][0]["unresolved"] == []

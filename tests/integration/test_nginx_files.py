@@ -371,7 +371,7 @@ def both(house, tmp_path, echo, pair, name, settings_of=lambda rendered: rendere
         (tmp_path / server).mkdir()
     theirs = nginx_files.Rendered(name, tmp_path / "nginx", echo.address, *pair)
     ours = nginx_files.Rendered(name, tmp_path / "usher", echo.address, *pair)
-    client = nginx_files.Client()
+    client = nginx_files.Client(apart=name == "passwords")
     with nginx_files.Nginx(theirs).start() as nginx:
         node = house.usher(settings=None, args=["-c", settings_of(ours)], env={"USHER_ADMIN": "127.0.0.1:0"})
         for port in theirs.ports.values():

@@ -66,6 +66,11 @@ def sanitized() -> bool:
     return b"__asan_init" in code or b"__tsan_init" in code
 
 
+def environment() -> dict[str, str]:
+    """Without what is said to the tests: usher would warn of it."""
+    return {name: text for name, text in os.environ.items() if not name.startswith(("USHER_BIN", "USHER_TEST_"))}
+
+
 def patience() -> float:
     return float(os.environ.get("USHER_TEST_PATIENCE", 4 if sanitized() else 1))
 
@@ -274,8 +279,7 @@ class Usher(Child):
         self.admin: str | None = None
 
     def inherited(self) -> dict[str, str]:
-        """Without what is said to the tests: usher would warn of it."""
-        return {name: text for name, text in os.environ.items() if not name.startswith(("USHER_BIN", "USHER_TEST_"))}
+        return environment()
 
     def start(self, timeout: float = 30) -> "Usher":
         command = [*(self.hosts.around if self.hosts else []), usher_binary(), "run"]

@@ -259,7 +259,7 @@ def wire_answers(port: int) -> bool:
 
 
 def source_of(host: str, target: str, headers) -> str:
-    """The address that a request comes from. Each password comes from an address of its own: usher lets one that guesses wait."""
+    """For each password an address of its own: usher lets one that guesses wait."""
     if not any(name.lower() == "authorization" for name, _ in headers):
         return "127.0.0.1"
     number = zlib.crc32(repr((host, target, headers)).encode())
@@ -267,9 +267,10 @@ def source_of(host: str, target: str, headers) -> str:
 
 
 class Client:
-    """Asks the same of two servers; each keeps its connections."""
+    """Asks the same of two servers; each keeps its connections. Apart: requests with passwords come from other addresses than the rest."""
 
-    def __init__(self):
+    def __init__(self, apart: bool = False):
+        self.apart = apart
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.context.check_hostname = False
         self.context.verify_mode = ssl.CERT_NONE
@@ -277,7 +278,7 @@ class Client:
 
     def ask(self, port: int, tls: bool, host: str, method: str, target: str, headers=(), body: bytes = b""):
         """(status, headers, body without gzip), or None when the server closed without an answer."""
-        source = source_of(host, target, headers)
+        source = source_of(host, target, headers) if self.apart else "127.0.0.1"
         fresh = (port, source) not in self.open
         if fresh:
             timeout = 10 * harness.patience()

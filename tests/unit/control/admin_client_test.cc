@@ -11,7 +11,8 @@ TEST(StatusTable, ShowsEveryReplicaAndTheStore) {
       R"("store":{"url":"memory:","state":"up"},"upstreams":[{"name":"open-webui",)"
       R"("migrate_rate":200,"replicas":[{"id":"10.0.0.1:8080","address":"10.0.0.1:8080",)"
       R"("state":"draining","in_flight":2,"websockets":31,"websockets_moved":7,"sessions":40,)"
-      R"("queued":3,"drain_seconds_left":540,"version":"0.11.0"}]}]})");
+      R"("queued":3,"drain_seconds_left":540,"version":"0.11.0",)"
+      R"("name":"open-webui:8080","host":"open-webui-1.net"}]}]})");
   ASSERT_TRUE(table);
   EXPECT_EQ(*table,
             "node n1, version 0.1.0, up 7 s\n"
@@ -19,9 +20,9 @@ TEST(StatusTable, ShowsEveryReplicaAndTheStore) {
             "\n"
             "upstream open-webui, moves at most 200 websockets a second to one replica\n"
             "  replica                      state           in flight  queued  websockets  "
-            "moved  sessions  version\n"
+            "moved  sessions  version      name\n"
             "  10.0.0.1:8080                draining 540s           2       3          31  "
-            "    7        40  0.11.0\n");
+            "    7        40  0.11.0       open-webui-1.net\n");
 }
 
 TEST(StatusTable, SaysWhyAReplicaIsNotUpAndThatAnUpstreamPanics) {
@@ -39,10 +40,25 @@ TEST(StatusTable, SaysWhyAReplicaIsNotUpAndThatAnUpstreamPanics) {
             "upstream open-webui\n"
             "  panic: most are not ready, so it is something that they share; they stay in use\n"
             "  replica                      state           in flight  queued  websockets  "
-            "moved  sessions  version\n"
+            "moved  sessions  version      name\n"
             "  10.0.0.1:8080                unready                 2       0          31  "
-            "    0        40  0.12.4\n"
+            "    0        40  0.12.4       -\n"
             "    status 503 from /ready: Redis not ready\n");
+}
+
+TEST(StatusTable, SaysWhichNameDoesNotResolve) {
+  const auto table = status_table(
+      R"({"node":"n1","version":"0.1.0","uptime_seconds":7,)"
+      R"("store":{"url":"memory:","state":"up"},"upstreams":[{"name":"open-webui",)"
+      R"("unresolved":[{"name":"open-webui:8080","reason":"no address"}],"replicas":[]}]})");
+  ASSERT_TRUE(table);
+  EXPECT_EQ(*table,
+            "node n1, version 0.1.0, up 7 s\n"
+            "store memory:, up\n"
+            "\n"
+            "upstream open-webui\n"
+            "  open-webui:8080 does not resolve: no address\n"
+            "  no replica is known\n");
 }
 
 TEST(StatusTable, ShowsWhereItListensAndHowLongCertificatesHold) {

@@ -46,7 +46,7 @@ class KeeperNode final : DrainKeeper::Listener {
   routing::ReplicaState state_of(const char* id) { return fleet.status(id).state(); }
 
   void on_drains_settled() override { ++settled; }
-  void on_drain_ends(routing::ReplicaStatus&, Duration) override {}
+  void on_drain_ends(const std::shared_ptr<routing::ReplicaStatus>&, Duration) override {}
 
   net::Loop loop;
   Log log{-1, LogLevel::error};

@@ -52,19 +52,20 @@ class Fleet {
   }
   // It has passed its probes.
   void add(const std::string& id, uint32_t weight = 1) {
-    upstream.replicas.push_back({id, {}, &board.status_of(id), weight});
+    upstream.replicas.push_back({id, {}, board.status_of(id), weight});
     set_up(id, true);
   }
   void remove(const std::string& id) {
     std::erase_if(upstream.replicas, [&](const Replica& replica) { return replica.id == id; });
   }
-  ReplicaStatus& status(const std::string& id) { return board.status_of(id); }
+  ReplicaStatus& status(const std::string& id) { return *board.status_of(id); }
   const Replica* replica(const std::string& id) const { return upstream.find(id); }
   void set_up(const std::string& id, bool up) {
     status(id).set_health(up ? Health::up : Health::down);
   }
 
-  ReplicaBoard board;
+  ManualClock clock;
+  ReplicaBoard board{clock};
   Upstream upstream;
 };
 

@@ -382,7 +382,7 @@ TEST(Placement, ByLeastConnectionsDoesNotFloodANewcomer) {
 TEST(Placement, PrefersReplicasThatHavePassedAProbe) {
   for (const conf::Balance balance : every_balance) {
     Fleet fleet(2, balance);
-    fleet.upstream.replicas.push_back({"fresh", {}, &fleet.status("fresh")});
+    fleet.upstream.replicas.push_back({"fresh", {}, fleet.board.status_of("fresh")});
     Placement placement(15, clock);
     EXPECT_EQ(counts_of(placement, fleet.upstream, 100).count("fresh"), 0u);
     fleet.set_up("r1", false);

@@ -8,6 +8,8 @@
 #include "tests/unit/routing/fleet.h"
 
 namespace usher::routing {
+using namespace std::chrono_literals;
+
 namespace {
 
 struct StateRow {
@@ -198,29 +200,55 @@ TEST(ReplicaStatus, CountsHowOftenItStoppedBeingAHome) {
   EXPECT_EQ(status.absences(), 3U);
 }
 
-TEST(ReplicaBoard, KeepsOneStatusForOneId) {
-  ReplicaBoard board;
-  ReplicaStatus& first = board.status_of("a:1");
-  EXPECT_NE(&first, &board.status_of("b:1"));
-  EXPECT_EQ(&first, &board.status_of("a:1"));
+TEST(ReplicaBoard, KeepsOneStatusForOneIdAndChannel) {
+  const ManualClock clock;
+  ReplicaBoard board(clock);
+  const auto first = board.status_of("a:1");
+  EXPECT_NE(first, board.status_of("b:1"));
+  EXPECT_EQ(first, board.status_of("a:1"));
+  EXPECT_NE(first, board.status_of("a:1", "https, verified")) << "other connections";
+  EXPECT_EQ(board.status_of("a:1", "https, verified"), board.status_of("a:1", "https, verified"));
+}
+
+TEST(ReplicaBoard, ForgetsWhatNobodyHoldsOrCounts) {
+  ManualClock clock;
+  ReplicaBoard board(clock);
+  const auto held = board.status_of("held");
+  std::atomic<uint32_t>& in_flight = board.status_of("busy")->in_flight;
+  ++in_flight;
+  board.status_of("unused");
+  clock.advance(ReplicaBoard::kept_unused);
+  board.status_of("new");
+  EXPECT_EQ(board.size(), 4u) << "it may be back any moment";
+  clock.advance(1s);
+  board.status_of("newer");
+  EXPECT_EQ(board.size(), 4u) << "held, busy, new, newer";
+  --in_flight;
+  for (size_t i = 0; i < 1000; ++i) {
+    clock.advance(1min);
+    board.status_of(numbered("r", i));
+  }
+  EXPECT_LT(board.size(), 70u);
+  EXPECT_EQ(board.status_of("held"), held);
 }
 
 TEST(ReplicaBoard, TellsExactlyOneOfManyThreadsThatAReplicaWentDown) {
-  ReplicaBoard board;
+  const ManualClock clock;
+  ReplicaBoard board(clock);
   for (size_t round = 0; round < 20; ++round) {
     std::atomic<int> told{0};
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
-        ReplicaStatus& status = board.status_of(numbered("r", round));
-        if (status.attempt_failed(2)) ++told;
-        status.in_flight.fetch_add(1, std::memory_order_relaxed);
+        const auto status = board.status_of(numbered("r", round));
+        if (status->attempt_failed(2)) ++told;
+        status->in_flight.fetch_add(1, std::memory_order_relaxed);
       });
     }
     for (std::thread& thread : threads)
       thread.join();
     EXPECT_EQ(told, 1);
-    EXPECT_EQ(board.status_of(numbered("r", round)).in_flight, 4u);
+    EXPECT_EQ(board.status_of(numbered("r", round))->in_flight, 4u);
   }
 }
 
