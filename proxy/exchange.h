@@ -167,6 +167,7 @@ class Exchange final : public net::Mortal, private ReplicaConnectionUser {
   void drop_replica();
   bool is_last_on_connection() const;
   void finish(bool reuse);
+  void count_answer();
   void log();
   void log_trouble();
   TunnelRecord make_tunnel_record(const protocol::ResponseHead& response);

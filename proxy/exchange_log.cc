@@ -31,6 +31,7 @@ TunnelRecord Exchange::make_tunnel_record(const protocol::ResponseHead& response
   record.first_byte = std::chrono::duration_cast<Duration>(*first_byte_ - started_);
   record.attempts = attempts_;
   record.entrance = &client_.role().entrance;
+  record.counters = &worker_.count(*route_);
   if (snapshot_->logs->has_texts()) response_size_ = size_of(response);
   if (route_->rules.access_log) {
     const auto from = log_variables(&response);
@@ -87,26 +88,35 @@ void Exchange::log_trouble() {
                               {"held_back", *held_back}});
 }
 
+// What is known of an answer as soon as its head is sent; a tunnel counts the rest when it ends.
+void Exchange::count_answer() {
+  const size_t kind = status_ == 499 ? 0 : status_ / 100 % 6;
+  worker_.count().responses[kind].add();
+  worker_.count().affinity[static_cast<size_t>(home_.outcome)].add();
+  if (!route_) return;
+  RouteCounters& of_route = worker_.count(*route_);
+  of_route.responses[kind].add();
+  if (first_byte_) {
+    of_route.first_bytes.record(
+        std::chrono::duration_cast<std::chrono::microseconds>(*first_byte_ - started_));
+  }
+}
+
 void Exchange::log() {
   if (diagnosis_) log_trouble();
+  count_answer();
   WorkerCounters& count = worker_.count();
-  count.responses[status_ == 499 ? 0 : status_ / 100 % 6].add();
-  count.affinity[static_cast<size_t>(home_.outcome)].add();
   count.bytes_in.add(bytes_in_);
   count.bytes_out.add(bytes_out_);
   if (error_.code != Errc::none) count.errors[static_cast<size_t>(error_.code)].add();
 
   const MonotonicTime now = worker_.loop().now();
-  const auto since_start = [this](MonotonicTime then) {
-    return std::chrono::duration_cast<std::chrono::microseconds>(then - started_);
-  };
   if (route_) {
     RouteCounters& of_route = worker_.count(*route_);
-    of_route.responses[status_ == 499 ? 0 : status_ / 100 % 6].add();
     of_route.bytes_in.add(bytes_in_);
     of_route.bytes_out.add(bytes_out_);
-    of_route.durations.record(since_start(now));
-    if (first_byte_) of_route.first_bytes.record(since_start(*first_byte_));
+    of_route.durations.record(
+        std::chrono::duration_cast<std::chrono::microseconds>(now - started_));
   }
 
   AccessRecord line;

@@ -144,7 +144,7 @@ void Exchange::upgrade(protocol::ResponseHead head) {
   response_started_ = true;
   finished_ = true;
   open_request_.reset();
-  worker_.count().responses[1].add();
+  count_answer();
   client_.send_head(head, false);
   TunnelRecord record = make_tunnel_record(head);
   std::unique_ptr<net::Stream> stream = replica_->take_stream();

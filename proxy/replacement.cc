@@ -82,11 +82,14 @@ void Replacement::settle(routing::Home home) {
 
 void Replacement::on_turn() {
   if (!upstream_) return begin();
-  // It may have died while others had their turn.
-  if (!home_.replica->status->serves_bound()) {
-    return fail({Errc::no_replica, Side::usher, home_.replica->id + " went down"});
-  }
-  enter();
+  if (!gave_up_lost_home()) enter();
+}
+
+// It may have died while others had their turn.
+bool Replacement::gave_up_lost_home() {
+  if (home_.replica->status->serves_bound()) return false;
+  fail({Errc::no_replica, Side::usher, home_.replica->id + " went down"});
+  return true;
 }
 
 void Replacement::enter() {
@@ -98,6 +101,7 @@ void Replacement::enter() {
   }
   worker_.count().queued.add();
   lookup_ = worker_.queue().wait(*home_.replica, *upstream_, [this](Result<routing::Place> place) {
+    if (gave_up_lost_home()) return;
     if (!place) return fail(std::move(place).error());
     place_ = std::move(*place);
     lease();

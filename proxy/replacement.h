@@ -57,6 +57,7 @@ class Replacement final : public net::Mortal, private ReplicaConnectionUser {
   void find_home();
   void settle(routing::Home home);
   void on_turn();
+  bool gave_up_lost_home();
   void enter();
   void lease();
   void on_replica_ready() override;

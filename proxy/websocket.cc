@@ -3,6 +3,7 @@
 #include <array>
 
 #include "proxy/access_log.h"
+#include "proxy/route_counters.h"
 #include "proxy/socket_io_tunnel.h"
 #include "proxy/tunnel.h"
 #include "proxy/worker.h"
@@ -48,6 +49,10 @@ void log_websocket(Worker& worker, const TunnelRecord& record, const WebsocketEn
   WorkerCounters& count = worker.count();
   count.websockets.subtract();
   count.websockets_closed[static_cast<size_t>(end.closed_by)].add();
+  count.bytes_in.add(end.bytes_in);
+  count.bytes_out.add(end.bytes_out);
+  record.counters->bytes_in.add(end.bytes_in);
+  record.counters->bytes_out.add(end.bytes_out);
   if (end.why.code != Errc::none) count.errors[static_cast<size_t>(end.why.code)].add();
   const auto now = worker.loop().now();
 

@@ -21,6 +21,8 @@
 
 namespace usher::proxy {
 
+struct RouteCounters;
+
 class Worker;
 
 // Why a websocket leaves its replica.
@@ -62,6 +64,7 @@ struct TunnelRecord {
   std::string host;
   std::string target;
   const routing::Entrance* entrance = nullptr;  // its listener's, which outlives it
+  RouteCounters* counters = nullptr;            // its route's, likewise
   KeptLines lines;                              // in the access logs
   std::string replica;
   uint64_t epoch = 0;  // of the client's home at that replica

@@ -99,6 +99,27 @@ def test_listeners_routes_and_handshakes_are_counted(house, replica):
     assert at_most_250 < 4 == node.metric("usher_route_first_byte_seconds_bucket", **route("/", le="+Inf"))
 
 
+def test_websockets_are_counted_as_other_requests_are(house, replica):
+    node = house.usher([replica])
+    first = wire.fetch(node.url() + "/whoami")
+    for extra in (b"", b"Cookie: " + first.cookie().encode() + b"\r\n"):
+        with wire.Wire(node.url()) as connection:
+            connection.send(wire.handshake("/any/terminal", extra))
+            assert connection.response().status == 101
+            connection.send(wire.masked(b"ten bytes!"))
+            assert b"ten bytes!" in connection.receive()
+    wait_for(lambda: node.metric("usher_websockets") == 0, "both have ended")
+    route = {"host": "*", "path": "/", "match": "segments"}
+    assert node.metric("usher_affinity_total", outcome="new") == 2
+    assert node.metric("usher_affinity_total", outcome="cookie") == 1
+    assert node.metric("usher_responses_total", **{"class": "1xx"}) == 2
+    assert node.metric("usher_route_responses_total", **route, **{"class": "1xx"}) == 2
+    assert node.metric("usher_route_first_byte_seconds_count", **route) == 3
+    for direction in ("in", "out"):
+        # Frames have some bytes besides.
+        assert 20 <= node.metric("usher_route_body_bytes_total", **route, direction=direction) < 1000
+
+
 def test_the_store_tells_how_long_it_takes(house):
     node = busy_node(house)
     wait_for(lambda: node.metric("usher_store_round_trip_seconds_count") > 0, "calls of the store")

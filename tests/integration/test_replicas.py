@@ -39,6 +39,7 @@ def client_of(node, name: str) -> str:
 
     def try_one():
         answer = who(node)
+        assert answer.status == 200, answer.body
         return answer.cookie() if answer.json()["replica"] == name else None
 
     return wait_for(try_one, f"a client at {name}")
