@@ -61,6 +61,14 @@ class Discovery::Name final {
     }
   }
 
+  // The same name, reached in another way: what it resolved to is known.
+  Name(Discovery& owner, const conf::ReplicaSettings& replica, const Name& known)
+      : Name(owner, replica) {
+    addresses_ = known.addresses_;
+    answered_ = known.answered_;
+  }
+
+  const conf::Endpoint& endpoint() const { return endpoint_; }
   // Whether what is known of it is so for this replica of that upstream, too.
   bool stands_for(const conf::UpstreamSettings& upstream,
                   const conf::ReplicaSettings& replica) const {
@@ -77,7 +85,7 @@ class Discovery::Name final {
     replica_ = replica;
     tls_peer_ = tls_peer_of(upstream, replica);
     channel_ = channel_to(upstream, replica, tls_peer_);
-    if (!fixed_address(endpoint_) && !lookup_.active() && !answered_) ask();
+    if (!fixed_address(endpoint_) && !asked_) ask();
   }
 
   void look_again(std::string_view replica_id) {
@@ -87,13 +95,11 @@ class Discovery::Name final {
     };
     if (std::ranges::none_of(addresses_, is_it)) return;
     const MonotonicTime now = owner_.loop_.now();
-    due_ = std::min(due_, std::max(now, asked_ + shortest_pause));
+    due_ = std::min(due_, std::max(now, asked_.value_or(now) + shortest_pause));
     again_.start(std::chrono::ceil<std::chrono::milliseconds>(due_ - now));
   }
 
   bool answered() const { return answered_; }
-  // Why the last look-up found nothing; empty: it found something, or has not been made.
-  const std::string& failure() const { return failure_; }
 
   void add_to(routing::Upstream& upstream) const {
     for (const std::vector<SocketAddress>* each : {&addresses_, &vanished_}) {
@@ -228,10 +234,10 @@ class Discovery::Name final {
   std::map<std::string, Host> hosts_;  // by the replica's id
   Pending lookup_;
   net::Timer<&Name::ask> again_;
-  MonotonicTime asked_;
+  std::optional<MonotonicTime> asked_;        // when it was last resolved
   MonotonicTime due_ = MonotonicTime::max();  // when again_ goes off
   bool answered_ = false;
-  std::string failure_;
+  std::string failure_;  // why the last look-up found nothing; empty: it found something
 };
 
 Discovery::Discovery(net::Loop& loop, net::Resolver& resolver, routing::ReplicaBoard& board,
@@ -262,6 +268,12 @@ std::unique_ptr<Discovery::Name> Discovery::take_known(std::vector<Watched>& bef
   for (Watched& watched : before) {
     for (auto& name : watched.names) {
       if (name && name->stands_for(upstream, replica)) return std::move(name);
+    }
+  }
+  for (const Watched& watched : before) {
+    for (const auto& name : watched.names) {
+      if (name && name->endpoint() == replica.address)
+        return std::make_unique<Name>(*this, replica, *name);
     }
   }
   return nullptr;

@@ -48,9 +48,9 @@ class Discovery final {
     std::vector<std::unique_ptr<Name>> names;                // one for each of settings.replicas
   };
 
-  static std::unique_ptr<Name> take_known(std::vector<Watched>& before,
-                                          const conf::UpstreamSettings& upstream,
-                                          const conf::ReplicaSettings& replica);
+  std::unique_ptr<Name> take_known(std::vector<Watched>& before,
+                                   const conf::UpstreamSettings& upstream,
+                                   const conf::ReplicaSettings& replica);
   net::Resolver& resolver_for(const std::vector<std::string>& nameservers);
   net::DnsResolver& dns_for(const std::vector<std::string>& nameservers);
 

@@ -1,5 +1,6 @@
 """Names that an upstream's own DNS servers know, and nobody else."""
 
+import signal
 import subprocess
 
 import harness
@@ -149,3 +150,15 @@ def test_status_says_that_a_name_does_not_resolve(house, server, pair):
     server.know({NAME: [alpha.host]})
     node.await_replicas(1)
     assert node.status()["upstreams"][0]["unresolved"] == []
+
+
+def test_a_reload_that_changes_how_replicas_are_reached_keeps_what_is_known(house, server, pair):
+    alpha, beta = pair
+    node = house.usher(settings=asking([server.address], alpha.port, hold="0s", health={"active": False})).await_replicas(2)
+    server.process.send_signal(signal.SIGSTOP)
+    secure = asking([server.address], alpha.port, hold="0s", health={"active": False})
+    secure["upstream"][0]["replicas"] = [f"https://{NAME}:{alpha.port}"]
+    rewrite(node, upstream=secure["upstream"])
+    assert node.admin_get("/api/reload", "POST")[0] == 200
+    assert {replica["id"] for replica in node.status()["upstreams"][0]["replicas"]} == {alpha.address, beta.address}
+    server.process.send_signal(signal.SIGCONT)
