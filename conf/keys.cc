@@ -48,6 +48,7 @@ const char* user(std::string_view text) {
 constexpr std::string_view protocol_names[] = {"h2", "http/1.1"};
 constexpr std::string_view tls_versions[] = {"1.2", "1.3"};
 constexpr std::string_view certificate_policies[] = {"none", "request", "require"};
+constexpr std::string_view same_site_values[] = {"lax", "none"};
 constexpr std::string_view unknown_name_policies[] = {"default", "misdirected", "refuse"};
 constexpr std::string_view log_escapes[] = {"default", "json", "none"};
 
@@ -177,6 +178,9 @@ const Key store_keys[] = {
 const Key affinity_keys[] = {
     {"cookie", &AffinitySettings::cookie, {.max = 64, .check = cookie_name},
      "The cookie that ties a client to its replica."},
+    {"same_site", &AffinitySettings::same_site, {.choices = same_site_values},
+     "\"none\": browsers send the cookie in a frame of another site as well, such as a tab of Teams "
+     "or a portal (SameSite=None, Partitioned; over https alone)."},
     {"secret", &AffinitySettings::secret, {},
      "Signs the cookie. Empty: made once and shared through the store."},
     {"secret_file", &AffinitySettings::secret_file,
@@ -201,7 +205,9 @@ const Key forwarded_keys[] = {
      "false: the rightmost address there is the client's, also when it is a trusted proxy's."},
     {"strip", &ForwardedSettings::strip, {.check = header_name},
      "Identity headers that no client may set: they are removed from every request that does not "
-     "come from a trusted proxy. Name here what WEBUI_AUTH_TRUSTED_*_HEADER names in Open WebUI."},
+     "come from a trusted proxy, and so is client_header. A list here replaces the usual one."},
+    {"strip_also", &ForwardedSettings::strip_also, {.check = header_name},
+     "Further ones, beside those in strip: what WEBUI_AUTH_TRUSTED_*_HEADER names in Open WebUI."},
 };
 
 const Key limit_keys[] = {

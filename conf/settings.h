@@ -114,9 +114,10 @@ struct StoreSettings {
 
 struct AffinitySettings {
   std::string cookie = "usher";
-  std::string secret;        // empty: made once and shared through the store
-  std::string secret_file;   // what it holds is the secret, as with store.url_file
-  Millis rotate = 24h * 30;  // 0: never by itself
+  std::string same_site = "lax";  // or "none": in a frame of another site, too
+  std::string secret;             // empty: made once and shared through the store
+  std::string secret_file;        // what it holds is the secret, as with store.url_file
+  Millis rotate = 24h * 30;       // 0: never by itself
   Millis idle = 24h;
   friend bool operator==(const AffinitySettings&, const AffinitySettings&) = default;
 };
@@ -396,6 +397,7 @@ struct ForwardedSettings {
   std::vector<Cidr> trusted;
   std::string client_header = "X-Forwarded-For";  // where they say who the client is
   bool recursive = true;  // false: the last address there is the client, trusted or not
+  std::vector<std::string> strip_also;  // besides those in `strip`
   // Identity headers that no client may set (open-webui: WEBUI_AUTH_TRUSTED_*_HEADER).
   std::vector<std::string> strip{"X-Forwarded-Email",
                                  "X-Forwarded-User",

@@ -26,11 +26,14 @@ std::vector<std::string_view> cookie_values(std::span<const Field> fields, std::
   return values;
 }
 
-std::string make_set_cookie(std::string_view name, std::string_view value, bool secure) {
+std::string make_set_cookie(std::string_view name, std::string_view value, CookieScope scope) {
   std::string cookie;
-  cookie.reserve(name.size() + value.size() + 48);
-  cookie.append(name).append("=").append(value).append("; Path=/; HttpOnly; SameSite=Lax");
-  if (secure) cookie.append("; Secure");
+  cookie.reserve(name.size() + value.size() + 72);
+  const bool framed = scope.framed && scope.secure;
+  cookie.append(name).append("=").append(value).append("; Path=/; HttpOnly; SameSite=");
+  cookie.append(framed ? "None" : "Lax");
+  if (scope.secure) cookie.append("; Secure");
+  if (framed) cookie.append("; Partitioned");
   return cookie;
 }
 

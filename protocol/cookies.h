@@ -15,7 +15,12 @@ namespace usher::protocol {
 // caller to tell.)
 std::vector<std::string_view> cookie_values(std::span<const Field> fields, std::string_view name);
 
-// "name=value; Path=/; HttpOnly; SameSite=Lax[; Secure]"
-std::string make_set_cookie(std::string_view name, std::string_view value, bool secure);
+struct CookieScope {
+  bool secure = false;  // the client came by https
+  bool framed = false;  // also for frames of other sites, where `secure` allows it
+};
+// "name=value; Path=/; HttpOnly; SameSite=Lax[; Secure]", or with SameSite=None and Partitioned
+// (RFC 6265bis, CHIPS).
+std::string make_set_cookie(std::string_view name, std::string_view value, CookieScope scope);
 
 }  // namespace usher::protocol

@@ -131,17 +131,29 @@ Forwarding::Forwarding(const conf::ForwardedSettings& settings)
       client_header_(settings.client_header),
       by_chain_(equals_ignoring_case(client_header_, "x-forwarded-for")),
       recursive_(settings.recursive) {
-  for (const std::string& name : settings.strip) {
-    if (name.empty()) continue;
-    std::string canonical(name);
-    std::transform(name.begin(), name.end(), canonical.begin(), to_canonical);
-    lengths_[static_cast<uint8_t>(canonical.front()) & 127] |= length_bit(canonical.size());
-    identity_.insert(std::move(canonical));
-  }
+  for (const std::string& name : settings.strip)
+    add_identity(name);
+  for (const std::string& name : settings.strip_also)
+    add_identity(name);
+  // X-Forwarded-For is written anew anyway. Without any identity headers, as under an nginx.conf,
+  // this is none either.
+  if (!identity_.empty() && !by_chain_) add_identity(client_header_);
+}
+
+void Forwarding::add_identity(std::string_view name) {
+  if (name.empty()) return;
+  std::string canonical(name);
+  std::transform(name.begin(), name.end(), canonical.begin(), to_canonical);
+  lengths_[static_cast<uint8_t>(canonical.front()) & 127] |= length_bit(canonical.size());
+  identity_.insert(std::move(canonical));
 }
 
 Forwarding::Forwarding(const conf::ForwardedSettings& settings, const conf::TrustSettings& of_route)
-    : Forwarding({of_route.trusted, of_route.client_header, of_route.recursive, settings.strip}) {}
+    : Forwarding({.trusted = of_route.trusted,
+                  .client_header = of_route.client_header,
+                  .recursive = of_route.recursive,
+                  .strip_also = settings.strip_also,
+                  .strip = settings.strip}) {}
 
 bool Forwarding::trusts(std::span<const uint8_t> ip) const { return in_any(trusted_, ip); }
 
@@ -183,6 +195,10 @@ void Forwarding::add_forwarded(RequestHead& head, const ClientFacts& client) con
   const std::string_view real_ip = by_chain_ && recursive_ ? believed.real_ip.value_or(who) : who;
   replace(chain, believed.proto.value_or(own_scheme), believed.host.value_or(head.authority),
           believed.port.value_or(own_port), real_ip);
+}
+
+bool Forwarding::is_secure(const Headers& headers, const ClientFacts& client) const {
+  return client.secure || (trusts(client.ip) && Believed(headers).proto == "https");
 }
 
 std::string Forwarding::forwarded_for(const Headers& headers, const ClientFacts& client) const {

@@ -61,6 +61,9 @@ class Forwarding final {
   // exactly "http" or "https".
   void add_forwarded(RequestHead& head, const ClientFacts& client) const;
 
+  // Whether the client came by https: to us, or as a trusted peer says.
+  bool is_secure(const Headers& headers, const ClientFacts& client) const;
+
   // What X-Forwarded-For will tell: the hops that are believed, and the peer. From a trusted peer
   // they are read in `forwarded.client_header`.
   std::string forwarded_for(const Headers& headers, const ClientFacts& client) const;
@@ -82,6 +85,7 @@ class Forwarding final {
   std::vector<std::string> believable_hops(const Headers& headers, const ClientFacts& client) const;
   const std::string& client_among(const std::vector<std::string>& hops) const;
   bool is_identity(std::string_view name) const;
+  void add_identity(std::string_view name);
 
   std::vector<conf::Cidr> trusted_;
   std::string client_header_;

@@ -73,7 +73,10 @@ Outcome Exchange::serve() {
 
 Outcome Exchange::find_route() {
   if (!challenge_.empty()) return find_challenge_route();
-  if (client_.role().redirect_to_https && !answers_challenges()) {
+  // Behind a balancer that ends TLS the client is there already.
+  if (client_.role().redirect_to_https &&
+      !snapshot_->forwarding.is_secure(request_.headers, client_.facts()) &&
+      !answers_challenges()) {
     const uint16_t port = client_.role().https_port;
     const std::string suffix = port == 443 ? "" : ":" + std::to_string(port);
     respond(make_redirect("https://" + asked_host() + suffix +

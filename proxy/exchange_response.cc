@@ -45,8 +45,10 @@ void Exchange::on_replica_head(protocol::ResponseHead head) {
 void Exchange::add_cookie(protocol::Headers& headers) const {
   if (!home_.set_cookie) return;
   const std::string value = worker_.cookies().seal(home_.client, home_.binding);
-  headers.append("Set-Cookie",
-                 protocol::make_set_cookie(upstream_->cookie, value, client_.facts().secure));
+  headers.append("Set-Cookie", protocol::make_set_cookie(
+                                   upstream_->cookie, value,
+                                   {.secure = client_.facts().secure,
+                                    .framed = snapshot_->settings.affinity.same_site == "none"}));
 }
 
 void Exchange::on_replica_data(std::span<const char> data) {

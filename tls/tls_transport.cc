@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "tls/handshake_notes.h"
 #include "tls/key_schedule.h"
+#include "tls/plain_http.h"
 #include "tls/tls13_transport.h"
 
 namespace usher::tls {
@@ -71,6 +72,7 @@ class TlsTransport final : public net::Transport {
   int receive(char* into, size_t size);
   IoResult explain(int result);
   std::string refused_certificate() const;
+  void answer_plain_http();
 
   HandshakeNotes notes_;
   SslPtr ssl_;
@@ -196,10 +198,24 @@ IoResult TlsTransport::explain(int result) {
   } else if (ended_) {
     error_ = "the connection was closed without close_notify";
     ERR_clear_error();
+  } else if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_HTTP_REQUEST) {
+    answer_plain_http();
+    error_ = "plain HTTP on a port of TLS";
+    ERR_clear_error();
   } else {
     error_ = take_error_text();
   }
   return {IoStatus::error};
+}
+
+// As far as the socket takes it at once. What it holds unread would make the close a reset, which
+// may overtake the answer.
+void TlsTransport::answer_plain_http() {
+  const std::string answer = answer_to_plain_http(received_);
+  std::array<char, largest_record> rest;
+  for (int times = 0; times < 4 && ::recv(fd_, rest.data(), rest.size(), 0) > 0; ++times)
+    continue;
+  if (::send(fd_, answer.data(), answer.size(), MSG_NOSIGNAL) > 0) ::shutdown(fd_, SHUT_WR);
 }
 
 std::string TlsTransport::refused_certificate() const {

@@ -131,3 +131,35 @@ def test_a_request_id_is_made_and_logged(node):
 def test_a_request_id_that_came_is_passed_on(node):
     assert told(node.url(), [("X-Request-Id", "trace-42")])["x-request-id"] == ["trace-42"]
     assert node.await_access(lambda line: line["request_id"] == "trace-42")
+
+
+def test_behind_a_balancer_that_ends_tls_nobody_is_sent_to_https_again(house, replica):
+    listen = [{"address": "127.0.0.1:0", "redirect_to_https": True}, {"address": "127.0.0.1:0", "tls": True}]
+    by_balancer = [("X-Forwarded-Proto", "https")]
+    trusting = house.usher([replica], name="trusting", listen=listen, forwarded={"trusted": ["127.0.0.1"]})
+    assert wire.fetch(trusting.url() + "/whoami", headers=by_balancer).status == 200
+    assert wire.fetch(trusting.url() + "/whoami", headers=[("X-Forwarded-Proto", "http")]).status == 301
+    assert wire.fetch(trusting.url() + "/whoami").status == 301
+    alone = house.usher([replica], name="alone", listen=listen)
+    assert wire.fetch(alone.url() + "/whoami", headers=by_balancer).status == 301, "a client may say anything"
+
+
+def test_the_header_of_a_proxy_is_believed_from_it_and_taken_away_from_others(house, replica):
+    said = [("CF-Connecting-IP", "203.0.113.9")]
+    alone = house.usher([replica], name="alone", forwarded={"client_header": "CF-Connecting-IP"})
+    assert "cf-connecting-ip" not in told(alone.url(), said)
+    behind = house.usher([replica], name="behind", forwarded={"client_header": "CF-Connecting-IP", "trusted": ["127.0.0.1"]})
+    seen = told(behind.url(), said)
+    assert seen["cf-connecting-ip"] == ["203.0.113.9"] and seen["x-forwarded-for"] == ["203.0.113.9, 127.0.0.1"]
+
+
+def test_further_identity_headers_stand_beside_the_usual_ones(house, replica):
+    node = house.usher([replica], forwarded={"strip_also": ["X-Our-User"]})
+    seen = told(node.url(), [("X-Our-User", "joe"), ("X_Our_User", "joe"), *((name, "joe") for name in IDENTITY)])
+    assert "joe" not in json.dumps(seen)
+
+
+def test_the_cookie_comes_back_in_a_frame_of_another_site_if_that_is_wanted(house, replica):
+    node = house.usher([replica], affinity={"same_site": "none"})
+    assert wire.fetch(node.url("https") + "/whoami").header("set-cookie").endswith("; Path=/; HttpOnly; SameSite=None; Secure; Partitioned")
+    assert wire.fetch(node.url() + "/whoami").header("set-cookie").endswith("; Path=/; HttpOnly; SameSite=Lax")

@@ -127,12 +127,16 @@ def test_a_key_that_does_not_fit_is_said_and_another_certificate_is_shown(house,
     assert "CN = a.example.org" not in text_of(certificate(node))
 
 
-def test_plain_http_on_the_tls_port_does_no_harm(node):
+@pytest.mark.parametrize(
+    ("host", "where"),
+    [("chat.example.org:8443", ": open https://chat.example.org:8443/"), ("[::1]", ": open https://[::1]/"), ("<script>", ""), ("", "")],
+)
+def test_plain_http_on_the_tls_port_is_told_where_to_go(node, host, where):
     with wire.Wire(node.url("https").replace("https", "http")) as connection:
-        connection.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        data = connection.receive()
-        # Either an answer that says so or the end of the connection.
-        assert data == b"" or data.startswith(b"HTTP/1.1 400") or data[0] == 0x15
+        connection.send(f"GET /a HTTP/1.1\r\nHost: {host}\r\nCookie: {'x' * 20_000}\r\n\r\n".encode())
+        answer = connection.response()
+        assert (answer.status, answer.body.decode()) == (400, f"This port speaks https{where}\n")
+        assert connection.receive() == b""
     assert wire.fetch(node.url("https") + "/whoami").status == 200
 
 

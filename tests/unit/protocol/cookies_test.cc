@@ -47,8 +47,14 @@ TEST(Cookies, AreReadFromAllCookieFields) {
 }
 
 TEST(Cookies, AreSetForTheWholeSiteAndNoScript) {
-  EXPECT_EQ(make_set_cookie("usher", "v", true), "usher=v; Path=/; HttpOnly; SameSite=Lax; Secure");
-  EXPECT_EQ(make_set_cookie("usher", "v", false), "usher=v; Path=/; HttpOnly; SameSite=Lax");
+  EXPECT_EQ(make_set_cookie("usher", "v", {.secure = true}),
+            "usher=v; Path=/; HttpOnly; SameSite=Lax; Secure");
+  EXPECT_EQ(make_set_cookie("usher", "v", {}), "usher=v; Path=/; HttpOnly; SameSite=Lax");
+  EXPECT_EQ(make_set_cookie("usher", "v", {.secure = true, .framed = true}),
+            "usher=v; Path=/; HttpOnly; SameSite=None; Secure; Partitioned");
+  EXPECT_EQ(make_set_cookie("usher", "v", {.framed = true}),
+            "usher=v; Path=/; HttpOnly; SameSite=Lax")
+      << "browsers refuse None without Secure";
 }
 
 }  // namespace
