@@ -6,8 +6,7 @@
 
 namespace usher::tls {
 
-// A whole response that says where to go instead. `received` is what has come of the request, its
-// first bytes excepted.
+// A whole response that says where to go instead. `received` is what has come of the request.
 std::string answer_to_plain_http(std::string_view received);
 
 }  // namespace usher::tls

@@ -80,6 +80,7 @@ class TlsTransport final : public net::Transport {
   std::string error_;
   std::string received_;    // and not yet given to OpenSSL
   size_t record_left_ = 0;  // of the record that OpenSSL is being given
+  std::string plain_;       // what came in the place of a record
   bool shaking_hands_ = true;
   int fd_ = -1;
   int errno_ = 0;
@@ -141,6 +142,8 @@ int TlsTransport::read_record(char* into, size_t size) {
     received_.append(buffer.data(), static_cast<size_t>(got));
   }
   if (record_left_ == 0) {
+    // No type of record: OpenSSL will find out that it is HTTP, and not give it back.
+    if (received_.front() >= 'A' && received_.front() <= 'Z') plain_ = received_;
     const auto byte = [&](size_t at) { return static_cast<size_t>(uint8_t(received_[at])); };
     record_left_ = record_header_size + (byte(3) << 8 | byte(4));
   }
@@ -211,7 +214,7 @@ IoResult TlsTransport::explain(int result) {
 // As far as the socket takes it at once. What it holds unread would make the close a reset, which
 // may overtake the answer.
 void TlsTransport::answer_plain_http() {
-  const std::string answer = answer_to_plain_http(received_);
+  const std::string answer = answer_to_plain_http(plain_);
   std::array<char, largest_record> rest;
   for (int times = 0; times < 4 && ::recv(fd_, rest.data(), rest.size(), 0) > 0; ++times)
     continue;
