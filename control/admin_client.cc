@@ -133,6 +133,30 @@ Result<AdminAnswer> ask_admin(const std::string& url, const std::string& token,
   return Call(addresses->front(), std::string(authority), token, method, path, body).run();
 }
 
+std::string as_segment(std::string_view text) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string segment;
+  for (const char c : text) {
+    const char lower = static_cast<char>(c | 0x20);
+    const bool plain = is_digit(c) || (lower >= 'a' && lower <= 'z') ||
+                       std::string_view("-._~").find(c) != std::string_view::npos;
+    if (plain) {
+      segment += c;
+    } else {
+      const auto byte = static_cast<uint8_t>(c);
+      segment.append({'%', digits[byte >> 4], digits[byte & 15]});
+    }
+  }
+  return segment;
+}
+
+std::string refusal_in(std::string_view body) {
+  const auto said = nlohmann::json::parse(body, nullptr, false);
+  if (!said.is_object() || !said.contains("detail") || !said["detail"].is_string())
+    return std::string(body);
+  return said["detail"];
+}
+
 Result<std::string> status_table(std::string_view text) {
   const auto status = nlohmann::json::parse(text, nullptr, false);
   if (!status.is_object() || !status.contains("upstreams")) {

@@ -174,7 +174,7 @@ int ask(const conf::CommandLine& command_line, std::string_view method, const st
   if (!place) return complain(place.error().detail);
   const auto answer = control::ask_admin(place->url, place->token, method, path, body);
   if (!answer) return complain(place->url + ": " + to_string(answer.error()));
-  if (answer->status != 200) return complain(answer->body);
+  if (answer->status != 200) return complain(control::refusal_in(answer->body));
   if (command_line.command != conf::Command::status || command_line.json) {
     std::printf("%s\n", answer->body.c_str());
     return 0;
@@ -203,10 +203,11 @@ int dispatch(const conf::CommandLine& command_line, std::vector<std::string> com
     case conf::Command::status: return ask(command_line, "GET", "/api/status");
     case conf::Command::drain:
       return ask(command_line, "POST",
-                 "/api/replicas/" + command_line.replica + "/drain" +
+                 "/api/replicas/" + control::as_segment(command_line.replica) + "/drain" +
                      (command_line.within.empty() ? "" : "?within=" + command_line.within));
     case conf::Command::undrain:
-      return ask(command_line, "POST", "/api/replicas/" + command_line.replica + "/undrain");
+      return ask(command_line, "POST",
+                 "/api/replicas/" + control::as_segment(command_line.replica) + "/undrain");
     case conf::Command::reload: return ask(command_line, "POST", "/api/reload");
     case conf::Command::acme_token: return give_token(command_line);
     case conf::Command::rotate_secret: return ask(command_line, "POST", "/api/secret/rotate");

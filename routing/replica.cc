@@ -20,6 +20,7 @@ bool is_under(std::string_view path, std::string_view prefix) {
 
 bool Replica::is_called(std::string_view text) const {
   if (text == id) return true;
+  if (text.empty()) return false;
   const auto fits = [text](std::string_view called, std::string_view port) {
     if (called.empty() || !starts_with_ignoring_case(text, called)) return false;
     const std::string_view rest = text.substr(called.size());

@@ -127,6 +127,9 @@ def test_a_name_of_nobody_and_a_name_of_two_are_answered_with_those_there_are(ho
     node = house.usher(settings=asking([server.address], alpha.port)).await_replicas(2)
     nobody = usher(node, "drain", "gamma")
     assert nobody.returncode == 1 and "no replica is called gamma" in nobody.stderr
+    for name in ("", "my replica", "a/b", "x?y=1", "%2e", "\n"):
+        done = usher(node, "drain", name)
+        assert done.returncode == 1 and f"no replica is called {name}" in done.stderr, name
     two = usher(node, "drain", NAME)
     assert two.returncode == 1 and "the name of 2 replicas" in two.stderr
     for said in (nobody.stderr, two.stderr):

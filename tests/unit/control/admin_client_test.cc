@@ -82,6 +82,18 @@ TEST(StatusTable, RefusesWhatIsNoStatus) {
   EXPECT_FALSE(status_table("{}"));
 }
 
+TEST(AskAdmin, WritesAnyNameAsOneSegmentOfAPath) {
+  EXPECT_EQ(as_segment("open-webui_1.net~"), "open-webui_1.net~");
+  EXPECT_EQ(as_segment("[::1]:80"), "%5B%3A%3A1%5D%3A80");
+  EXPECT_EQ(as_segment("a/b?c %\xff"), "a%2Fb%3Fc%20%25%FF");
+}
+
+TEST(AskAdmin, SaysWhyItWasRefused) {
+  EXPECT_EQ(refusal_in(R"({"detail":"no replica is called x"})"), "no replica is called x");
+  EXPECT_EQ(refusal_in("<html>"), "<html>");
+  EXPECT_EQ(refusal_in("[]"), "[]");
+}
+
 TEST(AskAdmin, SaysWhatAnAddressLooksLike) {
   const auto answer = ask_admin("http://localhost", "", "GET", "/api/status");
   ASSERT_FALSE(answer);
