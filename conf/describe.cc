@@ -41,9 +41,11 @@ void certificates(const Settings& settings, Page& page) {
 }
 
 void upstream(const UpstreamSettings& upstream, Page& page) {
-  page.line("upstream", upstream.name + ": " + std::string(name_of(upstream.balance)) +
-                            ", health " + upstream.health.path + " every " +
-                            format_millis(upstream.health.interval));
+  const HealthSettings& health = upstream.health;
+  page.line("upstream",
+            upstream.name + ": " + std::string(name_of(upstream.balance)) + ", health " +
+                (health.active ? health.path + " every " + format_millis(health.interval)
+                               : std::string("as requests find it")));
   for (const auto& replica : upstream.replicas)
     page.line("upstream", "  " + to_string(replica));
 }

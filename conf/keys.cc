@@ -72,7 +72,8 @@ const Key listen_keys[] = {
      "What is offered to clients, best first: with TLS by ALPN; without, a client may begin with "
      "HTTP/2 at once (prior knowledge). Empty: both with TLS, \"http/1.1\" without."},
     {"redirect_to_https", &ListenSettings::redirect_to_https, {},
-     "Answer every request here with a redirect to https."},
+     "Answer every request here with a redirect to https, unless a trusted proxy says that its "
+     "client has come by it (X-Forwarded-Proto)."},
     {"proxy_protocol", &ListenSettings::proxy_protocol, {},
      "Every connection here comes through a balancer and begins with the PROXY protocol's header, "
      "version 1 or 2. Only the balancers in trusted, and those that come over a unix socket, are "

@@ -209,18 +209,21 @@ def test_what_is_only_counted_is_a_setting(house):
 def test_logs_go_where_the_environment_says_and_are_rotated(house, tmp_path):
     places = {"USHER_LOG_ACCESS": str(tmp_path / "access.log"), "USHER_LOG_PROCESS": str(tmp_path / "process.log")}
     node = house.usher(settings=with_files(rotate="2KiB", keep=2, access="off"), env=places)
-    for number in range(60):
-        assert wire.fetch(f"{node.url()}/{number}").status == 200
     files = [tmp_path / name for name in ("access.log", "access.log.1", "access.log.2")]
-    wait_for(lambda: any("/59" in text for file in files for text in lines(file)), "the last line")
+    count = 0
+    # A file is full by the lines of one turn more or less, however many these are.
+    while count < 60 or not files[2].exists():
+        assert wire.fetch(f"{node.url()}/{count}").status == 200 and count < 6000
+        count += 1
 
     def in_shape():
         newest, *older = (file.stat().st_size if file.exists() else 0 for file in files)
-        return newest < 2048 and all(2048 <= size < 4096 for size in older)
+        last = any(f'"/{count - 1}"' in text for file in files for text in lines(file))
+        return last and newest < 2048 and all(size >= 2048 for size in older)
 
     wait_for(in_shape, "the last rotation")
     told = [json.loads(text)["path"] for file in reversed(files) for text in lines(file)]
-    assert told == [f"/{number}" for number in range(60 - len(told), 60)]
+    assert told == [f"/{number}" for number in range(count - len(told), count)]
     assert not (tmp_path / "access.log.3").exists()
     node.stop()
     assert '"event":"drained"' in (tmp_path / "process.log").read_text()

@@ -330,6 +330,14 @@ TEST(Load, ReadsRealFilesAndVariables) {
   EXPECT_FALSE(process_environment("USHER_SURELY_NOT_SET"));
 }
 
+TEST(Describe, SaysHowReplicasAreLookedAfter) {
+  Process process;
+  process.files["usher.toml"] =
+      "upstream = [{name = \"a\", replicas = [\"h:1\"], health = {active = false}}]";
+  EXPECT_THAT(describe(process.good()),
+              HasSubstr("a: least_connections, health as requests find it\n"));
+}
+
 TEST(Describe, SaysWhatWouldBeServedWithoutSecrets) {
   Process process;
   process.files["usher.toml"] = R"([[listen]]
