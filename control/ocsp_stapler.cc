@@ -80,7 +80,7 @@ class OcspStapler::Watched final : private Probe::Asker {
   void ask() {
     if (answer_ && owner_.clock_.wall() >= answer_->next_update) {
       answer_.reset();
-      show();
+      owner_.staple_(*credential_, {});
     }
     resolving_ = owner_.resolver().resolve(
         place_.host, place_.port, [this](Result<std::vector<SocketAddress>> addresses) {
